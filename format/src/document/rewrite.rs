@@ -1,0 +1,306 @@
+//! Edits to a file: all splices at once, one parse of the result, and a refusal if anything else changed.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::present::{Expected, Written, head_range};
+use super::resolve::resolve;
+use super::{File, Kind, Node, ParseError, Scalar, Style, Syntax};
+
+/// Why an edit was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RewriteError {
+    /// The values at these paths did not come out as they should; the caller may write them differently.
+    #[error("a value would not read back as it was written")]
+    Values(Vec<(usize, usize)>),
+    /// The result is not a valid file.
+    #[error("the edited file would not be valid")]
+    Parse(#[source] ParseError),
+    /// Something besides the edited values would change.
+    #[error("something besides the edited values would change")]
+    Elsewhere,
+    /// An entry that shares its line with something else.
+    #[error("the entry shares its line with something else; put it on a line of its own")]
+    SharedLine,
+    /// A mapping left without entries would turn into null.
+    #[error("it is the only entry of its mapping; remove the mapping instead")]
+    LastEntry,
+}
+
+/// Edits in the making.
+pub struct Rewrite<'f, 's> {
+    file: &'f File<'s>,
+    splices: Vec<(Range<usize>, Zeroizing<String>)>,
+    replaced: HashMap<(usize, usize), Replacement>,
+    inserted: HashMap<(usize, usize), Vec<String>>,
+    removed: HashSet<(usize, usize)>,
+}
+
+struct Replacement {
+    written: Written,
+    expected: Expected,
+}
+
+impl<'f, 's> Rewrite<'f, 's> {
+    /// No edits yet.
+    pub fn new(file: &'f File<'s>) -> Self {
+        Self {
+            file,
+            splices: Vec::new(),
+            replaced: HashMap::new(),
+            inserted: HashMap::new(),
+            removed: HashSet::new(),
+        }
+    }
+
+    /// Writes another value in the place of a scalar. `expected` is what must be read there afterwards.
+    pub fn replace(&mut self, document: usize, node: &Node, scalar: &Scalar, written: Written, expected: Expected) {
+        self.splice(head_range(node, scalar), written.head.clone());
+        match (&scalar.body, &written.body) {
+            (Some(old), Some(new)) => self.splice(old.clone(), new.clone()),
+            (None, Some(new)) => {
+                let at = end_of_line(self.file.source, scalar.head.end);
+                self.splice(at..at, format!("{}{new}", self.file.line_break()));
+            }
+            (Some(old), None) => {
+                let at = end_of_line(self.file.source, scalar.head.end);
+                self.splice(at..old.end, String::new());
+            }
+            (None, None) => {}
+        }
+        self.replaced.insert((document, node.id), Replacement { written, expected });
+    }
+
+    /// Adds an entry after the last one of a mapping. `text` is the entry as it is to stand: in block style whole
+    /// lines without the last line break, in flow style `key: value`.
+    pub fn insert(&mut self, document: usize, mapping: &Node, key: &str, text: &str) {
+        let source = self.file.source;
+        let (at, text) = if mapping.is_flow() {
+            match mapping.entries().last() {
+                Some((key, value)) => (entry_end(key, value), format!("{}{text}", self.flow_separator(mapping))),
+                None => (mapping.span.start + 1, text.to_owned()),
+            }
+        } else {
+            let at = after_content(source, mapping);
+            let line_break = self.file.line_break();
+            let open_end = at == source.len() && !source.ends_with('\n');
+            (at, if open_end { format!("{line_break}{text}") } else { format!("{text}{line_break}") })
+        };
+        self.splice(at..at, text);
+        self.inserted.entry((document, mapping.id)).or_default().push(key.to_owned());
+    }
+
+    /// Removes an entry with its lines.
+    pub fn remove(&mut self, document: usize, mapping: &Node, index: usize) -> Result<(), RewriteError> {
+        let (key, value) = &mapping.entries()[index];
+        if mapping.entries().len() == 1 {
+            return Err(RewriteError::LastEntry);
+        }
+        let range = if mapping.is_flow() { flow_entry(mapping, index) } else { self.block_entry(key, value)? };
+        self.splice(range, String::new());
+        self.removed.insert((document, key.id));
+        Ok(())
+    }
+
+    /// Writes other text in the place of an entry, under the same key; `text` as for [`Self::insert`].
+    pub fn replace_entry(
+        &mut self,
+        document: usize,
+        mapping: &Node,
+        index: usize,
+        key: &str,
+        text: &str,
+    ) -> Result<(), RewriteError> {
+        let (old_key, old_value) = &mapping.entries()[index];
+        let range = if mapping.is_flow() {
+            old_key.span.start..entry_end(old_key, old_value)
+        } else {
+            let end = end_of_line(self.file.source, entry_end(old_key, old_value));
+            self.line_start(old_key)?..end
+        };
+        self.splice(range, text.to_owned());
+        self.removed.insert((document, old_key.id));
+        self.inserted.entry((document, mapping.id)).or_default().push(key.to_owned());
+        Ok(())
+    }
+
+    /// The edited text, if it differs from the old one in nothing but the edits.
+    pub fn finish(mut self) -> Result<Zeroizing<String>, RewriteError> {
+        self.splices.sort_by_key(|(range, _)| (range.start, range.end));
+        let source = self.file.source;
+        let mut text = Zeroizing::new(String::with_capacity(
+            source.len() + self.splices.iter().map(|(_, text)| text.len()).sum::<usize>(),
+        ));
+        let mut at = 0;
+        for (range, replacement) in &self.splices {
+            // Overlapping edits would corrupt the file; they come from entries that share lines.
+            let kept = source.get(at..range.start).ok_or(RewriteError::SharedLine)?;
+            text.push_str(kept);
+            text.push_str(replacement);
+            at = range.end;
+        }
+        text.push_str(&source[at..]);
+        self.verify(&text)?;
+        Ok(text)
+    }
+
+    fn splice(&mut self, range: Range<usize>, text: String) {
+        self.splices.push((range, Zeroizing::new(text)));
+    }
+
+    fn verify(&self, text: &str) -> Result<(), RewriteError> {
+        let result = File::parse(text, self.file.syntax).map_err(RewriteError::Parse)?;
+        if result.documents.len() != self.file.documents.len() {
+            return Err(RewriteError::Elsewhere);
+        }
+        let mut wrong = Vec::new();
+        for (index, (old, new)) in self.file.documents.iter().zip(&result.documents).enumerate() {
+            let mut comparison = Comparison { edits: self, text, document: index, wrong: &mut wrong };
+            if !comparison.same(&old.root, &new.root) {
+                return Err(RewriteError::Elsewhere);
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(RewriteError::Values(wrong)) }
+    }
+
+    /// What stands before an entry added to a flow mapping: a line of its own in JSON that has lines.
+    fn flow_separator(&self, mapping: &Node) -> String {
+        let first = mapping.entries().first().map_or(mapping.span.end, |(key, _)| key.span.start);
+        let before = &self.file.source[mapping.span.start + 1..first];
+        let lines = self.file.syntax == Syntax::Json && before.trim().is_empty() && before.contains('\n');
+        if lines { format!(",{before}") } else { ", ".to_owned() }
+    }
+
+    /// Where the line of a key starts that has it to itself.
+    fn line_start(&self, key: &Node) -> Result<usize, RewriteError> {
+        let source = self.file.source;
+        let start = source[..key.span.start].rfind('\n').map_or(0, |at| at + 1);
+        let before = source[start..key.span.start].trim_start_matches(' ');
+        if before.is_empty() || before == "? " { Ok(start) } else { Err(RewriteError::SharedLine) }
+    }
+
+    fn block_entry(&self, key: &Node, value: &Node) -> Result<Range<usize>, RewriteError> {
+        let source = self.file.source;
+        let start = self.line_start(key)?;
+        let end = end_of_line(source, entry_end(key, value));
+        Ok(match source[end..].find('\n') {
+            Some(length) => start..end + length + 1,
+            // The last line without a line break: the one before it goes instead.
+            None => source[..start].trim_end_matches('\n').trim_end_matches('\r').len()..source.len(),
+        })
+    }
+}
+
+fn entry_end(key: &Node, value: &Node) -> usize {
+    value.span.end.max(key.span.end)
+}
+
+/// The offset of the line break after an offset, or the end of the text.
+fn end_of_line(source: &str, from: usize) -> usize {
+    let end = source[from..].find('\n').map_or(source.len(), |length| from + length);
+    if source[from..end].ends_with('\r') { end - 1 } else { end }
+}
+
+/// The start of the line after the last line of a block mapping's content.
+fn after_content(source: &str, mapping: &Node) -> usize {
+    let end = mapping.entries().last().map_or(mapping.span.end, |(key, value)| entry_end(key, value));
+    let mut at = source[end..].find('\n').map_or(source.len(), |length| end + length + 1);
+    if keeps_blank_lines(mapping, source) {
+        while let Some(rest) = ["\n", "\r\n"].iter().find_map(|line| source[at..].strip_prefix(line)) {
+            at = source.len() - rest.len();
+        }
+    }
+    at
+}
+
+/// Whether the last scalar below a node is a block scalar whose value includes the blank lines after it.
+fn keeps_blank_lines(node: &Node, source: &str) -> bool {
+    match &node.kind {
+        Kind::Scalar(scalar) => {
+            matches!(scalar.style, Style::Literal | Style::Folded) && source[scalar.head.clone()].contains('+')
+        }
+        Kind::Mapping { flow: false, entries } => {
+            entries.last().is_some_and(|(_, value)| keeps_blank_lines(value, source))
+        }
+        Kind::Sequence { flow: false, items } => items.last().is_some_and(|item| keeps_blank_lines(item, source)),
+        _ => false,
+    }
+}
+
+/// An entry of a flow mapping with the comma that goes with it.
+fn flow_entry(mapping: &Node, index: usize) -> Range<usize> {
+    let entries = mapping.entries();
+    let (key, value) = &entries[index];
+    match index.checked_sub(1).map(|previous| &entries[previous]) {
+        Some((previous_key, previous)) => entry_end(previous_key, previous)..entry_end(key, value),
+        None => key.span.start..entries.get(1).map_or(entry_end(key, value), |(next, _)| next.span.start),
+    }
+}
+
+/// The walk over the old and the new tree side by side.
+struct Comparison<'c, 'f, 's> {
+    edits: &'c Rewrite<'f, 's>,
+    text: &'c str,
+    document: usize,
+    wrong: &'c mut Vec<(usize, usize)>,
+}
+
+impl Comparison<'_, '_, '_> {
+    fn same(&mut self, old: &Node, new: &Node) -> bool {
+        if let Some(replacement) = self.edits.replaced.get(&(self.document, old.id)) {
+            if !self.arrived(replacement, new) || old.anchor != new.anchor {
+                self.wrong.push((self.document, old.id));
+            }
+            return true;
+        }
+        if old.anchor != new.anchor || old.tag.as_ref().map(|t| &t.name) != new.tag.as_ref().map(|t| &t.name) {
+            return false;
+        }
+        match (&old.kind, &new.kind) {
+            (Kind::Scalar(old), Kind::Scalar(new)) => old.style == new.style && old.value == new.value,
+            (Kind::Alias(old), Kind::Alias(new)) => old == new,
+            (Kind::Sequence { items: a, flow: f }, Kind::Sequence { items: b, flow: g }) => {
+                f == g && a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.same(a, b))
+            }
+            (Kind::Mapping { entries: a, flow: f }, Kind::Mapping { entries: b, flow: g }) => {
+                f == g && self.same_entries(old.id, a, b)
+            }
+            _ => false,
+        }
+    }
+
+    fn same_entries(&mut self, parent: usize, old: &[(Node, Node)], new: &[(Node, Node)]) -> bool {
+        let inserted = self.edits.inserted.get(&(self.document, parent));
+        let is_inserted = |key: &Node| inserted.is_some_and(|keys| keys.iter().any(|k| key.text() == Some(k)));
+        let mut kept = old.iter().filter(|(key, _)| !self.edits.removed.contains(&(self.document, key.id))).peekable();
+        let mut kept_pairs = Vec::with_capacity(old.len());
+        for (key, value) in new {
+            // An inserted key may carry the name of a removed one, so position decides, then the name.
+            match kept.next_if(|(old_key, _)| old_key.text() == key.text()) {
+                Some(pair) => kept_pairs.push((pair, (key, value))),
+                None if is_inserted(key) => {}
+                None => return false,
+            }
+        }
+        kept.next().is_none()
+            && kept_pairs.into_iter().all(|((ok, ov), (nk, nv))| self.same(ok, nk) && self.same(ov, nv))
+    }
+
+    /// Whether a written value reads back as expected, from exactly the text that was written: a presentation
+    /// that carried a comment or a second value would have left text outside the scalar.
+    fn arrived(&self, replacement: &Replacement, node: &Node) -> bool {
+        let Some(scalar) = node.scalar() else {
+            return false;
+        };
+        let head = &self.text[head_range(node, scalar)];
+        let body = scalar.body.clone().map(|body| &self.text[body]);
+        head == replacement.written.head
+            && body == replacement.written.body.as_deref()
+            && resolve(node, scalar).is_ok_and(|found| {
+                found.value_type == replacement.expected.value_type && found.value == replacement.expected.value
+            })
+    }
+}

@@ -1,0 +1,212 @@
+//! YAML: the events of granit-parser as a tree whose scalars know the exact bytes that they are made of.
+//!
+//! Five details of the parser are dealt with here: the header of a block scalar lies outside its span; implicit
+//! nulls have an empty span; the start of an implicit document spans its first token; a block scalar that ends at
+//! the end of the file without a line break has one too many in its value; trailing blank lines are in the span.
+
+use std::ops::Range;
+
+use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, StructureStyle};
+
+use zeroize::Zeroizing;
+
+use super::{Document, Kind, Node, ParseError, Scalar, Style, Tag, line_of};
+
+/// Parses every document of a source.
+pub(super) fn parse(source: &str) -> Result<Vec<Document>, ParseError> {
+    let mut options = Options::default();
+    options.emit_comments = false;
+    let mut builder = Builder {
+        source,
+        parser: Parser::new_from_str_with_options(source, options),
+        next_id: 0,
+        last_end: 0,
+    };
+    let mut documents = Vec::new();
+    loop {
+        let (event, span) = builder.next()?;
+        match event {
+            Event::StreamEnd => return Ok(documents),
+            Event::DocumentStart(explicit, _) => {
+                if explicit {
+                    builder.last_end = end(&span);
+                }
+                builder.next_id = 0;
+                let first = builder.next()?;
+                let root = builder.node(first, Parent::ROOT)?;
+                documents.push(Document { root });
+            }
+            _ => {}
+        }
+    }
+}
+
+struct Builder<'a> {
+    source: &'a str,
+    parser: Parser<'a, StrInput<'a>>,
+    next_id: usize,
+    /// End of the last token seen: the header of a block scalar is searched from here.
+    last_end: usize,
+}
+
+/// What a node needs to know of the collection it stands in.
+#[derive(Clone, Copy)]
+struct Parent {
+    flow: bool,
+}
+
+impl Parent {
+    const ROOT: Self = Self { flow: false };
+}
+
+fn start(span: &Span) -> usize {
+    span.start.byte_offset().unwrap_or_default()
+}
+
+fn end(span: &Span) -> usize {
+    span.end.byte_offset().unwrap_or_default()
+}
+
+impl<'a> Builder<'a> {
+    fn next(&mut self) -> Result<(Event<'a>, Span), ParseError> {
+        match self.parser.next_event() {
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => {
+                Err(ParseError::Yaml { line: error.marker().line(), reason: error.kind().to_string() })
+            }
+            None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    fn node(&mut self, (event, span): (Event<'a>, Span), parent: Parent) -> Result<Node, ParseError> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let tag = event.tag().map(ToString::to_string).zip(span.tag_span());
+        let tag = tag.map(|(name, at)| Tag { name, span: start(&at)..end(&at) });
+        let anchor = event.anchor_id().unwrap_or_default();
+        let (kind, span, column) = match event {
+            Event::Scalar(value, style, ..) => {
+                let scalar = self.scalar(value.into_owned(), style, &span)?;
+                let range = scalar.head.start..scalar.body.as_ref().map_or(scalar.head.end, |body| body.end);
+                self.last_end = range.end;
+                (Kind::Scalar(scalar), range, 0)
+            }
+            Event::Alias(target) => {
+                self.last_end = end(&span);
+                (Kind::Alias(target), start(&span)..end(&span), 0)
+            }
+            Event::SequenceStart(style, ..) => self.sequence(style == StructureStyle::Flow || parent.flow, &span)?,
+            Event::MappingStart(style, ..) => self.mapping(style == StructureStyle::Flow || parent.flow, &span)?,
+            _ => return Err(ParseError::Unplaced { line: span.start.line() }),
+        };
+        Ok(Node { id, span, column, anchor, tag, kind })
+    }
+
+    fn sequence(&mut self, flow: bool, span: &Span) -> Result<(Kind, Range<usize>, usize), ParseError> {
+        let from = start(span);
+        self.last_end = if flow { end(span).max(from) } else { self.last_end };
+        let mut items = Vec::new();
+        loop {
+            let next = self.next()?;
+            if matches!(next.0, Event::SequenceEnd) {
+                let to = self.close(flow, &next.1);
+                return Ok((Kind::Sequence { flow, items }, from..to, self.column(from)));
+            }
+            items.push(self.node(next, Parent { flow })?);
+        }
+    }
+
+    fn mapping(&mut self, flow: bool, span: &Span) -> Result<(Kind, Range<usize>, usize), ParseError> {
+        let from = start(span);
+        self.last_end = if flow { end(span).max(from) } else { self.last_end };
+        let mut entries = Vec::new();
+        loop {
+            let next = self.next()?;
+            if matches!(next.0, Event::MappingEnd) {
+                let to = self.close(flow, &next.1);
+                return Ok((Kind::Mapping { flow, entries }, from..to, self.column(from)));
+            }
+            let key = self.node(next, Parent { flow })?;
+            let next = self.next()?;
+            let value = self.node(next, Parent { flow })?;
+            entries.push((key, value));
+        }
+    }
+
+    /// The end of a collection: its bracket, or the end of its last child.
+    fn close(&mut self, flow: bool, span: &Span) -> usize {
+        if flow {
+            self.last_end = end(span).max(self.last_end);
+        }
+        self.last_end
+    }
+
+    /// Columns before an offset; a byte order mark is none.
+    fn column(&self, offset: usize) -> usize {
+        let line = &self.source[..offset];
+        let line = &line[line.rfind('\n').map_or(0, |at| at + 1)..];
+        line.trim_start_matches('\u{feff}').chars().count()
+    }
+
+    fn scalar(&self, mut value: String, style: ScalarStyle, span: &Span) -> Result<Scalar, ParseError> {
+        let (from, to) = (start(span), end(span));
+        let style = match style {
+            ScalarStyle::Plain if from == to => {
+                return Ok(Scalar { style: Style::Plain, value: Zeroizing::default(), head: from..from, body: None });
+            }
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted => Style::Single,
+            ScalarStyle::DoubleQuoted => Style::Double,
+            ScalarStyle::Literal => Style::Literal,
+            ScalarStyle::Folded => Style::Folded,
+        };
+        if !matches!(style, Style::Literal | Style::Folded) {
+            return Ok(Scalar { style, value: Zeroizing::new(value), head: from..to, body: None });
+        }
+        let head = header(self.source, self.last_end)
+            .ok_or_else(|| ParseError::Unplaced { line: line_of(self.source, from) })?;
+        let body = block_body(self.source, head.end, to);
+        if let Some(body) = &body
+            && body.end == self.source.len()
+            && value.ends_with('\n')
+        {
+            // libyaml, and with it kubectl, sees no line break where the file has none.
+            value.pop();
+        }
+        Ok(Scalar { style, value: Zeroizing::new(value), head, body })
+    }
+}
+
+/// Finds `|` or `>` with its indicators after whatever may stand between a key and its block scalar.
+fn header(source: &str, from: usize) -> Option<Range<usize>> {
+    let bytes = source.as_bytes();
+    let mut at = from;
+    loop {
+        match *bytes.get(at)? {
+            b'|' | b'>' => {
+                let length = bytes[at + 1..].iter().take_while(|b| b"+-0123456789".contains(b)).count();
+                return Some(at..at + 1 + length);
+            }
+            b'#' | b'%' => at += bytes[at..].iter().take_while(|&&b| b != b'\n').count(),
+            b'&' | b'!' => at += bytes[at..].iter().take_while(|b| !b.is_ascii_whitespace()).count(),
+            b' ' | b'\t' | b'\r' | b'\n' | b'-' | b'?' | b':' | b',' => at += 1,
+            // A byte order mark, or the dots that end a document.
+            0xef | 0xbb | 0xbf | b'.' => at += 1,
+            _ => return None,
+        }
+    }
+}
+
+/// From the start of the line after the header to the last line that is not empty.
+fn block_body(source: &str, head_end: usize, span_end: usize) -> Option<Range<usize>> {
+    let from = head_end + source[head_end..].find('\n')? + 1;
+    let mut to = span_end.min(source.len());
+    loop {
+        let rest = source.get(from..to)?;
+        let trimmed = rest.strip_suffix('\n').map(|rest| rest.strip_suffix('\r').unwrap_or(rest));
+        match trimmed {
+            Some(trimmed) => to = from + trimmed.len(),
+            None => return (to > from).then_some(from..to),
+        }
+    }
+}

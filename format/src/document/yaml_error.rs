@@ -1,0 +1,44 @@
+//! Why a file cannot be read. Messages hold lines and reasons, never a piece of the file: it may be a secret.
+
+/// A file that is not valid, or not safe to edit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// Not YAML.
+    #[error("not valid YAML: {reason}")]
+    Yaml {
+        /// Line, counted from 1.
+        line: usize,
+        /// The parser's words, which hold nothing of the file.
+        reason: String,
+    },
+    /// Not JSON.
+    #[error("not valid JSON")]
+    Json {
+        /// Line, counted from 1.
+        line: usize,
+    },
+    /// The same key twice in one mapping.
+    #[error("a key stands twice in the same mapping; readers disagree on which one counts, so remove one")]
+    DuplicateKey {
+        /// Line of the second, counted from 1.
+        line: usize,
+    },
+    /// A construct whose place in the source could not be found, so that editing it would be unsafe.
+    #[error("a value is written in a way that cannot be edited safely; write it in quotes")]
+    Unplaced {
+        /// Line, counted from 1.
+        line: usize,
+    },
+}
+
+impl ParseError {
+    /// The line, counted from 1.
+    pub fn line(&self) -> usize {
+        match self {
+            Self::Yaml { line, .. } | Self::Json { line } | Self::DuplicateKey { line } | Self::Unplaced { line } => {
+                *line
+            }
+        }
+    }
+}

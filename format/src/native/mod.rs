@@ -1,0 +1,17 @@
+//! The native format, version 1: tokens where the values were, and a key block.
+
+mod keyblock;
+mod layout;
+mod open;
+mod place;
+mod seal;
+mod token;
+mod value;
+
+pub use keyblock::{BLOCK_KEY, DocumentKey, KeyBlock, KeyBlockError, SPEC_FIELDS, SealedFor, VERSION, parse_readers};
+pub use layout::{API_GROUP, ENCRYPTED_SECRET, Layout, Object};
+pub use open::{Decrypted, Opened, Opener, decrypt, key_of, open_all, open_leaf};
+pub use place::{LiveObject, Place, Scope};
+pub use seal::{Previous, Report, Request, encrypt, encrypt_document, is_selected, same_place, sealed_for};
+pub use token::{MARKER, Token, TokenError, TokenKey};
+pub use value::{FreshKey, Readers, open_sealed, seal_alone};
