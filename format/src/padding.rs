@@ -7,7 +7,7 @@ use crate::secret::SecretBytes;
 /// Largest value in bytes.
 pub const MAX_VALUE: usize = 1 << 20;
 /// Largest padded plaintext: a value and its raw presentation, which may be as long with escapes and indentation.
-pub const MAX_PLAINTEXT: usize = 16 * MAX_VALUE;
+pub(crate) const MAX_PLAINTEXT: usize = 16 * MAX_VALUE;
 
 /// The type of a value, as the number that stands in its plaintext.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,7 +116,7 @@ fn split_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// At least 64 bytes, then multiples of 32, and Padmé above 256 (which keeps the overhead under 12 %).
-pub fn padded_length(length: usize) -> usize {
+pub(crate) fn padded_length(length: usize) -> usize {
     match length {
         0..=64 => 64,
         65..=256 => length.next_multiple_of(32),

@@ -11,15 +11,15 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Bytes of a data key, a value key and a key id.
-pub const KEY_LEN: usize = 32;
+pub(crate) const KEY_LEN: usize = 32;
 /// Bytes of an AES-GCM nonce.
-pub const NONCE_LEN: usize = 12;
+pub(crate) const NONCE_LEN: usize = 12;
 /// Bytes of an AES-GCM tag.
-pub const TAG_LEN: usize = 16;
+pub(crate) const TAG_LEN: usize = 16;
 /// Characters of a key id written out.
-pub const KEY_ID_CHARS: usize = 52;
+pub(crate) const KEY_ID_CHARS: usize = 52;
 /// Characters of a key id in short form, as tokens and wraps of the key block carry it.
-pub const SHORT_ID_CHARS: usize = 8;
+pub(crate) const SHORT_ID_CHARS: usize = 8;
 
 const VALUE_KEY_INFO: &[u8] = b"sealwax/1 value key";
 const KEY_ID_INFO: &[u8] = b"sealwax/1 key id";

@@ -103,7 +103,7 @@ impl<'a> Builder<'a> {
     }
 
     fn sequence(&mut self, flow: bool, span: &Span) -> Result<(Kind, Range<usize>, usize), ParseError> {
-        let from = start(span);
+        let from = if flow { start(span) } else { self.dash(start(span)) };
         self.last_end = if flow { end(span).max(from) } else { self.last_end };
         let mut items = Vec::new();
         loop {
@@ -139,6 +139,14 @@ impl<'a> Builder<'a> {
             self.last_end = end(span).max(self.last_end);
         }
         self.last_end
+    }
+
+    /// The `-` of a block list. The parser points at the first item instead when the list stands under its key
+    /// without further indentation.
+    fn dash(&self, offset: usize) -> usize {
+        let before = self.source[..offset].trim_end_matches(' ');
+        let at_dash = self.source[offset..].starts_with("- ") || self.source[offset..].starts_with("-\n");
+        if !at_dash && before.ends_with('-') { before.len() - 1 } else { offset }
     }
 
     /// Columns before an offset; a byte order mark is none.
@@ -201,6 +209,13 @@ fn header(source: &str, from: usize) -> Option<Range<usize>> {
 fn block_body(source: &str, head_end: usize, span_end: usize) -> Option<Range<usize>> {
     let from = head_end + source[head_end..].find('\n')? + 1;
     let mut to = span_end.min(source.len());
+    if to < source.len() {
+        // The span runs on into the indentation of whatever follows.
+        let last_line = source.get(from..to)?.rfind('\n').map_or(from, |at| from + at + 1);
+        if source[last_line..to].bytes().all(|b| b == b' ') {
+            to = last_line;
+        }
+    }
     loop {
         let rest = source.get(from..to)?;
         let trimmed = rest.strip_suffix('\n').map(|rest| rest.strip_suffix('\r').unwrap_or(rest));

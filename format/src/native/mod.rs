@@ -1,5 +1,7 @@
 //! The native format, version 1: tokens where the values were, and a key block.
 
+mod change;
+mod fold;
 mod keyblock;
 mod layout;
 mod open;
@@ -8,6 +10,8 @@ mod seal;
 mod token;
 mod value;
 
+pub use change::{set_value, unset_value};
+pub use fold::{fold, rewrap};
 pub use keyblock::{BLOCK_KEY, DocumentKey, KeyBlock, KeyBlockError, SPEC_FIELDS, SealedFor, VERSION, parse_readers};
 pub use layout::{API_GROUP, ENCRYPTED_SECRET, Layout, Object};
 pub use open::{Decrypted, Opened, Opener, decrypt, key_of, open_all, open_leaf};
