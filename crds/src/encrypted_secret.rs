@@ -1,0 +1,132 @@
+//! `EncryptedSecret`: values encrypted in Git, opened by the controller into one `Secret` of the same namespace.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{rules, schema};
+
+/// What the Secret shall hold, encrypted.
+// There is deliberately no `default` in this schema: GitOps tools show what the API server adds as permanent drift.
+#[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[kube(
+    group = "sealwax.dev",
+    version = "v1alpha1",
+    kind = "EncryptedSecret",
+    doc = "Values that are encrypted in Git and opened by the controller into a Secret of the same namespace.",
+    namespaced,
+    category = "sealwax",
+    shortname = "esec",
+    status = "EncryptedSecretStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Secret", type_ = "string", json_path = ".status.secretName"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = rules::spec()))]
+pub struct EncryptedSecretSpec {
+    /// The items of the Secret: each value is a token, `ENC[wax1,...]`, as `sealwax encrypt` writes it.
+    #[schemars(schema_with = "schema::data")]
+    pub data: BTreeMap<String, String>,
+
+    /// The place that the values open in, authenticated in each of them.
+    pub sealed_for: SealedFor,
+
+    /// The id of the key that most values are encrypted with; absent when every token carries its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::key")]
+    pub key: Option<String>,
+
+    /// The key, wrapped for each reader; the label is the reader's name in the policy and its fingerprint.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::readers")]
+    pub readers: BTreeMap<String, String>,
+
+    /// The Secret that is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+
+    /// True: the controller leaves the Secret as it is until this is false again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
+}
+
+/// The place that values open in. Each part is exact, or a pattern with `*`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub struct SealedFor {
+    /// The namespace of the EncryptedSecret.
+    #[schemars(length(min = 1, max = 253))]
+    pub namespace: String,
+    /// The name of the EncryptedSecret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// The Secret that is made.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub struct Target {
+    /// Its name, if it is not that of the EncryptedSecret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub name: Option<String>,
+    /// What it holds besides the items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Template>,
+}
+
+/// What the Secret holds besides its items. Everything is literal and in the clear.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub struct Template {
+    /// The Secret's type, `Opaque` if absent. Kubernetes never changes the type of an existing Secret.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub type_: Option<String>,
+    /// Labels and annotations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<TemplateMetadata>,
+}
+
+/// Labels and annotations of the Secret. Nothing else is ever copied to it.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub struct TemplateMetadata {
+    /// Labels, as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::labels")]
+    pub labels: BTreeMap<String, String>,
+    /// Annotations, as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::annotations")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// What the controller saw and did.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("default" = schema::unseen()))]
+pub struct EncryptedSecretStatus {
+    /// The generation of the spec that the conditions speak of; -1 before the controller saw the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready`, and while they hold `Reconciling` or `Stalled`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
+    pub conditions: Vec<Condition>,
+    /// The Secret that was last written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_name: Option<String>,
+    /// Its uid: a Secret of that name with another uid is not the one that was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_uid: Option<String>,
+    /// Its resourceVersion after that write: any other one means that somebody has changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_resource_version: Option<String>,
+    /// The generation of the spec that was last written into the Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_generation: Option<i64>,
+}

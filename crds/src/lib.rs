@@ -1,0 +1,19 @@
+//! The custom resources of sealwax, group `sealwax.dev`; the YAML beside this package is generated from these types.
+//!
+//! The YAML in `*.yaml` is what people install. `cargo test -p sealwax-crds` compares it with the types, and
+//! `UPDATE_CRDS=1 cargo test -p sealwax-crds` writes it anew.
+
+mod condition;
+mod encrypted_secret;
+mod rules;
+mod schema;
+
+pub use condition::{READY, RECONCILING, STALLED};
+pub use encrypted_secret::{
+    EncryptedSecret, EncryptedSecretSpec, EncryptedSecretStatus, SealedFor, Target, Template, TemplateMetadata,
+};
+pub use rules::{FORBIDDEN_TYPES, OWN_PREFIX};
+pub use schema::all;
+
+/// The API group of every resource here; also the prefix of our labels and annotations.
+pub const GROUP: &str = "sealwax.dev";

@@ -1,0 +1,79 @@
+//! The parts of the schemas that the derive cannot say: bounds of maps, the condition list, defaults of the status.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSONSchemaProps};
+use kube::CustomResourceExt;
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use crate::EncryptedSecret;
+use crate::rules::{MAX_ITEMS, MAX_READERS, MAX_TOKEN, MAX_WRAP};
+
+/// Every custom resource definition, with the name of the file that it is generated into.
+pub fn all() -> Vec<(&'static str, CustomResourceDefinition)> {
+    vec![("encryptedsecrets.sealwax.dev.yaml", without_null(EncryptedSecret::crd()))]
+}
+
+/// Takes back the derive's `nullable`: absent is the one way to leave a field out, and CEL's `has` is true for null.
+fn without_null(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        if let Some(root) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
+            refuse_null(root);
+        }
+    }
+    crd
+}
+
+fn refuse_null(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(refuse_null);
+}
+
+/// A status that no consumer takes for a finished object: Flux and Helm read "no status" as done.
+pub(crate) fn unseen() -> Value {
+    json!({ "observedGeneration": -1 })
+}
+
+fn map(max: usize, values: &Value) -> Schema {
+    json_schema!({ "type": "object", "maxProperties": max, "additionalProperties": values })
+}
+
+pub(crate) fn data(_: &mut SchemaGenerator) -> Schema {
+    map(MAX_ITEMS, &json!({ "type": "string", "maxLength": MAX_TOKEN }))
+}
+
+pub(crate) fn key(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "minLength": 52, "maxLength": 52 })
+}
+
+pub(crate) fn readers(_: &mut SchemaGenerator) -> Schema {
+    map(MAX_READERS, &json!({ "type": "string", "maxLength": MAX_WRAP }))
+}
+
+pub(crate) fn labels(_: &mut SchemaGenerator) -> Schema {
+    map(MAX_ITEMS, &json!({ "type": "string", "maxLength": 63 }))
+}
+
+pub(crate) fn annotations(_: &mut SchemaGenerator) -> Schema {
+    map(MAX_ITEMS, &json!({ "type": "string" }))
+}
+
+/// `metav1.Condition`, as a list that server-side apply merges by type.
+pub(crate) fn conditions(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["type", "status", "lastTransitionTime", "reason", "message"],
+            "properties": {
+                "type": { "type": "string", "maxLength": 316 },
+                "status": { "type": "string", "enum": ["True", "False", "Unknown"] },
+                "observedGeneration": { "type": "integer", "format": "int64", "minimum": 0 },
+                "lastTransitionTime": { "type": "string", "format": "date-time" },
+                "reason": { "type": "string", "minLength": 1, "maxLength": 1024 },
+                "message": { "type": "string", "maxLength": 32768 },
+            },
+        },
+    })
+}
