@@ -1,0 +1,4 @@
+//! Tests against a real control plane. They run in parallel, each in a namespace of its own.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod control_plane;

@@ -1,0 +1,76 @@
+//! Developer commands: `cargo xtask help` lists them.
+
+mod bench;
+mod demo;
+mod run;
+mod suite;
+mod ui;
+
+use std::env;
+use std::process::ExitCode;
+
+use xtask::tools;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  control-plane         make sure that etcd, kube-apiserver, kube-controller-manager and kubectl exist; print where
+  test [CARGO OPTIONS]  run every test of the workspace; the last line is `N passed, N failed`
+  demo [--keep]         show, step by step and checked, what sealwax does
+  bench [NAME] [--json] run the benchmarks, or one group of them
+
+KUBEBUILDER_ASSETS may name a directory with these programs; else they are built with Go, once, into the cache.";
+
+/// Why a command did not finish.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The command line is not one that we know.
+    #[error("{0}; see `cargo xtask help`")]
+    Usage(String),
+    /// A program that is needed could not be provided.
+    #[error("a program that is needed is missing")]
+    Tool(#[from] tools::ToolError),
+    /// Cargo could not be started or read.
+    #[error("cannot run {command}")]
+    Cargo {
+        /// The command.
+        command: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A step ran and was not successful; what it printed says more.
+    #[error("{0}")]
+    Unsuccessful(String),
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (command, rest) = arguments.split_first().map_or(("help", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let result = match command {
+        "control-plane" => control_plane(rest),
+        "test" => suite::test(rest),
+        "demo" => demo::demo(rest),
+        "bench" => bench::bench(rest),
+        "help" | "--help" | "-h" => {
+            ui::line(HELP);
+            Ok(())
+        }
+        unknown => Err(Failure::Usage(format!("there is no command `{unknown}`"))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            ui::error(&failure);
+            ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+fn control_plane(arguments: &[String]) -> Result<(), Failure> {
+    if let Some(extra) = arguments.first() {
+        return Err(Failure::Usage(format!("`control-plane` takes no `{extra}`")));
+    }
+    let programs = tools::control_plane(&ui::progress)?;
+    ui::line(&programs.directory().display().to_string());
+    Ok(())
+}
