@@ -183,16 +183,6 @@ pub(crate) fn base32_decode(text: &str) -> Option<Vec<u8>> {
     data_encoding::BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).ok()
 }
 
-/// Strict base64: RFC 4648 §4, padded, trailing bits zero, no white space.
-pub(crate) fn base64_decode(text: &str) -> Option<Vec<u8>> {
-    data_encoding::BASE64.decode(text.as_bytes()).ok()
-}
-
-/// The one way base64 is written.
-pub(crate) fn base64_encode(bytes: &[u8]) -> String {
-    data_encoding::BASE64.encode(bytes)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

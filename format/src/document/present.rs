@@ -8,8 +8,8 @@ use std::ops::Range;
 use super::resolve::{BINARY_TAG, plain_type};
 use super::walk::Around;
 use super::{Node, Scalar, Style, Syntax};
+use crate::base64;
 use crate::padding::ValueType;
-use crate::primitives::base64_encode;
 use crate::secret::SecretBytes;
 
 /// The source text of a value: on the line of its key, and the lines below it for block scalars.
@@ -104,7 +104,7 @@ pub fn canonical(value_type: ValueType, value: &[u8], to: Target) -> Option<Writ
     let head = |head: String| Some(Written { head, body: None });
     if value_type == ValueType::Binary {
         return match to.syntax {
-            Syntax::Yaml => head(format!("!!binary {}", quote_if_needed(&base64_encode(value)))),
+            Syntax::Yaml => head(format!("!!binary {}", quote_if_needed(&base64::encode(value)))),
             Syntax::Json => None,
         };
     }

@@ -45,7 +45,7 @@ pub fn resolve(node: &Node, scalar: &Scalar) -> Result<Resolved, ResolveError> {
         Some(BINARY_TAG) => {
             let compact: Zeroizing<String> =
                 Zeroizing::new(scalar.value.chars().filter(|c| !c.is_ascii_whitespace()).collect());
-            let value = crate::primitives::base64_decode(&compact).ok_or(ResolveError::Base64)?;
+            let value = crate::base64::decode(&compact).ok_or(ResolveError::Base64)?;
             Ok(Resolved { value_type: ValueType::Binary, value: SecretBytes::from(value) })
         }
         Some(_) => Err(ResolveError::Tag),

@@ -11,6 +11,7 @@ mod xwing;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 pub use label::{Fingerprint, Label, LabelError};
 pub use ssh::SshRecipientError;
@@ -31,11 +32,12 @@ pub enum Strength {
 }
 
 /// Someone for whom data keys are wrapped, with the label that says so.
+#[derive(Clone)]
 pub struct Recipient {
     label: Label,
     canonical: String,
     strength: Strength,
-    wraps: Box<dyn age::Recipient + Send + Sync>,
+    wraps: Arc<dyn age::Recipient + Send + Sync>,
 }
 
 impl fmt::Debug for Recipient {
@@ -105,7 +107,7 @@ impl Recipient {
         wraps: Box<dyn age::Recipient + Send + Sync>,
     ) -> Result<Self, RecipientError> {
         let label = Label::new(name, Fingerprint::of(&canonical))?;
-        Ok(Self { label, canonical, strength, wraps })
+        Ok(Self { label, canonical, strength, wraps: wraps.into() })
     }
 
     /// Name and fingerprint.
@@ -185,6 +187,11 @@ impl Keyring {
     /// Whether there is no identity at all.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty() && self.unlabelled.is_empty()
+    }
+
+    /// The identities, for age files other than wraps (such as a team's).
+    pub fn identities(&self) -> impl Iterator<Item = &dyn age::Identity> {
+        self.known.values().chain(&self.unlabelled).map(|identity| &**identity as &dyn age::Identity)
     }
 
     /// The fingerprints of the known identities.

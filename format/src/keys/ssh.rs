@@ -17,7 +17,7 @@ pub(super) fn parse_recipient(text: &str) -> Result<(String, age::ssh::Recipient
     let (Some(kind), Some(key)) = (words.next(), words.next()) else {
         return Err(SshRecipientError::Layout);
     };
-    if crate::primitives::base64_decode(key).is_none() {
+    if crate::base64::decode(key).is_none() {
         return Err(SshRecipientError::Layout);
     }
     let canonical = format!("{kind} {key}");

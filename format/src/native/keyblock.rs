@@ -1,9 +1,10 @@
 //! The key block: for which place a document is sealed, the id of its key, and a wrap of the key for each reader.
 
+use crate::base64;
 use crate::document::present::{double_quoted, quote_if_needed};
 use crate::document::{Node, Style, Syntax};
 use crate::keys::{Label, MAX_READERS, MAX_WRAP};
-use crate::primitives::{KeyId, SHORT_ID_CHARS, base64_decode, base64_encode};
+use crate::primitives::{KeyId, SHORT_ID_CHARS};
 
 /// The root key under which the block stands in everything but an `EncryptedSecret`.
 pub const BLOCK_KEY: &str = "sealwax";
@@ -102,7 +103,7 @@ impl KeyBlock {
             let mut lines = vec![format!("{pad}readers:")];
             for (label, wrap) in &key.wraps {
                 lines.push(format!("{pad}  {label}: >-"));
-                lines.push(format!("{pad}    {}:{}", key.id.short(), base64_encode(wrap)));
+                lines.push(format!("{pad}    {}:{}", key.id.short(), base64::encode(wrap)));
             }
             fields.push(("readers", lines.join(line_break)));
         }
@@ -128,7 +129,7 @@ impl KeyBlock {
         if let Some(key) = &self.key {
             fields.push(("key", format!("\"key\": \"{}\"", key.id)));
             let wraps = key.wraps.iter();
-            let wraps = wraps.map(|(label, w)| format!("\"{label}\": \"{}:{}\"", key.id.short(), base64_encode(w)));
+            let wraps = wraps.map(|(label, w)| format!("\"{label}\": \"{}:{}\"", key.id.short(), base64::encode(w)));
             fields.push(("readers", format!("\"readers\": {{{}}}", wraps.collect::<Vec<_>>().join(", "))));
         }
         if in_spec {
@@ -185,7 +186,7 @@ pub fn parse_readers<'a>(
         if short != id.short() {
             return Err(KeyBlockError::MixedKeys);
         }
-        let wrap = base64_decode(wrap).filter(|wrap| (1..=MAX_WRAP).contains(&wrap.len()));
+        let wrap = base64::decode(wrap).filter(|wrap| (1..=MAX_WRAP).contains(&wrap.len()));
         wraps.push((label, wrap.ok_or_else(|| malformed.clone())?));
     }
     if wraps.is_empty() || wraps.len() > MAX_READERS {

@@ -82,16 +82,41 @@ pub struct Opened {
     pub plaintext: Plaintext,
 }
 
-/// Opens every token of a document.
+/// Opens every token of a document, at the place that its block states and its object fits.
 pub fn open_all(file: &File<'_>, layout: &Layout<'_>, opener: &mut Opener<'_>) -> Result<Vec<Opened>, Error> {
+    match layout.stated_place().map_err(Error::of_file)? {
+        Some(place) => open_all_at(file, layout, opener, &place),
+        None => match first_token(file, layout)? {
+            Some(leaf) => Err(at(file, leaf, Problem::NoBlock)),
+            None => Ok(Vec::new()),
+        },
+    }
+}
+
+/// Opens every token of a document at a place that the object need no longer fit: for moving values.
+pub fn open_all_at(
+    file: &File<'_>,
+    layout: &Layout<'_>,
+    opener: &mut Opener<'_>,
+    place: &Place,
+) -> Result<Vec<Opened>, Error> {
     let mut opened = Vec::new();
     for (position, leaf) in layout.leaves.iter().enumerate() {
         if let Some(token) = layout.token(file, leaf)? {
-            let plaintext = open_leaf(file, layout, opener, leaf, &token)?;
+            let plaintext = open_at(file, layout, opener, leaf, &token, place)?;
             opened.push(Opened { leaf: position, token, plaintext });
         }
     }
     Ok(opened)
+}
+
+fn first_token<'l, 'd>(file: &File<'_>, layout: &'l Layout<'d>) -> Result<Option<&'l Leaf<'d>>, Error> {
+    for leaf in &layout.leaves {
+        if layout.token(file, leaf)?.is_some() {
+            return Ok(Some(leaf));
+        }
+    }
+    Ok(None)
 }
 
 /// Opens the token at one leaf.
@@ -104,10 +129,21 @@ pub fn open_leaf(
 ) -> Result<Plaintext, Error> {
     let place = layout.stated_place().map_err(|problem| at(file, leaf, problem))?;
     let place = place.ok_or_else(|| at(file, leaf, Problem::NoBlock))?;
+    open_at(file, layout, opener, leaf, token, &place)
+}
+
+fn open_at(
+    file: &File<'_>,
+    layout: &Layout<'_>,
+    opener: &mut Opener<'_>,
+    leaf: &Leaf<'_>,
+    token: &Token,
+    place: &Place,
+) -> Result<Plaintext, Error> {
     if let Some(hazard) = leaf.hazard {
         return Err(at(file, leaf, hazard));
     }
-    opener.open(layout.block.as_ref(), &place, &leaf.path, token).map_err(|problem| at(file, leaf, problem))
+    opener.open(layout.block.as_ref(), place, &leaf.path, token).map_err(|problem| at(file, leaf, problem))
 }
 
 /// A file decrypted.

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use crate::base64;
 use crate::keys::{Label, MAX_READERS, MAX_WRAP};
 use crate::padding::MAX_PLAINTEXT;
-use crate::primitives::{KeyId, NONCE_LEN, SHORT_ID_CHARS, TAG_LEN, base64_decode, base64_encode};
+use crate::primitives::{KeyId, NONCE_LEN, SHORT_ID_CHARS, TAG_LEN};
 
 /// What any encrypted value starts with, ours or another tool's.
 pub const MARKER: &str = "ENC[";
@@ -86,7 +87,7 @@ impl Token {
     /// The pieces of the token that stand on lines of their own in block YAML; joined by single spaces they are the
     /// token.
     pub fn lines(&self) -> Vec<String> {
-        let sealed = base64_encode(&self.sealed);
+        let sealed = base64::encode(&self.sealed);
         match &self.key {
             TokenKey::Document(short) => vec![format!("{PREFIX}{short},{sealed}]")],
             TokenKey::Own { id, wraps } => {
@@ -95,7 +96,7 @@ impl Token {
                     if let Some(line) = lines.last_mut() {
                         line.push(',');
                     }
-                    lines.push(format!("{label}:{}", base64_encode(wrap)));
+                    lines.push(format!("{label}:{}", base64::encode(wrap)));
                 }
                 if let Some(line) = lines.last_mut() {
                     line.push(']');
@@ -116,7 +117,7 @@ fn decode(text: &str) -> Result<Vec<u8>, TokenError> {
     if text.contains([' ', ',']) {
         return Err(TokenError::Layout);
     }
-    base64_decode(text).ok_or(TokenError::Base64)
+    base64::decode(text).ok_or(TokenError::Base64)
 }
 
 fn parse_wrap(text: &str) -> Result<(Label, Vec<u8>), TokenError> {

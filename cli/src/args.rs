@@ -1,0 +1,57 @@
+//! The command line: the root parser and the table of subcommands.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    completions, copy, decrypt, edit, encrypt, get, inspect, keygen, rebind, recipients, rekey, render, seal, set,
+    unset, verify,
+};
+
+/// Keep secrets in Git: encrypt the secret values of YAML and JSON files, and only those.
+#[derive(Debug, Parser)]
+#[command(name = "sealwax", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sealwax keygen                                   make your key; share the line it prints
+  sealwax seal secret.yaml -o db.yaml              turn a Secret into an EncryptedSecret for Git
+  sealwax edit db.yaml                             edit the values in your editor
+  sealwax set db.yaml password                     replace one value; needs no private key
+  sealwax encrypt values.yaml --to age1… --select '**.password'
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage or policy, 3 an input could not be read.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Keygen(keygen::Args),
+    Encrypt(encrypt::Args),
+    Decrypt(decrypt::Args),
+    Edit(edit::Args),
+    Get(get::Args),
+    Set(set::Args),
+    Unset(unset::Args),
+    Seal(seal::Args),
+    Render(render::Args),
+    Rebind(rebind::Args),
+    Copy(copy::Args),
+    Rekey(rekey::Args),
+    Verify(verify::Args),
+    Inspect(inspect::Args),
+    Recipients(recipients::Args),
+    Completions(completions::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,108 @@
+//! `sealwax decrypt`.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use sealwax_format::document::File;
+use sealwax_format::native::{self, Layout, Opener};
+use zeroize::Zeroizing;
+
+use crate::error::{Code, CommandError};
+use crate::files::{Batch, Input, Staged};
+use crate::job::Policies;
+use crate::keyring::{Identities, IdentityArgs};
+use crate::policy::work_tree;
+use crate::ui::{Note, Ui};
+
+/// Print files with their values opened, exactly as they were before they were encrypted
+///
+/// Nothing is printed of a file of which one value does not open.
+///
+/// Examples:
+///   sealwax decrypt secret.yaml | kubectl apply -f -
+///   sealwax decrypt --in-place --force values.yaml
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// The files; - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Replace the file by its plain form
+    #[arg(long)]
+    in_place: bool,
+    /// Write plaintext even into a Git work tree
+    #[arg(long, requires = "in_place")]
+    force: bool,
+    #[command(flatten)]
+    identity: IdentityArgs,
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
+    let policies = Policies::default();
+    let identities = Identities::new(&args.identity);
+    let results: Vec<_> = args.files.par_iter().map(|path| one(args, &policies, &identities, path)).collect();
+    let mut batch = Batch::default();
+    let mut outcomes = Vec::with_capacity(results.len());
+    let mut pending = Vec::new();
+    for (path, result) in args.files.iter().zip(results) {
+        outcomes.push(result.and_then(|(input, text, notes)| {
+            if args.in_place {
+                batch.add(Staged::write(path, Some(&input.bytes), text.as_bytes())?);
+                pending.push(outcomes.len());
+            } else {
+                ui.data(text.as_bytes())?;
+            }
+            Ok(notes)
+        }));
+    }
+    for (position, written) in pending.into_iter().zip(batch.commit()) {
+        if let Err(error) = written {
+            outcomes[position] = Err(error);
+        }
+    }
+    Ok(ui.outcomes(outcomes))
+}
+
+type Decrypted = (Input, Zeroizing<String>, Vec<Note>);
+
+fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Path) -> Result<Decrypted, CommandError> {
+    let input = Input::read(path)?;
+    let shown = input.shown.clone();
+    if args.in_place {
+        refuse_in_place(args, &input)?;
+    }
+    let in_file = |error: sealwax_format::Error| CommandError::in_file(&shown, &error);
+    let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    let keyring = crate::open::keyring(&shown, input.path.as_deref(), &file, policies, identities)?;
+    let opened = native::decrypt(&file, &mut Opener::new(keyring)).map_err(in_file)?;
+    if opened.values == 0 && !has_block(&file) {
+        return Err(CommandError::refused(format!("{shown}: holds no encrypted values")));
+    }
+    let mut notes: Vec<_> = opened
+        .rewritten
+        .iter()
+        .map(|path| Note::Warning(format!("{shown}: {path}: written in another style; the recorded one no longer fits")))
+        .collect();
+    if args.in_place {
+        notes.push(Note::Done(format!("{shown}: opened {} values; they now stand in the clear", opened.values)));
+    }
+    Ok((input, opened.text, notes))
+}
+
+/// Plaintext in a work tree is one `git add` away from everyone.
+fn refuse_in_place(args: &Args, input: &Input) -> Result<(), CommandError> {
+    let Some(path) = &input.path else {
+        return Err(CommandError::usage("--in-place needs a file, not standard input"));
+    };
+    let folder = path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+    let inside = folder.is_some_and(|folder| work_tree(&folder).is_some());
+    if inside && !args.force {
+        let message = format!("{}: lies in a Git work tree, where plaintext is easily committed", path.display());
+        return Err(CommandError::refused(message).hint("Use `sealwax edit`, or pass --force."));
+    }
+    Ok(())
+}
+
+fn has_block(file: &File<'_>) -> bool {
+    (0..file.documents.len()).any(|index| Layout::read(file, index).is_ok_and(|layout| layout.block.is_some()))
+}

@@ -1,0 +1,198 @@
+//! `sealwax edit`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sealwax_format::OsRandom;
+use sealwax_format::document::File;
+use sealwax_format::native::{self, Layout, Object, Opener, Previous, Request};
+use zeroize::Zeroizing;
+
+use crate::error::{Code, CommandError};
+use crate::files::{self, Input};
+use crate::job::{Policies, WriteArgs};
+use crate::keyring::{Identities, IdentityArgs};
+use crate::policy::Policy;
+use crate::ui::{self, Note, Ui};
+use crate::unix::{self, SignalGuard};
+
+/// Open a file's values in your editor and seal what you changed
+///
+/// The plain text lies in a private temporary file outside the repository while the editor runs ($VISUAL or
+/// $EDITOR, else vi). Values that you leave alone keep their ciphertext, so the diff shows only what you changed.
+///
+/// Example: EDITOR='code --wait' sealwax edit db.yaml
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The file
+    file: PathBuf,
+    #[command(flatten)]
+    write: WriteArgs,
+    #[command(flatten)]
+    identity: IdentityArgs,
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
+    let input = Input::read(&args.file)?;
+    let shown = input.shown.as_str();
+    let Some(path) = input.path.as_deref() else {
+        return Err(CommandError::usage("edit needs a file, not standard input"));
+    };
+    let policies = Policies::default();
+    let policy = policies.of(path)?;
+    let identities = Identities::new(&args.identity);
+    let (plain, before) = open(&input, path, &policies, &identities)?;
+    let session = Session::start(path, &plain)?;
+    loop {
+        session.run_editor()?;
+        let edited = session.read()?;
+        if *edited == *plain {
+            ui.notes(&[Note::Done(format!("{shown}: nothing changed"))]);
+            return Ok(Code::Done);
+        }
+        match reseal(args, &input, path, policy.as_deref(), &before, &edited) {
+            Ok((text, notes)) => {
+                files::replace(path, &input.bytes, text.as_bytes())?;
+                ui.notes(&notes);
+                return Ok(Code::Done);
+            }
+            Err(error) if ui::is_interactive() => {
+                ui.error(&error);
+                if !ui::confirm("Open the editor again? Otherwise your changes are dropped.") {
+                    return Err(CommandError::refused(format!("{shown}: left as it was")));
+                }
+            }
+            Err(error) => return Err(error.hint("The file was left as it was, and the changes were dropped.")),
+        }
+    }
+}
+
+/// One document before the edit.
+struct Before {
+    object: Option<Object>,
+    previous: Option<Previous>,
+}
+
+fn open(
+    input: &Input,
+    path: &Path,
+    policies: &Policies,
+    identities: &Identities<'_>,
+) -> Result<(Zeroizing<String>, Vec<Before>), CommandError> {
+    let in_file = |error: sealwax_format::Error| CommandError::in_file(&input.shown, &error);
+    let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    let keyring = crate::open::keyring(&input.shown, Some(path), &file, policies, identities)?;
+    let mut opener = Opener::new(keyring);
+    let plain = native::decrypt(&file, &mut opener).map_err(in_file)?.text;
+    let mut before = Vec::with_capacity(file.documents.len());
+    for index in 0..file.documents.len() {
+        let layout = Layout::read(&file, index).map_err(in_file)?;
+        let opened = native::open_all(&file, &layout, &mut opener).map_err(in_file)?;
+        before.push(Before { previous: Previous::new(&layout, opened), object: layout.object });
+    }
+    Ok((plain, before))
+}
+
+fn reseal(
+    args: &Args,
+    input: &Input,
+    path: &Path,
+    policy: Option<&Policy>,
+    before: &[Before],
+    edited: &str,
+) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
+    let shown = input.shown.as_str();
+    let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
+    let file = File::parse(edited, input.syntax()).map_err(|error| in_file(error.into()))?;
+    let mut plans = Vec::with_capacity(file.documents.len());
+    let mut earlier = Vec::with_capacity(file.documents.len());
+    for index in 0..file.documents.len() {
+        let layout = Layout::read(&file, index).map_err(in_file)?;
+        plans.push(args.write.plan(shown, Some(path), policy, &layout)?);
+        // The same object, wherever it moved; a file that holds no objects goes by position.
+        let same = before.iter().enumerate().find(|(position, document)| match &layout.object {
+            Some(object) => document.object.as_ref() == Some(object),
+            None => document.object.is_none() && *position == index,
+        });
+        earlier.push(same.and_then(|(_, document)| document.previous.as_ref()));
+    }
+    let requests: Vec<_> = plans
+        .iter()
+        .zip(earlier)
+        .map(|(plan, previous)| {
+            plan.as_ref().map(|plan| Request {
+                select: &plan.select,
+                place: plan.place.clone(),
+                readers: plan.readers.as_slice(),
+                previous,
+            })
+        })
+        .collect();
+    let (text, reports) = native::encrypt(&file, &requests, &mut OsRandom).map_err(in_file)?;
+    let mut notes = Vec::new();
+    for (plan, report) in plans.iter().zip(&reports) {
+        let Some(plan) = plan else { continue };
+        if !report.sealed.is_empty() {
+            let (sealed, kept) = (report.sealed.len(), report.kept);
+            notes.push(Note::Done(format!("{shown}: sealed {sealed} ({kept} kept) for {}", plan.describe())));
+        }
+        notes.extend(super::encrypt::fold_hint(shown, report.own_keys));
+    }
+    Ok((text, notes))
+}
+
+/// The private copy and the editor over it. Dropping it wipes the copy, also when this process is told to end.
+struct Session {
+    folder: tempfile::TempDir,
+    file: PathBuf,
+    signals: SignalGuard,
+}
+
+impl Session {
+    fn start(path: &Path, plain: &str) -> Result<Self, CommandError> {
+        // Signals first: an order to end between here and the editor must still remove the copy.
+        let signals = SignalGuard::new().map_err(|error| CommandError::refused(format!("signals: {error}")))?;
+        let folder = files::private_folder()?;
+        // The same name, so that the editor knows the syntax.
+        let file = folder.path().join(path.file_name().unwrap_or_default());
+        files::create(&file, plain.as_bytes(), true)?;
+        Ok(Self { folder, file, signals })
+    }
+
+    fn run_editor(&self) -> Result<(), CommandError> {
+        let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var_os(name).filter(|e| !e.is_empty()));
+        let mut script = editor.unwrap_or_else(|| OsString::from("vi"));
+        script.push(" \"$1\"");
+        // Through the shell, as git does it: the variable may hold arguments.
+        let mut child = Command::new("sh")
+            .arg("-c")
+            .arg(&script)
+            .arg("sealwax")
+            .arg(&self.file)
+            .spawn()
+            .map_err(|error| CommandError::refused(format!("the editor cannot be started: {error}")))?;
+        match self.signals.wait(&mut child) {
+            Ok(Some(status)) if status.success() => Ok(()),
+            Ok(Some(_)) => Err(CommandError::refused("the editor failed; the file was left as it was")
+                .hint("Set $EDITOR to an editor that is installed and waits until you close the file.")),
+            Ok(None) => Err(CommandError::refused("told to end; the file was left as it was")),
+            Err(error) => Err(CommandError::refused(format!("the editor cannot be waited for: {error}"))),
+        }
+    }
+
+    fn read(&self) -> Result<Zeroizing<String>, CommandError> {
+        let input = Input::read(&self.file)?;
+        input.text().map(|text| Zeroizing::new(text.to_owned()))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The folder goes with `TempDir`; overwriting first helps where temporary files lie on a disk.
+        if let Ok(length) = std::fs::metadata(&self.file).map(|metadata| metadata.len()) {
+            let _ = unix::overwrite(&self.file, length);
+        }
+        debug_assert!(self.file.starts_with(self.folder.path()));
+    }
+}

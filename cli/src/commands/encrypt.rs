@@ -1,0 +1,160 @@
+//! `sealwax encrypt`.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use sealwax_format::OsRandom;
+use sealwax_format::document::File;
+use sealwax_format::native::{self, Layout, Report, Request};
+use zeroize::Zeroizing;
+
+use crate::error::{Code, CommandError};
+use crate::files::{Batch, Input, STDIN, Staged};
+use crate::job::{Plan, Policies, WriteArgs};
+use crate::keyring::{Identities, IdentityArgs};
+use crate::history;
+use crate::ui::{Note, Ui};
+
+/// Encrypt the selected values of files, in place; everything else stays byte for byte as it is
+///
+/// Which values, and for whom, comes from the policy (.sealwax.toml) or from --select and --to. Values that are
+/// encrypted already stay as they are. No private key is needed.
+///
+/// Examples:
+///   sealwax encrypt clusters/prod/*.yaml
+///   sealwax encrypt values.yaml --to age1… --select '**.password' --context 'helm values of payments'
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// The files; - for standard input, which goes to standard output
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Print the result instead of replacing the file
+    #[arg(long)]
+    stdout: bool,
+    /// Where standard input would be in the repository, to find its rule
+    #[arg(long, value_name = "FILE")]
+    path: Option<PathBuf>,
+    #[command(flatten)]
+    write: WriteArgs,
+    #[command(flatten)]
+    identity: IdentityArgs,
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
+    let policies = Policies::default();
+    let identities = Identities::new(&args.identity);
+    let work = |file: &PathBuf| one(args, &policies, &identities, file);
+    let results: Vec<_> = args.files.par_iter().map(work).collect();
+    let mut batch = Batch::default();
+    let mut outcomes = Vec::with_capacity(results.len());
+    let mut pending = Vec::new();
+    for result in results {
+        outcomes.push(match result {
+            Ok(Encrypted { staged: Some(staged), notes, .. }) => {
+                batch.add(staged);
+                pending.push(outcomes.len());
+                Ok(notes)
+            }
+            Ok(Encrypted { printed: Some(text), notes, .. }) => ui.data(text.as_bytes()).map(|()| notes),
+            Ok(Encrypted { notes, .. }) => Ok(notes),
+            Err(error) => Err(error),
+        });
+    }
+    for (position, written) in pending.into_iter().zip(batch.commit()) {
+        if let Err(error) = written {
+            outcomes[position] = Err(error);
+        }
+    }
+    Ok(ui.outcomes(outcomes))
+}
+
+/// One file, encrypted and waiting to be published.
+struct Encrypted {
+    staged: Option<Staged>,
+    printed: Option<Zeroizing<String>>,
+    notes: Vec<Note>,
+}
+
+fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Path) -> Result<Encrypted, CommandError> {
+    let input = Input::read(path)?;
+    let shown = input.shown.as_str();
+    let governed = if path == Path::new(STDIN) { args.path.as_deref() } else { Some(path) };
+    let policy = governed.map(|path| policies.of(path)).transpose()?.flatten();
+    let syntax = crate::files::syntax_of(governed);
+    let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
+    let file = File::parse(input.text()?, syntax).map_err(|error| in_file(error.into()))?;
+
+    let mut plans = Vec::with_capacity(file.documents.len());
+    let mut layouts = Vec::with_capacity(file.documents.len());
+    for index in 0..file.documents.len() {
+        let layout = Layout::read(&file, index).map_err(in_file)?;
+        plans.push(args.write.plan(shown, governed, policy.as_deref(), &layout)?);
+        layouts.push(layout);
+    }
+    let previous = history::previous(path, &layouts, policy.as_deref(), identities);
+    let requests: Vec<_> = plans
+        .iter()
+        .zip(&previous)
+        .map(|(plan, previous)| {
+            plan.as_ref().map(|plan| Request {
+                select: &plan.select,
+                place: plan.place.clone(),
+                readers: plan.readers.as_slice(),
+                previous: previous.as_ref(),
+            })
+        })
+        .collect();
+    let (text, reports) = native::encrypt(&file, &requests, &mut OsRandom).map_err(in_file)?;
+    refuse_empty(shown, &plans, &reports)?;
+    let notes = describe(shown, &plans, &reports);
+    if args.stdout || input.path.is_none() {
+        return Ok(Encrypted { staged: None, printed: Some(text), notes });
+    }
+    let changed = text.as_bytes() != input.bytes.expose();
+    let staged = changed.then(|| Staged::write(path, Some(&input.bytes), text.as_bytes())).transpose()?;
+    Ok(Encrypted { staged, printed: None, notes })
+}
+
+/// A file named on the command line of which nothing is selected is a mistake, not a success.
+fn refuse_empty(shown: &str, plans: &[Option<Plan>], reports: &[Report]) -> Result<(), CommandError> {
+    if plans.iter().all(Option::is_none) {
+        return Err(CommandError::usage(format!("{shown}: no rule of the policy covers it"))
+            .hint("Add a rule with a matching path (and kinds), or pass --to and --select."));
+    }
+    if reports.iter().all(|report| report.selected == 0) {
+        return Err(CommandError::usage(format!("{shown}: the patterns select no value in it"))
+            .hint("Check the spelling of the patterns; a selected null, {} or [] counts as a value to look at, not to encrypt."));
+    }
+    Ok(())
+}
+
+fn describe(shown: &str, plans: &[Option<Plan>], reports: &[Report]) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for (plan, report) in plans.iter().zip(reports) {
+        let Some(plan) = plan else { continue };
+        if report.sealed.is_empty() {
+            if report.selected > 0 {
+                notes.push(Note::Done(format!("{shown}: nothing new to encrypt ({} encrypted)", report.kept)));
+            }
+        } else {
+            let kept = if report.kept > 0 { format!(" ({} kept)", report.kept) } else { String::new() };
+            notes.push(Note::Done(format!("{shown}: sealed {}{kept} for {}", report.sealed.len(), plan.describe())));
+            notes.extend(plan.hints(shown));
+        }
+        for path in &report.nulls {
+            notes.push(Note::Warning(format!("{shown}: {path} is null and stays in the clear")));
+        }
+        notes.extend(fold_hint(shown, report.own_keys));
+    }
+    notes
+}
+
+/// Tokens with keys of their own cost space: time for a fold.
+pub(crate) fn fold_hint(shown: &str, own_keys: usize) -> Option<Note> {
+    (own_keys > 8).then(|| {
+        Note::Hint(format!(
+            "{shown}: {own_keys} values carry a key of their own; someone who can read them may run `sealwax rekey --fold`."
+        ))
+    })
+}

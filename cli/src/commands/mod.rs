@@ -1,0 +1,44 @@
+//! One file per subcommand: its flags, whose comments are its help, and one function.
+
+pub(crate) mod completions;
+pub(crate) mod copy;
+pub(crate) mod decrypt;
+pub(crate) mod edit;
+pub(crate) mod encrypt;
+pub(crate) mod get;
+pub(crate) mod inspect;
+pub(crate) mod keygen;
+pub(crate) mod rebind;
+pub(crate) mod recipients;
+pub(crate) mod rekey;
+pub(crate) mod render;
+pub(crate) mod seal;
+pub(crate) mod set;
+pub(crate) mod unset;
+pub(crate) mod verify;
+
+use crate::args::{Cli, Command};
+use crate::error::{Code, CommandError};
+use crate::ui::Ui;
+
+/// Runs the chosen subcommand.
+pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<Code, CommandError> {
+    match cli.command {
+        Command::Keygen(args) => keygen::run(&args, ui),
+        Command::Encrypt(args) => encrypt::run(&args, ui),
+        Command::Decrypt(args) => decrypt::run(&args, ui),
+        Command::Edit(args) => edit::run(&args, ui),
+        Command::Get(args) => get::run(&args, ui),
+        Command::Set(args) => set::run(&args, ui),
+        Command::Unset(args) => unset::run(&args, ui),
+        Command::Seal(args) => seal::run(&args, ui),
+        Command::Render(args) => render::run(&args, ui),
+        Command::Rebind(args) => rebind::run(&args, ui),
+        Command::Copy(args) => copy::run(&args, ui),
+        Command::Rekey(args) => rekey::run(&args, ui),
+        Command::Verify(args) => verify::run(&args, ui),
+        Command::Inspect(args) => inspect::run(&args, ui),
+        Command::Recipients(args) => recipients::run(&args, ui),
+        Command::Completions(args) => completions::run(&args, ui),
+    }
+}

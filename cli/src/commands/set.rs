@@ -1,0 +1,170 @@
+//! `sealwax set`.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use sealwax_format::document::File;
+use sealwax_format::native::{self, Layout, Request};
+use sealwax_format::{OsRandom, Path, Plaintext, Random as _, SecretBytes, ValueType};
+use zeroize::Zeroizing;
+
+use crate::error::{Code, CommandError};
+use crate::files::{self, Input};
+use crate::job::{Policies, WriteArgs};
+use crate::paths::{self, DocumentArgs};
+use crate::ui::{self, Note, Ui};
+
+/// Seal a value and write it at a path; no private key is needed
+///
+/// The value comes from standard input (which loses one final line break, and says so), a hidden prompt, a file,
+/// an environment variable, or chance; never from an argument, which other users could see. A lone key that does not
+/// exist yet goes where the object keeps its items.
+///
+/// Examples:
+///   sealwax set db.yaml password                      asks for it
+///   printf %s hunter2 | sealwax set db.yaml password
+///   sealwax set db.yaml password --generate 32
+///   sealwax set tls.yaml 'data."tls.key"' --value-file tls.key
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// The file
+    file: PathBuf,
+    /// Paths of the values, or their ends where those are unambiguous
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    /// Take the value from this file, exactly
+    #[arg(long, value_name = "FILE", group = "source")]
+    value_file: Option<PathBuf>,
+    /// Take the value from this environment variable
+    #[arg(long, value_name = "NAME", group = "source")]
+    from_env: Option<String>,
+    /// Make up a value of this many letters and digits, a different one for each path
+    #[arg(long, value_name = "LENGTH", group = "source", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    generate: Option<u16>,
+    /// Keep the final line break of standard input
+    #[arg(long)]
+    keep_newline: bool,
+    #[command(flatten)]
+    document: DocumentArgs,
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
+    let input = Input::read(&args.file)?;
+    let shown = input.shown.as_str();
+    let Some(path) = input.path.as_deref() else {
+        return Err(CommandError::usage("set needs a file, not standard input"));
+    };
+    let policy = Policies::default().of(path)?;
+    let mut notes = Vec::new();
+    let shared = shared_value(args, &mut notes)?;
+    let mut text = Zeroizing::new(input.text()?.to_owned());
+    let mut own_keys = 0;
+    for written in &args.paths {
+        let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
+        let file = File::parse(&text, input.syntax()).map_err(|error| in_file(error.into()))?;
+        let layout = args.document.choose(shown, &file)?;
+        let target = paths::for_writing(shown, &file, &layout, written)?;
+        let plan = args.write.plan(shown, Some(path), policy.as_deref(), &layout)?;
+        let plan = plan.ok_or_else(|| CommandError::usage(format!("{shown}: no rule of the policy covers it")))?;
+        refuse_unselected(shown, &layout, &plan.select, &target)?;
+        let value = match &shared {
+            Some(value) => value.duplicate(),
+            None => own_value(args, &target)?,
+        };
+        let value = if paths::is_base64_item(&layout, &target) { encode(&value) } else { value };
+        let value_type = if value.expose_str().is_some() { ValueType::String } else { ValueType::Binary };
+        let request =
+            Request { select: &plan.select, place: plan.place.clone(), readers: plan.readers.as_slice(), previous: None };
+        let plaintext = Plaintext::canonical(value_type, value);
+        let changed = native::set_value(&file, &layout, &request, &target, &plaintext, &mut OsRandom).map_err(in_file)?;
+        notes.push(Note::Done(format!("{shown}: sealed {target} for {}", plan.describe())));
+        notes.extend(plan.hints(shown));
+        own_keys = changed.matches("ENC[wax1,").count().min(count_own(&changed));
+        text = changed;
+    }
+    files::replace(path, &input.bytes, text.as_bytes())?;
+    notes.extend(super::encrypt::fold_hint(shown, own_keys));
+    ui.notes(&notes);
+    Ok(Code::Done)
+}
+
+/// Tokens whose key id is written in full.
+fn count_own(text: &str) -> usize {
+    text.match_indices("ENC[wax1,").filter(|(at, _)| text[at + 9..].find(',') == Some(52)).count()
+}
+
+/// A value that no rule selects would be left in the clear by the next `encrypt` after a `decrypt`.
+fn refuse_unselected(
+    shown: &str,
+    layout: &Layout<'_>,
+    select: &[sealwax_format::Pattern],
+    path: &Path,
+) -> Result<(), CommandError> {
+    if native::is_selected(layout, select, path) {
+        return Ok(());
+    }
+    Err(CommandError::usage(format!("{shown}: {path}: no pattern of the rule selects it"))
+        .hint("Add it to encrypt in the policy's rule, or pass --select PATTERN."))
+}
+
+/// The value for all paths, where there is one.
+fn shared_value(args: &Args, notes: &mut Vec<Note>) -> Result<Option<SecretBytes>, CommandError> {
+    if let Some(path) = &args.value_file {
+        return Ok(Some(Input::read(path)?.bytes));
+    }
+    if let Some(name) = &args.from_env {
+        let value = std::env::var_os(name).map(std::ffi::OsString::into_encoded_bytes);
+        return value.map(|value| Some(SecretBytes::from(value))).ok_or_else(|| {
+            CommandError::usage(format!("the environment variable {name} is not set"))
+        });
+    }
+    if args.generate.is_some() || ui::is_interactive() {
+        return Ok(None);
+    }
+    let mut value = Zeroizing::new(Vec::new());
+    std::io::stdin()
+        .lock()
+        .take(sealwax_format::MAX_VALUE as u64 + 2)
+        .read_to_end(&mut value)
+        .map_err(|error| CommandError::unreadable(format!("standard input: {error}")))?;
+    if !args.keep_newline && value.ends_with(b"\n") {
+        value.pop();
+        if value.ends_with(b"\r") {
+            value.pop();
+        }
+        notes.push(Note::Done("one final line break of standard input was dropped (--keep-newline keeps it)".to_owned()));
+    }
+    Ok(Some(SecretBytes::from(value)))
+}
+
+/// A value for one path: made up, or asked for.
+fn own_value(args: &Args, path: &Path) -> Result<SecretBytes, CommandError> {
+    match args.generate {
+        Some(length) => generate(usize::from(length)),
+        None => ui::hidden_prompt(&format!("Value of {path}"))
+            .map(|value| SecretBytes::from(value.as_bytes().to_vec()))
+            .ok_or_else(|| CommandError::usage("there is no terminal to ask for the value")),
+    }
+}
+
+/// Letters and digits, each equally likely.
+fn generate(length: usize) -> Result<SecretBytes, CommandError> {
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut value = Zeroizing::new(Vec::with_capacity(length));
+    let mut random = Zeroizing::new([0; 64]);
+    while value.len() < length {
+        OsRandom.fill(&mut *random).map_err(|error| CommandError::refused(error.to_string()))?;
+        // Bytes of 248 and more would make the first letters likelier.
+        let fair = random.iter().filter(|&&byte| byte < 248).map(|byte| ALPHABET[usize::from(byte % 62)]);
+        let missing = length - value.len();
+        value.extend(fair.take(missing));
+    }
+    Ok(SecretBytes::from(value))
+}
+
+fn encode(value: &SecretBytes) -> SecretBytes {
+    SecretBytes::from(sealwax_format::base64::encode(value.expose()))
+}

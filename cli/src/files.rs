@@ -1,0 +1,182 @@
+//! Files: bounded reads, atomic replacement in batches, private temporary files.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use sealwax_format::SecretBytes;
+use sealwax_format::document::Syntax;
+use tempfile::NamedTempFile;
+
+use crate::error::{Code, CommandError};
+use crate::unix;
+
+/// Largest input in bytes: far above any manifest, far below what would fill the memory.
+const MAX_INPUT: u64 = 256 << 20;
+
+/// The name for standard input and output.
+pub(crate) const STDIN: &str = "-";
+
+/// A file read, with what is needed to write it back.
+pub(crate) struct Input {
+    /// As given on the command line.
+    pub(crate) shown: String,
+    /// Where it is; `None` for standard input.
+    pub(crate) path: Option<PathBuf>,
+    /// What it holds.
+    pub(crate) bytes: SecretBytes,
+}
+
+impl Input {
+    /// Reads a file, or standard input for `-`.
+    pub(crate) fn read(path: &Path) -> Result<Self, CommandError> {
+        let shown = path.display().to_string();
+        if shown == STDIN {
+            let bytes = read_limited(io::stdin().lock()).map_err(|e| unreadable("standard input", &e))?;
+            return Ok(Self { shown: "standard input".to_owned(), path: None, bytes });
+        }
+        let file = File::open(path).map_err(|e| unreadable(&shown, &e))?;
+        let bytes = read_limited(file).map_err(|e| unreadable(&shown, &e))?;
+        Ok(Self { shown, path: Some(path.to_owned()), bytes })
+    }
+
+    /// The contents as text.
+    pub(crate) fn text(&self) -> Result<&str, CommandError> {
+        self.bytes.expose_str().ok_or_else(|| CommandError::unreadable(format!("{}: not UTF-8 text", self.shown)))
+    }
+
+    /// How it is written, by its name.
+    pub(crate) fn syntax(&self) -> Syntax {
+        syntax_of(self.path.as_deref())
+    }
+}
+
+/// JSON for names that end in `.json`, else YAML.
+pub(crate) fn syntax_of(path: Option<&Path>) -> Syntax {
+    let json = path.and_then(Path::extension).is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    if json { Syntax::Json } else { Syntax::Yaml }
+}
+
+fn unreadable(shown: &str, error: &io::Error) -> CommandError {
+    CommandError::unreadable(format!("{shown}: cannot be read: {error}"))
+}
+
+fn read_limited(mut reader: impl io::Read) -> io::Result<SecretBytes> {
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    reader.by_ref().take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_INPUT {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 256 MiB"));
+    }
+    Ok(SecretBytes::from(bytes))
+}
+
+/// Reads a small text file that belongs to the configuration.
+pub(crate) fn read_text(path: &Path) -> Result<String, CommandError> {
+    fs::read_to_string(path).map_err(|error| CommandError::io(Code::Usage, "cannot be read", path, &error))
+}
+
+/// Replacements that become visible together: first all are written and made durable, then all are renamed.
+#[derive(Default)]
+pub(crate) struct Batch {
+    staged: Vec<Staged>,
+}
+
+/// A replacement written beside its target.
+pub(crate) struct Staged {
+    target: PathBuf,
+    temporary: NamedTempFile,
+    /// What the target held when it was read; `None` for a new file.
+    before: Option<SecretBytes>,
+}
+
+impl Staged {
+    /// Writes the new contents of a file beside it, with its mode. A symbolic link stays one; its target is replaced.
+    pub(crate) fn write(path: &Path, before: Option<&SecretBytes>, bytes: &[u8]) -> Result<Self, CommandError> {
+        let failed = |error: io::Error| CommandError::io(Code::Refused, "cannot be written", path, &error);
+        let target = if before.is_some() { fs::canonicalize(path).map_err(failed)? } else { path.to_owned() };
+        let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut temporary = tempfile::Builder::new().prefix(".sealwax-").tempfile_in(folder).map_err(failed)?;
+        temporary.write_all(bytes).map_err(failed)?;
+        if before.is_some() {
+            let metadata = fs::metadata(&target).map_err(failed)?;
+            temporary.as_file().set_permissions(unix::permissions(&metadata)).map_err(failed)?;
+        }
+        Ok(Self { target, temporary, before: before.map(SecretBytes::duplicate) })
+    }
+
+    fn publish(self) -> Result<(), CommandError> {
+        let failed = |error: io::Error| CommandError::io(Code::Refused, "cannot be replaced", &self.target, &error);
+        match self.before {
+            Some(before) => {
+                let now = fs::read(&self.target).map(SecretBytes::from).map_err(failed)?;
+                if now != before {
+                    let shown = self.target.display();
+                    return Err(CommandError::refused(format!("{shown}: changed by someone else meanwhile; nothing was written"))
+                        .hint("Run the command again."));
+                }
+                self.temporary.persist(&self.target).map_err(|error| failed(error.error))?;
+            }
+            None => {
+                self.temporary.persist_noclobber(&self.target).map_err(|error| failed(error.error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    /// Adds a replacement.
+    pub(crate) fn add(&mut self, staged: Staged) {
+        self.staged.push(staged);
+    }
+
+    /// Makes all durable and visible; an outcome for each, in order.
+    pub(crate) fn commit(self) -> Vec<Result<(), CommandError>> {
+        let handles = self.staged.iter().map(|staged| staged.temporary.as_file().try_clone()).collect::<io::Result<Vec<_>>>();
+        let synced = handles.and_then(|files| unix::sync_all(&files));
+        self.staged
+            .into_iter()
+            .map(|staged| match &synced {
+                Ok(()) => staged.publish(),
+                Err(error) => Err(CommandError::io(Code::Refused, "cannot be made durable", &staged.target, error)),
+            })
+            .collect()
+    }
+}
+
+/// Replaces one file.
+pub(crate) fn replace(path: &Path, before: &SecretBytes, bytes: &[u8]) -> Result<(), CommandError> {
+    let mut batch = Batch::default();
+    batch.add(Staged::write(path, Some(before), bytes)?);
+    batch.commit().into_iter().collect()
+}
+
+/// Writes a file that must not exist yet.
+pub(crate) fn create(path: &Path, bytes: &[u8], private: bool) -> Result<(), CommandError> {
+    let failed = |error: io::Error| {
+        let error = CommandError::io(Code::Refused, "cannot be created", path, &error);
+        if path.exists() { error.hint("The file exists and is never overwritten; choose another name.") } else { error }
+    };
+    if private {
+        let mut file = unix::create_private(path).map_err(failed)?;
+        return file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed);
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+/// A folder for plaintext that nobody else can read, outside the repository, gone when dropped. In memory where
+/// the system offers that.
+pub(crate) fn private_folder() -> Result<tempfile::TempDir, CommandError> {
+    let in_memory = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).into_iter().chain([PathBuf::from("/dev/shm")]);
+    let candidates = in_memory.filter(|folder| folder.is_dir()).chain([std::env::temp_dir()]);
+    let mut failure = None;
+    for folder in candidates {
+        // TempDir makes the folder with mode 0700.
+        match tempfile::Builder::new().prefix("sealwax-").tempdir_in(&folder) {
+            Ok(made) => return Ok(made),
+            Err(error) => failure = Some(CommandError::io(Code::Refused, "no private folder can be made", &folder, &error)),
+        }
+    }
+    Err(failure.unwrap_or_else(|| CommandError::refused("no folder for temporary files")))
+}

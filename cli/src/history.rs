@@ -1,0 +1,80 @@
+//! What Git's HEAD holds of a file: after `decrypt --in-place` and an edit, unchanged values get their tokens back.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use sealwax_format::document::File;
+use sealwax_format::native::{self, Layout, Opener, Previous, TokenKey};
+
+use crate::files::syntax_of;
+use crate::keyring::Identities;
+use crate::policy::{Policy, work_tree};
+
+/// For each document that has no key block: its state at HEAD, opened, if that is possible. Anything that is not
+/// possible here costs nothing but new tokens, so nothing is an error.
+pub(crate) fn previous(
+    path: &Path,
+    layouts: &[Layout<'_>],
+    policy: Option<&Policy>,
+    identities: &Identities<'_>,
+) -> Vec<Option<Previous>> {
+    let none = || layouts.iter().map(|_| None).collect();
+    if layouts.iter().all(|layout| layout.block.is_some()) || !identities.any_configured() {
+        return none();
+    }
+    let Some(text) = at_head(path) else {
+        return none();
+    };
+    let Ok(file) = File::parse(&text, syntax_of(Some(path))) else {
+        return none();
+    };
+    layouts.iter().map(|layout| reopen(&file, layout, policy, identities)).collect()
+}
+
+/// The same document at HEAD: in the same position, with the same place in the cluster.
+fn reopen(file: &File<'_>, now: &Layout<'_>, policy: Option<&Policy>, identities: &Identities<'_>) -> Option<Previous> {
+    if now.block.is_some() || now.index >= file.documents.len() {
+        return None;
+    }
+    let before = Layout::read(file, now.index).ok()?;
+    if before.object != now.object {
+        return None;
+    }
+    let readers = fingerprints(file, &before);
+    let keyring = identities.for_readers(&readers, policy).ok()?;
+    let opened = native::open_all(file, &before, &mut Opener::new(keyring)).ok()?;
+    Previous::new(&before, opened)
+}
+
+/// The fingerprints of everyone named in a document's wraps.
+pub(crate) fn fingerprints(file: &File<'_>, layout: &Layout<'_>) -> BTreeSet<sealwax_format::keys::Fingerprint> {
+    let mut found = BTreeSet::new();
+    if let Some(key) = layout.block.as_ref().and_then(|block| block.key.as_ref()) {
+        found.extend(key.wraps.iter().map(|(label, _)| label.fingerprint().clone()));
+    }
+    for leaf in &layout.leaves {
+        if let Ok(Some(token)) = layout.token(file, leaf)
+            && let TokenKey::Own { wraps, .. } = token.key
+        {
+            found.extend(wraps.iter().map(|(label, _)| label.fingerprint().clone()));
+        }
+    }
+    found
+}
+
+fn at_head(path: &Path) -> Option<String> {
+    let absolute = path.canonicalize().ok()?;
+    let folder = absolute.parent()?;
+    work_tree(folder)?;
+    let name = absolute.file_name()?.to_str()?;
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(["show", &format!("HEAD:./{name}")])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    output.status.success().then(|| String::from_utf8(output.stdout).ok()).flatten()
+}

@@ -1,0 +1,198 @@
+//! What a write does to a document: which values, for whom, for which place; from policy, command line and manifest.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use sealwax_format::keys::Recipient;
+use sealwax_format::native::{Layout, Place, Scope};
+use sealwax_format::{Pattern, Problem};
+
+use crate::error::CommandError;
+use crate::policy::{self, Governing, Policy};
+use crate::plugins;
+use crate::ui::Note;
+
+/// Flags that stand in for a policy, or narrow what it says.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct WriteArgs {
+    /// Encrypt for this recipient: age1…, ssh-…, NAME=RECIPIENT, or a .pub file (repeatable; instead of the policy's)
+    #[arg(long = "to", value_name = "RECIPIENT")]
+    pub(crate) to: Vec<String>,
+    /// Encrypt the values that this pattern matches, such as 'data.*' or '**.password' (repeatable)
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) select: Vec<String>,
+    /// For files that are no Kubernetes objects: a text that keeps their values from opening in other files
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) context: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+/// Flags that say where values open.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct PlaceArgs {
+    /// Where values open: only in this object, in any object of its namespace, or anywhere in the cluster
+    #[arg(long, value_enum, value_name = "SCOPE")]
+    pub(crate) scope: Option<ScopeArg>,
+    /// Where values open, as NAMESPACE/NAME with * for any characters, such as 'preview-*/db'
+    #[arg(long = "for", value_name = "NAMESPACE/NAME", conflicts_with = "scope")]
+    pub(crate) target: Option<String>,
+    /// The namespace, where the manifest does not say
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// The name, where the manifest does not say
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+/// The scopes on the command line.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum ScopeArg {
+    Strict,
+    Namespace,
+    Cluster,
+}
+
+/// What is to be done with one document.
+pub(crate) struct Plan {
+    pub(crate) select: Vec<Pattern>,
+    pub(crate) readers: Vec<Recipient>,
+    pub(crate) place: Place,
+    /// No one named a context for a file that needs one.
+    pub(crate) context_missing: bool,
+}
+
+impl Plan {
+    /// Says where and for whom values were sealed.
+    pub(crate) fn describe(&self) -> String {
+        let readers = self.readers.iter().map(|reader| reader.label().name()).collect::<Vec<_>>().join(", ");
+        format!("{}, readers: {readers}", self.place)
+    }
+
+    pub(crate) fn hints(&self, shown: &str) -> Option<Note> {
+        self.context_missing.then(|| {
+            Note::Hint(format!(
+                "{shown}: sealed without a context, so its values also open in other files without one; pass --context \
+                 TEXT or write context in the policy's rule."
+            ))
+        })
+    }
+}
+
+/// The policies of this run, each read once.
+#[derive(Default)]
+pub(crate) struct Policies {
+    by_folder: Mutex<HashMap<PathBuf, Option<Arc<Policy>>>>,
+}
+
+impl Policies {
+    /// The policy that governs a file.
+    pub(crate) fn of(&self, file: &Path) -> Result<Option<Arc<Policy>>, CommandError> {
+        let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+        if let Some(known) = self.by_folder.lock().ok().and_then(|known| known.get(&folder).cloned()) {
+            return Ok(known);
+        }
+        let found = policy::discover(file)?.map(Arc::new);
+        if let Ok(mut known) = self.by_folder.lock() {
+            known.insert(folder, found.clone());
+        }
+        Ok(found)
+    }
+}
+
+impl WriteArgs {
+    /// Decides for one document; `None` where a policy covers the file and no rule this document.
+    pub(crate) fn plan(
+        &self,
+        shown: &str,
+        path: Option<&Path>,
+        policy: Option<&Policy>,
+        layout: &Layout<'_>,
+    ) -> Result<Option<Plan>, CommandError> {
+        let kind = layout.object.as_ref().map(|object| object.kind.as_str());
+        let governing = match (policy, path) {
+            (Some(policy), Some(path)) => policy.govern(path, kind)?,
+            _ => None,
+        };
+        if governing.is_none() && self.to.is_empty() {
+            return match policy {
+                Some(_) => Ok(None),
+                None => Err(CommandError::usage(format!("{shown}: no policy governs this file, and there is no --to"))
+                    .hint(format!("Write a {} at the root of the repository, or pass --to RECIPIENT.", policy::FILE_NAME))),
+            };
+        }
+        let readers = if self.to.is_empty() {
+            governing.as_ref().map(|rule| rule.readers.clone()).unwrap_or_default()
+        } else {
+            self.to.iter().map(|text| parse_recipient(text)).collect::<Result<_, _>>()?
+        };
+        let select = self.patterns(shown, layout, governing.as_ref())?;
+        let (place, context_missing) = self.place(shown, layout, governing.as_ref())?;
+        Ok(Some(Plan { select, readers, place, context_missing }))
+    }
+
+    fn patterns(&self, shown: &str, layout: &Layout<'_>, rule: Option<&Governing>) -> Result<Vec<Pattern>, CommandError> {
+        let named = self.select.iter().map(|pattern| Pattern::parse(pattern)).collect::<Result<Vec<_>, _>>();
+        let named = named.map_err(|error| CommandError::usage(format!("--select: {error}")))?;
+        let select = if named.is_empty() { rule.map(|rule| rule.select.clone()).unwrap_or_default() } else { named };
+        if select.is_empty() && !layout.in_spec() {
+            return Err(CommandError::usage(format!("{shown}: nothing says which values to encrypt"))
+                .hint("Write encrypt = [\"data.*\", …] in the policy's rule, or pass --select 'data.*' (everything: '**')."));
+        }
+        Ok(select)
+    }
+
+    fn place(&self, shown: &str, layout: &Layout<'_>, rule: Option<&Governing>) -> Result<(Place, bool), CommandError> {
+        let Some(object) = &layout.object else {
+            if self.place.scope.is_some() || self.place.target.is_some() {
+                return Err(CommandError::usage(format!("{shown}: --scope and --for are for Kubernetes objects"))
+                    .hint("This file has no apiVersion and kind; use --context TEXT."));
+            }
+            let context = self.context.clone().or_else(|| rule.and_then(|rule| rule.context.clone()));
+            if context.is_none() && rule.is_some() {
+                return Err(CommandError::usage(format!("{shown}: is no Kubernetes object, and its rule has no context"))
+                    .hint("Write context = \"…\" in the policy's rule: a text that keeps its values from opening elsewhere."));
+            }
+            return Ok((Place::Context(context.clone().unwrap_or_default()), context.is_none()));
+        };
+        let stated = rule.filter(|_| self.place.scope.is_none()).and_then(|rule| rule.target.as_deref());
+        if let Some(target) = self.place.target.as_deref().or(stated) {
+            let (namespace, name) = target
+                .split_once('/')
+                .filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty())
+                .ok_or_else(|| CommandError::usage(format!("{target}: write NAMESPACE/NAME, such as 'preview-*/db'")))?;
+            let (group, kind) = (object.group.clone(), object.kind.clone());
+            return Ok((Place::Object { group, kind, namespace: namespace.to_owned(), name: name.to_owned() }, false));
+        }
+        let scope = match self.place.scope {
+            Some(ScopeArg::Strict) => Scope::Strict,
+            Some(ScopeArg::Namespace) => Scope::Namespace,
+            Some(ScopeArg::Cluster) => Scope::Cluster,
+            None => rule.and_then(|rule| rule.scope).unwrap_or_default(),
+        };
+        let place = object.place(scope, self.place.namespace.as_deref(), self.place.name.as_deref());
+        place.map(|place| (place, false)).map_err(|problem: Problem| {
+            CommandError::in_file(shown, &sealwax_format::Error::of_file(problem))
+        })
+    }
+}
+
+/// `RECIPIENT`, `NAME=RECIPIENT` or a file that holds one.
+fn parse_recipient(text: &str) -> Result<Recipient, CommandError> {
+    let (name, rest) = match text.split_once('=') {
+        // A base64 key of SSH may end in `=`, and then has a space before it.
+        Some((name, rest)) if !name.contains(' ') && !rest.is_empty() && !name.starts_with("age1") => (name, rest),
+        _ => ("reader", text),
+    };
+    let known = ["age1", "ssh-", "AGE-", "age-"].iter().any(|prefix| rest.starts_with(prefix));
+    let loaded;
+    let (name, rest) = if known || !Path::new(rest).is_file() {
+        (name, rest)
+    } else {
+        loaded = policy::first_recipient(Path::new(rest))?;
+        let stem = Path::new(rest).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
+        (if name == "reader" { stem } else { name }, loaded.as_str())
+    };
+    plugins::recipient(name, rest).map_err(|error| CommandError::usage(format!("--to: {}", crate::error::chain(&error))))
+}

@@ -1,0 +1,48 @@
+//! The command people run: encrypts selected values of YAML and JSON files, so that they can live in Git.
+//!
+//! | room | holds |
+//! |---|---|
+//! | `args` | the command line |
+//! | `commands` | one file per subcommand, no logic that another needs |
+//! | `policy` | `.sealwax.toml`: which rule governs a file, and who reads it |
+//! | `job` | one file of a command: policy, place and readers resolved |
+//! | `keyring`, `plugins` | identities |
+//! | `files`, `unix` | reading, atomic replacing, private temporary files |
+//! | `error`, `ui` | kinds and exit codes; the only code that prints |
+
+mod args;
+mod cluster;
+mod commands;
+mod error;
+mod files;
+mod history;
+mod job;
+mod keyring;
+mod manifest;
+mod open;
+mod paths;
+mod plugins;
+mod policy;
+mod ui;
+mod unix;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::Cli;
+use ui::Ui;
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    unix::harden();
+    let cli = Cli::parse();
+    let ui = Ui::new();
+    match commands::run(cli, &ui) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            ui.error(&error);
+            error.code().into()
+        }
+    }
+}

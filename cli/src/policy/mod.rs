@@ -1,0 +1,155 @@
+//! `.sealwax.toml`: which values of which files are encrypted, for whom, and for which place.
+
+mod discover;
+mod parse;
+mod rule;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+pub(crate) use discover::{discover, work_tree};
+pub(crate) use rule::Governing;
+
+use parse::{FileSource, Parsed, RecipientSource, TeamSource};
+use sealwax_format::keys::Recipient;
+
+use crate::error::CommandError;
+use crate::{files, plugins};
+
+/// The name of a policy file.
+pub(crate) const FILE_NAME: &str = ".sealwax.toml";
+
+/// A policy with everything that it includes.
+pub(crate) struct Policy {
+    /// The file itself, then the included ones.
+    parts: Vec<Part>,
+    /// Recipients already read: a call over a thousand files reads each key once.
+    known: Mutex<BTreeMap<String, Recipient>>,
+}
+
+struct Part {
+    /// The folder that its rules are limited to.
+    folder: PathBuf,
+    file: PathBuf,
+    parsed: Parsed,
+    globs: Vec<globset::GlobMatcher>,
+}
+
+impl Policy {
+    /// Reads a policy file and what it includes.
+    pub(crate) fn load(file: &Path) -> Result<Self, CommandError> {
+        let root = file.parent().unwrap_or(Path::new(".")).to_owned();
+        let main = Part::load(&root, file)?;
+        let mut parts = vec![];
+        for include in &main.parsed.include {
+            let path = inside(&root, include).map_err(|reason| in_file(file, &reason))?;
+            let folder = path.parent().unwrap_or(&root).to_owned();
+            let part = Part::load(&folder, &path)?;
+            if !part.parsed.include.is_empty() {
+                return Err(in_file(&path, "an included policy cannot include others"));
+            }
+            parts.push(part);
+        }
+        parts.insert(0, main);
+        let policy = Self { parts, known: Mutex::default() };
+        policy.refuse_shadowing()?;
+        Ok(policy)
+    }
+
+    /// The recipient of a name, with the folder that its files are relative to.
+    fn recipient(&self, name: &str) -> Option<(&Part, &RecipientSource)> {
+        self.parts.iter().find_map(|part| Some((part, part.parsed.recipients.get(name)?)))
+    }
+
+    fn refuse_shadowing(&self) -> Result<(), CommandError> {
+        for (index, part) in self.parts.iter().enumerate() {
+            for name in part.parsed.recipients.keys() {
+                let earlier = self.parts[..index].iter().any(|earlier| earlier.parsed.recipients.contains_key(name));
+                if earlier {
+                    return Err(in_file(&part.file, &format!("the recipient {name} has this name in the policy already")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the public key of a named recipient.
+    fn load_recipient(&self, name: &str) -> Result<Recipient, CommandError> {
+        if let Some(known) = self.known.lock().ok().and_then(|known| known.get(name).cloned()) {
+            return Ok(known);
+        }
+        let Some((part, source)) = self.recipient(name) else {
+            return Err(in_file(&self.parts[0].file, &format!("no recipient is called {name}")));
+        };
+        let text = match source {
+            RecipientSource::Text(text) => text.clone(),
+            RecipientSource::File(FileSource { file }) => {
+                first_recipient(&inside(&part.folder, file).map_err(|reason| in_file(&part.file, &reason))?)?
+            }
+            RecipientSource::Team(TeamSource { team }) => {
+                let file = format!("{team}.pub");
+                first_recipient(&inside(&part.folder, &file).map_err(|reason| in_file(&part.file, &reason))?)?
+            }
+        };
+        let recipient = plugins::recipient(name, &text)
+            .map_err(|error| in_file(&part.file, &format!("recipient {name}: {}", crate::error::chain(&error))))?;
+        if let Ok(mut known) = self.known.lock() {
+            known.insert(name.to_owned(), recipient.clone());
+        }
+        Ok(recipient)
+    }
+
+    /// The files that hold the teams' identities, wrapped for their members.
+    pub(crate) fn team_identities(&self) -> Vec<PathBuf> {
+        let all = self.parts.iter().flat_map(|part| part.parsed.recipients.values().map(move |source| (part, source)));
+        all.filter_map(|(part, source)| match source {
+            RecipientSource::Team(TeamSource { team }) => inside(&part.folder, &format!("{team}.age")).ok(),
+            _ => None,
+        })
+        .collect()
+    }
+}
+
+impl Part {
+    fn load(folder: &Path, file: &Path) -> Result<Self, CommandError> {
+        let text = files::read_text(file)?;
+        let parsed = parse::parse(&text).map_err(|error| {
+            let line = error.line.map(|line| format!(":{line}")).unwrap_or_default();
+            CommandError::usage(format!("{}{line}: {}", file.display(), error.reason))
+        })?;
+        let globs = parsed.rule.iter().map(|rule| {
+            let glob = globset::GlobBuilder::new(&rule.path).literal_separator(true).build();
+            glob.map(|glob| glob.compile_matcher()).map_err(|_| in_file(file, &format!("path = \"{}\" is no glob", rule.path)))
+        });
+        let globs = globs.collect::<Result<_, _>>()?;
+        Ok(Self { folder: folder.to_owned(), file: file.to_owned(), parsed, globs })
+    }
+}
+
+/// Joins a path of the policy to its folder; it must stay inside and pass no symbolic link.
+fn inside(folder: &Path, relative: &str) -> Result<PathBuf, String> {
+    let mut path = folder.to_owned();
+    for component in Path::new(relative).components() {
+        match component {
+            std::path::Component::Normal(name) => path.push(name),
+            std::path::Component::CurDir => continue,
+            _ => return Err(format!("the path {relative} leaves the policy's folder")),
+        }
+        if path.is_symlink() {
+            return Err(format!("the path {relative} passes a symbolic link"));
+        }
+    }
+    Ok(path)
+}
+
+/// The first line of a `.pub` file that is no comment.
+pub(crate) fn first_recipient(path: &Path) -> Result<String, CommandError> {
+    let text = files::read_text(path)?;
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    line.map(str::to_owned).ok_or_else(|| CommandError::usage(format!("{}: holds no recipient", path.display())))
+}
+
+fn in_file(file: &Path, reason: &str) -> CommandError {
+    CommandError::usage(format!("{}: {reason}", file.display()))
+}

@@ -1,0 +1,69 @@
+//! From a file and a document's kind to the rule that governs it, with its patterns, readers and place.
+
+use std::path::Path;
+
+use sealwax_format::Pattern;
+use sealwax_format::keys::{Recipient, Strength};
+use sealwax_format::native::Scope;
+
+use super::discover::folder_of;
+use super::parse::{PostQuantum, Rule, ScopeName};
+use super::{Part, Policy, in_file};
+use crate::error::CommandError;
+
+/// The rule for one document, ready for use.
+pub(crate) struct Governing {
+    /// Which values.
+    pub(crate) select: Vec<Pattern>,
+    /// For whom.
+    pub(crate) readers: Vec<Recipient>,
+    /// How wide, if the rule says.
+    pub(crate) scope: Option<Scope>,
+    /// `namespace/name` patterns, if the rule says.
+    pub(crate) target: Option<String>,
+    /// The context of files that are no Kubernetes objects.
+    pub(crate) context: Option<String>,
+}
+
+impl Policy {
+    /// The first rule that matches a file and the kind of one of its documents.
+    pub(crate) fn govern(&self, file: &Path, kind: Option<&str>) -> Result<Option<Governing>, CommandError> {
+        let folder = folder_of(file)?;
+        let name = file.file_name().unwrap_or_default();
+        let path = folder.join(name);
+        for part in &self.parts {
+            let Ok(relative) = path.strip_prefix(&part.folder) else {
+                continue;
+            };
+            for (rule, glob) in part.parsed.rule.iter().zip(&part.globs) {
+                let kind_fits = rule.kinds.as_ref().is_none_or(|kinds| kind.is_some_and(|k| kinds.iter().any(|x| x == k)));
+                if kind_fits && glob.is_match(relative) {
+                    return self.resolve(part, rule).map(Some);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn resolve(&self, part: &Part, rule: &Rule) -> Result<Governing, CommandError> {
+        let select = rule.encrypt.iter().map(|pattern| Pattern::parse(pattern)).collect::<Result<_, _>>();
+        let readers = rule.recipients.iter().map(|name| self.load_recipient(name)).collect::<Result<Vec<_>, _>>()?;
+        let strict = self.parts[0].parsed.post_quantum == PostQuantum::Require
+            || part.parsed.post_quantum == PostQuantum::Require;
+        if let Some(weak) = readers.iter().find(|reader| strict && reader.strength() == Strength::Classical) {
+            let reason = format!("{} is no post-quantum recipient, and post_quantum = \"require\"", weak.label());
+            return Err(in_file(&part.file, &reason));
+        }
+        Ok(Governing {
+            select: select.map_err(|error| in_file(&part.file, &error.to_string()))?,
+            readers,
+            scope: rule.scope.map(|scope| match scope {
+                ScopeName::Strict => Scope::Strict,
+                ScopeName::Namespace => Scope::Namespace,
+                ScopeName::Cluster => Scope::Cluster,
+            }),
+            target: rule.target.clone(),
+            context: rule.context.clone(),
+        })
+    }
+}

@@ -1,0 +1,146 @@
+//! The only file that prints.
+//!
+//! Data goes to standard output; everything else to standard error. Errors start with `error:`, hints with `hint:`,
+//! in lower case and without a full stop in the former, full sentences in the latter. Colour only on a terminal and
+//! without `NO_COLOR`. A reader that closes the pipe early is no error.
+#![expect(clippy::print_stderr, reason = "this is the file that prints")]
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use sealwax_format::SecretBytes;
+use zeroize::Zeroizing;
+
+use crate::error::{Code, CommandError};
+
+/// Standard output and standard error of this run.
+pub(crate) struct Ui {
+    colour: bool,
+}
+
+/// What a command says about its work besides its data.
+#[derive(Debug)]
+pub(crate) enum Note {
+    /// Something was done.
+    Done(String),
+    /// Something to look at.
+    Warning(String),
+    /// Something to do.
+    Hint(String),
+}
+
+impl Ui {
+    pub(crate) fn new() -> Self {
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { colour: io::stderr().is_terminal() && !no_colour }
+    }
+
+    /// Data, exactly as it is.
+    pub(crate) fn data(&self, bytes: &[u8]) -> Result<(), CommandError> {
+        let mut out = io::stdout().lock();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(CommandError::refused(format!("standard output: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A value for people or programs: on a terminal with control characters escaped, else exactly as it is.
+    pub(crate) fn value(&self, value: &SecretBytes) -> Result<(), CommandError> {
+        if !io::stdout().is_terminal() {
+            return self.data(value.expose());
+        }
+        let text = Zeroizing::new(String::from_utf8_lossy(value.expose()).into_owned());
+        let mut shown = Zeroizing::new(String::with_capacity(text.len() + 1));
+        for c in text.chars() {
+            if c.is_control() && !matches!(c, '\n' | '\t') {
+                shown.extend(c.escape_unicode());
+            } else {
+                shown.push(c);
+            }
+        }
+        if !shown.ends_with('\n') {
+            shown.push('\n');
+        }
+        self.data(shown.as_bytes())
+    }
+
+    /// What was done, warned of and suggested.
+    pub(crate) fn notes(&self, notes: &[Note]) {
+        for note in notes {
+            match note {
+                Note::Done(text) => eprintln!("{text}"),
+                Note::Warning(text) => eprintln!("{} {text}", self.paint("33", "warning:")),
+                Note::Hint(text) => eprintln!("{} {text}", self.paint("36", "hint:")),
+            }
+        }
+    }
+
+    /// A failure.
+    pub(crate) fn error(&self, error: &CommandError) {
+        eprintln!("{} {}", self.paint("31", "error:"), error.message());
+        for hint in error.hints() {
+            eprintln!("{} {hint}", self.paint("36", "hint:"));
+        }
+    }
+
+    /// The outcomes of several files, in the order of the command line; the worst decides the exit code.
+    pub(crate) fn outcomes(&self, outcomes: Vec<Result<Vec<Note>, CommandError>>) -> Code {
+        let mut code = Code::Done;
+        for outcome in outcomes {
+            match outcome {
+                Ok(notes) => self.notes(&notes),
+                Err(error) => {
+                    self.error(&error);
+                    code = code.max(error.code());
+                }
+            }
+        }
+        code
+    }
+
+    fn paint(&self, colour: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// Asks for a secret without showing it; `None` without a terminal.
+pub(crate) fn hidden_prompt(question: &str) -> Option<Zeroizing<String>> {
+    if !io::stdin().is_terminal() {
+        return None;
+    }
+    rpassword::prompt_password(format!("{question}: ")).ok().map(Zeroizing::new)
+}
+
+/// Asks a yes-or-no question; `false` without a terminal.
+pub(crate) fn confirm(question: &str) -> bool {
+    if !io::stdin().is_terminal() {
+        return false;
+    }
+    eprint!("{question} [Y/n] ");
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer).is_ok_and(|length| length > 0);
+    read && !answer.trim().eq_ignore_ascii_case("n")
+}
+
+/// Whether someone can answer.
+pub(crate) fn is_interactive() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// A message from a plugin, with control characters escaped.
+pub(crate) fn message(text: &str) {
+    let shown: String = text.chars().flat_map(|c| if c.is_control() { c.escape_unicode().collect() } else { vec![c] }).collect();
+    eprintln!("{shown}");
+}
+
+/// Asks for a line of text; `None` without a terminal.
+pub(crate) fn ask(question: &str) -> Option<String> {
+    if !is_interactive() {
+        return None;
+    }
+    eprint!("{question}: ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).ok()?;
+    Some(answer.trim_end_matches(['\r', '\n']).to_owned())
+}

@@ -1,0 +1,81 @@
+//! What only Unix has: file modes, signals, core dumps. Everything else in this crate is portable.
+
+use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// Keeps plaintext out of core dumps. Failing to is no reason to stop.
+pub(crate) fn harden() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
+/// Creates a file that must not exist yet, readable by its owner only.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// The mode bits that a replacement takes over.
+pub(crate) fn permissions(metadata: &Metadata) -> Permissions {
+    Permissions::from_mode(metadata.mode() & 0o7777)
+}
+
+/// Makes many freshly written files durable with one call where the system has one.
+pub(crate) fn sync_all(files: &[File]) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if files.len() > 8 {
+        let mut devices = std::collections::BTreeSet::new();
+        for file in files {
+            if devices.insert(file.metadata()?.dev()) {
+                rustix::fs::syncfs(file)?;
+            }
+        }
+        return Ok(());
+    }
+    files.iter().try_for_each(File::sync_data)
+}
+
+/// While it lives, an interrupt goes to the editor alone, and an order to end also ends the editor, so that the
+/// command can clean up behind it.
+pub(crate) struct SignalGuard {
+    ended: Arc<AtomicBool>,
+}
+
+impl SignalGuard {
+    pub(crate) fn new() -> io::Result<Self> {
+        let ended = Arc::new(AtomicBool::new(false));
+        for signal in [SIGTERM, SIGHUP] {
+            signal_hook::flag::register(signal, Arc::clone(&ended))?;
+        }
+        signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)))?;
+        Ok(Self { ended })
+    }
+
+    /// Waits for the editor; `Ok(None)` if this process was told to end meanwhile.
+    pub(crate) fn wait(&self, child: &mut Child) -> io::Result<Option<std::process::ExitStatus>> {
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok((!self.ended.load(Ordering::SeqCst)).then_some(status));
+            }
+            if self.ended.load(Ordering::SeqCst) {
+                let _ = child.kill();
+                child.wait()?;
+                return Ok(None);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
+/// Overwrites a file's contents in place.
+pub(crate) fn overwrite(path: &Path, length: u64) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    io::copy(&mut io::Read::take(io::repeat(0), length), &mut file)?;
+    file.sync_data()
+}
