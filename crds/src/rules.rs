@@ -36,7 +36,8 @@ pub(crate) fn spec() -> Value {
     };
     json!([
         {
-            "rule": "self.data.all(k, self.data[k].startsWith('ENC[wax1,') && self.data[k].endsWith(']'))",
+            "rule": "self.data.all(k, type(self.data[k]) == string && \
+                     self.data[k].startsWith('ENC[wax1,') && self.data[k].endsWith(']'))",
             "message": "a value in spec.data is not encrypted (sealwax tokens look like ENC[wax1,...]): run \
                         'sealwax encrypt' on the file before it is applied, and replace the value at its origin if it \
                         has been committed or sent anywhere",

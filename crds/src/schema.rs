@@ -37,8 +37,11 @@ fn map(max: usize, values: &Value) -> Schema {
     json_schema!({ "type": "object", "maxProperties": max, "additionalProperties": values })
 }
 
+/// Values are strings, and the schema says "integer or string" on purpose: the rule on `spec` then refuses everything
+/// else. A mere `type: string` makes server-side apply, which Flux uses, print a value of another type in its error
+/// (`expected string, got &value.valueUnstructured{Value:4711}`), and a PIN without quotes is such a value.
 pub(crate) fn data(_: &mut SchemaGenerator) -> Schema {
-    map(MAX_ITEMS, &json!({ "type": "string", "maxLength": MAX_TOKEN }))
+    map(MAX_ITEMS, &json!({ "x-kubernetes-int-or-string": true, "maxLength": MAX_TOKEN }))
 }
 
 pub(crate) fn key(_: &mut SchemaGenerator) -> Schema {

@@ -1,0 +1,41 @@
+//! Keeps native Kubernetes `Secret`s equal to what Git says.
+//!
+//! ```text
+//!  cluster_keys ──(keys)──> reconcile/encrypted_secret ──> writer ──> API server
+//!   observe -> plan -> apply    observe -> plan -> apply
+//! ```
+//!
+//! * [`startup`] wires clients, watches and servers; [`args`] holds the flags.
+//! * [`cluster_keys`] reads the cluster's keys from Secrets in the key namespace, makes the first one, and publishes
+//!   the recipients.
+//! * [`reconcile`] brings each resource's Secret to what its spec says. `observe` reads, `plan` is pure and decides,
+//!   `apply` writes.
+//! * [`writer`] makes the only changes that this program makes to the cluster.
+//!
+//! Plaintext lives in `SecretBytes` from the moment it is opened until the request's body is built. It reaches no log,
+//! event, status, metric or error.
+
+pub mod admin;
+pub mod args;
+pub mod cluster_keys;
+pub mod conditions;
+pub mod events;
+pub mod metrics;
+pub mod ownership;
+pub mod queue;
+pub mod reconcile;
+pub mod startup;
+pub mod store;
+pub mod telemetry;
+pub mod writer;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Runs the controller until it is told to stop.
+pub fn main() -> ExitCode {
+    // Two TLS providers in one build make rustls refuse to choose; the choice is made before anything can ask.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    startup::main(args::Args::parse())
+}

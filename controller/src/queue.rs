@@ -1,0 +1,121 @@
+//! When to look again: capped, jittered, endless backoff, and a brake on fights over a Secret.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+const FIRST: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Repairs of one Secret within [`FIGHT_WINDOW`] that are made at once.
+const FREE_REPAIRS: usize = 10;
+const FIGHT_WINDOW: Duration = Duration::from_secs(60);
+
+/// How often things failed in a row, and were repaired of late.
+#[derive(Debug)]
+pub struct Backoff<K>(Mutex<HashMap<K, Entry>>);
+
+#[derive(Debug, Default)]
+struct Entry {
+    failures: u32,
+    repairs: Vec<Instant>,
+}
+
+impl<K> Default for Backoff<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash + Clone> Backoff<K> {
+    /// The wait after one more failure.
+    pub fn failed(&self, key: &K) -> Duration {
+        let mut entries = self.lock();
+        let entry = entries.entry(key.clone()).or_default();
+        entry.failures = entry.failures.saturating_add(1);
+        delay(entry.failures, random_share())
+    }
+
+    /// A success: the next failure is the first again.
+    pub fn succeeded(&self, key: &K) {
+        let mut entries = self.lock();
+        if let Some(entry) = entries.get_mut(key) {
+            entry.failures = 0;
+            if entry.repairs.is_empty() {
+                entries.remove(key);
+            }
+        }
+    }
+
+    /// Asks to repair a Secret that somebody changed. `Err` is the wait, when somebody else keeps changing it: two
+    /// programs that undo each other at full speed would take the API server down with them.
+    pub fn repair(&self, key: &K, now: Instant) -> Result<(), Duration> {
+        let mut entries = self.lock();
+        let repairs = &mut entries.entry(key.clone()).or_default().repairs;
+        repairs.retain(|then| now.duration_since(*then) < FIGHT_WINDOW);
+        if repairs.len() >= FREE_REPAIRS {
+            return Err(FIGHT_WINDOW / 4);
+        }
+        repairs.push(now);
+        Ok(())
+    }
+
+    /// Forgets what `keep` does not name.
+    pub fn retain(&self, keep: impl Fn(&K) -> bool) {
+        self.lock().retain(|key, _| keep(key));
+    }
+
+    /// A panic while it was held leaves counters behind that are still counters.
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Doubles from [`FIRST`] to [`LONGEST`]; `share` of the second half is taken off, so that what failed together does not
+/// come back together.
+fn delay(failures: u32, share: f64) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    let full = FIRST.saturating_mul(1 << doublings).min(LONGEST);
+    full.mul_f64(1.0 - share.clamp(0.0, 1.0) / 2.0)
+}
+
+/// Between 0 and 1. No randomness at hand is no reason to fail: then there is no jitter.
+pub fn random_share() -> f64 {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_or(0.0, |()| f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grows_to_the_cap() {
+        assert_eq!(delay(1, 0.0), FIRST);
+        assert_eq!(delay(3, 0.0), FIRST * 4);
+        assert_eq!(delay(1, 1.0), FIRST / 2);
+        assert_eq!(delay(u32::MAX, 0.0), LONGEST);
+    }
+
+    #[test]
+    fn a_success_starts_anew() {
+        let backoff = Backoff::default();
+        for _ in 0..9 {
+            backoff.failed(&"a");
+        }
+        backoff.succeeded(&"a");
+        assert!(backoff.failed(&"a") <= FIRST);
+    }
+
+    #[test]
+    fn repairs_are_free_until_they_are_a_fight() {
+        let (backoff, start) = (Backoff::default(), Instant::now());
+        for _ in 0..FREE_REPAIRS {
+            assert_eq!(backoff.repair(&"a", start), Ok(()));
+        }
+        assert!(backoff.repair(&"a", start).is_err());
+        assert_eq!(backoff.repair(&"b", start), Ok(()));
+        assert_eq!(backoff.repair(&"a", start + FIGHT_WINDOW), Ok(()));
+    }
+}
