@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
@@ -18,7 +17,7 @@ pub struct Admin {
     /// Every metric.
     pub registry: Registry,
     /// Whether the watches have delivered and the keys are loaded.
-    pub ready: AtomicBool,
+    pub ready: Box<dyn Fn() -> bool + Send + Sync>,
     /// Brings counts up to date that are only wanted when somebody asks.
     pub refresh: Box<dyn Fn() + Send + Sync>,
 }
@@ -38,7 +37,7 @@ pub async fn serve(
 }
 
 async fn ready(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
-    if admin.ready.load(Ordering::Relaxed) {
+    if (admin.ready)() {
         return (StatusCode::OK, "ok\n");
     }
     (StatusCode::SERVICE_UNAVAILABLE, "waiting for the API server\n")

@@ -83,16 +83,16 @@ async fn run(args: Args) -> Result<(), StartError> {
     let (keys_sender, keys) = watch::channel::<Keys>(None);
     let scopes: Vec<_> =
         args.scopes().iter().map(|scope| Scope::start(&args, &client, &metrics, &keys, scope.as_deref(), &stopped)).collect();
-    let objects: Vec<_> = scopes.iter().map(|scope| scope.objects.clone()).collect();
+    let objects = scopes.iter().map(|scope| scope.objects.clone()).collect();
+    let listed = scopes.iter().map(|scope| Arc::clone(&scope.listed)).collect();
     let admin = Arc::new(Admin {
         registry: metrics.registry(),
-        ready: AtomicBool::new(false),
-        refresh: count_objects(metrics.clone(), objects.clone()),
+        ready: readiness(listed, keys),
+        refresh: count_objects(metrics.clone(), objects),
     });
     let listener = TcpListener::bind(args.listen).await.map_err(|error| StartError::Listen(args.listen, error))?;
-    let server = tokio::spawn(admin::serve(listener, Arc::clone(&admin), until_stopped(&stopped)));
+    let server = tokio::spawn(admin::serve(listener, admin, until_stopped(&stopped)));
     let mut key_task = tokio::spawn(cluster_keys(&args, &client, &metrics).run(keys_sender));
-    let readiness = tokio::spawn(become_ready(admin, objects, keys));
     let mut controllers = tokio::spawn(try_join_all(scopes.into_iter().map(|scope| tokio::spawn(scope.controller))));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %args.listen, "started");
     let ended = tokio::select! {
@@ -103,7 +103,6 @@ async fn run(args: Args) -> Result<(), StartError> {
     tracing::info!("stopping");
     stop.send_replace(true);
     key_task.abort();
-    readiness.abort();
     // What is half done is finished: nothing of it is kept for the next start.
     let _ = tokio::time::timeout(GRACE, &mut controllers).await;
     match server.await {
@@ -147,6 +146,7 @@ fn cluster_keys(args: &Args, client: &Client, metrics: &Metrics) -> ClusterKeys 
 /// The watches and the controller of one namespace, or of all.
 struct Scope {
     objects: Store<EncryptedSecret>,
+    listed: Arc<AtomicBool>,
     controller: BoxFuture<'static, ()>,
 }
 
@@ -172,7 +172,9 @@ impl Scope {
             unseen: Unseen::default(),
             backoff: Backoff::default(),
         });
-        let object_stream = watch_objects(crate::reconcile::api(client, scope), object_writer, Arc::clone(&context));
+        let listed = Arc::new(AtomicBool::new(false));
+        let api = crate::reconcile::api(client, scope);
+        let object_stream = watch_objects(api, object_writer, Arc::clone(&context), Arc::clone(&listed));
         let secret_stream = watch_secrets(crate::reconcile::api(client, scope), secret_writer);
         let controller = Controller::for_stream(object_stream, objects.clone())
             .with_config(ControllerConfig::default().concurrency(CONCURRENCY))
@@ -182,7 +184,7 @@ impl Scope {
             .run(reconcile, error_policy, context)
             .for_each(|_| std::future::ready(()))
             .boxed();
-        Self { objects, controller }
+        Self { objects, listed, controller }
     }
 }
 
@@ -190,9 +192,15 @@ fn watch_objects(
     api: Api<EncryptedSecret>,
     writer: reflector::store::Writer<EncryptedSecret>,
     context: Arc<Context>,
+    listed: Arc<AtomicBool>,
 ) -> impl Stream<Item = Result<EncryptedSecret, watcher::Error>> + Send + 'static {
     watcher(api, watcher::Config::default().page_size(PAGE))
         .default_backoff()
+        .inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone) {
+                listed.store(true, Ordering::Relaxed);
+            }
+        })
         .modify(strip_object)
         .reflect(writer)
         .touched_objects()
@@ -257,16 +265,11 @@ fn key_changes(keys: watch::Receiver<Keys>) -> impl Stream<Item = ()> + Send + '
     stream::unfold(keys, |mut keys| async move { keys.changed().await.ok().map(|()| ((), keys)) })
 }
 
-async fn become_ready(admin: Arc<Admin>, objects: Vec<Store<EncryptedSecret>>, mut keys: watch::Receiver<Keys>) {
-    for store in &objects {
-        if store.wait_until_ready().await.is_err() {
-            return;
-        }
-    }
-    if keys.wait_for(Option::is_some).await.is_ok() {
-        admin.ready.store(true, Ordering::Relaxed);
-        tracing::info!("ready");
-    }
+/// Whether every list has arrived and the keys are loaded.
+///
+/// Not by waiting for the stores: a store wakes one waiter, and that one is the controller.
+fn readiness(listed: Vec<Arc<AtomicBool>>, keys: watch::Receiver<Keys>) -> Box<dyn Fn() -> bool + Send + Sync> {
+    Box::new(move || keys.borrow().is_some() && listed.iter().all(|listed| listed.load(Ordering::Relaxed)))
 }
 
 fn count_objects(metrics: Metrics, stores: Vec<Store<EncryptedSecret>>) -> Box<dyn Fn() + Send + Sync> {
