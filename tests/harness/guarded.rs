@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use xtask::plane::SUPERVISOR;
 use xtask::tools::build_binary;
@@ -92,13 +92,12 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        drop(self.lifeline.take());
-        let _ = self.guard.wait();
-        // The guard's death is the program's death sentence; wait until it is carried out.
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while test_kill_process(self.id).is_ok() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(2));
+        // Killed by its id, the program is reaped by the guard, which then ends; nothing is left even as a zombie.
+        if matches!(self.guard.try_wait(), Ok(None)) {
+            let _ = kill_process(self.id, Signal::KILL);
         }
+        let _ = self.guard.wait();
+        drop(self.lifeline.take());
     }
 }
 

@@ -16,7 +16,7 @@ const ADMINISTRATOR: &str = "sealwax-test-admin";
 /// Writes all keys and certificates into `dir`, and the administrator's kubeconfig for the API server at `port`.
 ///
 /// Files: `ca.crt`, `server.{crt,key}` (API server and etcd), `client.{crt,key}` (API server to etcd),
-/// `service-account.key`, `kubeconfig`.
+/// `service-account.{pub,key}`, `admin.{crt,key}`, `kubeconfig`.
 pub(super) fn write(dir: &Path, port: u16) -> Result<(), SupervisorError> {
     let put = |name: &str, content: &str| private_file(&dir.join(name), content).map_err(files(dir.join(name)));
 
@@ -39,7 +39,9 @@ pub(super) fn write(dir: &Path, port: u16) -> Result<(), SupervisorError> {
     put("client.crt", &certificate)?;
     put("client.key", &key)?;
 
-    put("service-account.key", &KeyPair::generate()?.serialize_pem())?;
+    let tokens = KeyPair::generate()?;
+    put("service-account.key", &tokens.serialize_pem())?;
+    put("service-account.pub", &tokens.public_key_pem())?;
 
     let admin = name(ADMINISTRATOR, Some("system:masters"));
     let (certificate, key) = issue(&authority, Vec::new(), admin, &client)?;

@@ -113,7 +113,7 @@ pub(super) fn apiserver(programs: &ControlPlane, dir: &Path, ports: Ports) -> Re
         format!("--client-ca-file={}", file("ca.crt")),
         "--authorization-mode=RBAC".to_owned(),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-        format!("--service-account-key-file={}", file("service-account.key")),
+        format!("--service-account-key-file={}", file("service-account.pub")),
         format!("--service-account-signing-key-file={}", file("service-account.key")),
         "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
         // There are no nodes, and loopback is no valid endpoint.
@@ -127,13 +127,13 @@ pub(super) fn apiserver(programs: &ControlPlane, dir: &Path, ports: Ports) -> Re
     Server::start(dir, "kube-apiserver", &programs.kube_apiserver, flags)
 }
 
-/// The controllers that sealwax relies on, and the ones that make tokens and namespaces work.
+/// The controllers that sealwax relies on, and the ones that make tokens, namespaces and the built-in roles work.
 pub(super) fn controller_manager(programs: &ControlPlane, dir: &Path) -> Result<Server, SupervisorError> {
     let file = |name: &str| dir.join(name).display().to_string();
     let flags = vec![
         format!("--kubeconfig={}", file("kubeconfig")),
         "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller,\
-         serviceaccount-token-controller"
+         serviceaccount-token-controller,clusterrole-aggregation-controller"
             .to_owned(),
         "--leader-elect=false".to_owned(),
         // No port of its own.
