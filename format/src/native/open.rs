@@ -16,7 +16,7 @@ use crate::document::rewrite::{Rewrite, RewriteError};
 use crate::document::walk::Leaf;
 use crate::error::{Error, Problem};
 use crate::keys::{Keyring, Label, OpenKeyError};
-use crate::padding::Plaintext;
+use crate::padding::{Plaintext, ValueType};
 use crate::path::Path;
 use crate::primitives::{DataKey, KeyId, ValueKey};
 
@@ -143,7 +143,12 @@ fn open_at(
     if let Some(hazard) = leaf.hazard {
         return Err(at(file, leaf, hazard));
     }
-    opener.open(layout.block.as_ref(), place, &leaf.path, token).map_err(|problem| at(file, leaf, problem))
+    let opened = opener.open(layout.block.as_ref(), place, &leaf.path, token).map_err(|problem| at(file, leaf, problem))?;
+    // Kubernetes knows no numbers in a Secret; whoever sealed one there did not use this format.
+    if layout.in_spec() && !matches!(opened.value_type, ValueType::String | ValueType::Binary) {
+        return Err(at(file, leaf, Problem::Altered));
+    }
+    Ok(opened)
 }
 
 /// A file decrypted.
