@@ -55,11 +55,11 @@ async fn a_secret_goes_with_its_owner() {
     let owners: Api<ConfigMap> = namespace.api(&client);
     let secrets: Api<Secret> = namespace.api(&client);
     let owner = owners.create(&PostParams::default(), &config_map("owner")).await.unwrap();
-    let owned: Secret = from_value(json!({ "metadata": { "name": "owned", "ownerReferences": [{
+    let dependent: Secret = from_value(json!({ "metadata": { "name": "owned", "ownerReferences": [{
         "apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner.metadata.uid,
     }] } }))
     .unwrap();
-    secrets.create(&PostParams::default(), &owned).await.unwrap();
+    secrets.create(&PostParams::default(), &dependent).await.unwrap();
     owners.delete("owner", &DeleteParams::default()).await.unwrap();
     wait_for(SOON, "the secret to be collected", async || {
         matches!(secrets.get_opt("owned").await, Ok(None)).then_some(())
@@ -144,7 +144,7 @@ async fn killing_the_test_process_ends_its_servers() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let ids = wait_for(Duration::from_secs(60), "the other test process", async || {
+    let ids = wait_for(Duration::from_mins(1), "the other test process", async || {
         let text = std::fs::read_to_string(&told).ok()?;
         text.ends_with('\n').then(|| text.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<i32>>())
     })
@@ -178,7 +178,7 @@ async fn holds_a_control_plane_of_its_own() {
     let text: Vec<String> = ids.map(|id| id.to_string()).collect();
     let mut file = std::fs::File::create(tell).unwrap();
     std::io::Write::write_all(&mut file, format!("{}\n", text.join(" ")).as_bytes()).unwrap();
-    tokio::time::sleep(Duration::from_secs(120)).await;
+    tokio::time::sleep(Duration::from_mins(2)).await;
 }
 
 /// Whether the process is there and alive; one that waits for its parent to take notice is not.

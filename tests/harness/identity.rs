@@ -1,4 +1,4 @@
-//! An identity in the cluster: a ServiceAccount with exactly the rights a test gives it.
+//! An identity in the cluster: a `ServiceAccount` with exactly the rights a test gives it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::control_plane::client_for;
 use crate::supervisor::private_file;
 use crate::{ControlPlane, Kubectl};
 
-/// A ServiceAccount and a kubeconfig with its token.
+/// A `ServiceAccount` and a kubeconfig with its token.
 #[derive(Debug)]
 pub struct Identity {
     username: String,
@@ -22,7 +22,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Makes the ServiceAccount unless it exists, applies `rbac` (YAML with the roles and bindings; may be empty),
+    /// Makes the `ServiceAccount` unless it exists, applies `rbac` (YAML with the roles and bindings; may be empty),
     /// and asks for a token that outlives the test.
     pub async fn create(control_plane: &ControlPlane, namespace: &str, name: &str, rbac: &str) -> Self {
         let api = Api::<ServiceAccount>::namespaced(control_plane.client().await, namespace);

@@ -3,7 +3,6 @@
 //! A test begins with [`ControlPlane::shared`], makes a [`Namespace`] of its own, and may run at the same time as all
 //! others. Whatever goes wrong in here panics with a sentence that says what: there is nothing a test could do.
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,

@@ -10,9 +10,8 @@ pub async fn wait_for<T>(timeout: Duration, what: &str, mut probe: impl AsyncFnM
     loop {
         // The probe itself may hang, for instance on a server that is gone.
         let left = timeout.saturating_sub(started.elapsed());
-        match tokio::time::timeout(left.max(Duration::from_millis(100)), probe()).await {
-            Ok(Some(answer)) => return answer,
-            Ok(None) | Err(_) => {}
+        if let Ok(Some(answer)) = tokio::time::timeout(left.max(Duration::from_millis(100)), probe()).await {
+            return answer;
         }
         assert!(started.elapsed() < timeout, "waited {timeout:?} in vain for {what}");
         tokio::time::sleep(pause).await;

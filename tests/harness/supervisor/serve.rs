@@ -135,7 +135,7 @@ fn sweep() {
         let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
         // A young lock may be one that its owner has made and not yet locked.
         let age = lock.metadata().and_then(|data| data.modified()).ok().and_then(|time| time.elapsed().ok());
-        if age.is_some_and(|age| age > Duration::from_secs(60)) && lock.try_lock().is_ok() {
+        if age.is_some_and(|age| age > Duration::from_mins(1)) && lock.try_lock().is_ok() {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
