@@ -68,7 +68,8 @@ pub fn status(
             set.add(STALLED, "True", reason, message);
         }
         Outcome::Retrying { reason, message } => {
-            let ready = find(before, READY).filter(|ready| ready.status == "True" && ready.observed_generation == generation);
+            let ready =
+                find(before, READY).filter(|ready| ready.status == "True" && ready.observed_generation == generation);
             match ready {
                 // The Secret is good as far as anybody knows: a rollout must not fail because the API server hiccups.
                 Some(ready) => set.add(READY, "True", &ready.reason, &ready.message),
@@ -78,7 +79,12 @@ pub fn status(
         }
         Outcome::Suspended => {
             let ready = find(before, READY).map_or("Unknown", |ready| ready.status.as_str());
-            set.add(READY, ready, "Suspended", "spec.suspend is true: the Secret stays as it is until that is taken back");
+            set.add(
+                READY,
+                ready,
+                "Suspended",
+                "spec.suspend is true: the Secret stays as it is until that is taken back",
+            );
         }
     }
     after.conditions = set.conditions;
@@ -107,7 +113,8 @@ impl Setter<'_> {
             reason: reason.to_owned(),
             message: message.to_owned(),
             observed_generation: self.generation,
-            last_transition_time: same.map_or_else(|| Time(seconds(self.now)), |same| same.last_transition_time.clone()),
+            last_transition_time: same
+                .map_or_else(|| Time(seconds(self.now)), |same| same.last_transition_time.clone()),
         });
     }
 }

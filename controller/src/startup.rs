@@ -81,8 +81,11 @@ async fn run(args: Args) -> Result<(), StartError> {
     let client = Client::try_default().await.map_err(StartError::Config)?;
     let metrics = Metrics::default();
     let (keys_sender, keys) = watch::channel::<Keys>(None);
-    let scopes: Vec<_> =
-        args.scopes().iter().map(|scope| Scope::start(&args, &client, &metrics, &keys, scope.as_deref(), &stopped)).collect();
+    let scopes: Vec<_> = args
+        .scopes()
+        .iter()
+        .map(|scope| Scope::start(&args, &client, &metrics, &keys, scope.as_deref(), &stopped))
+        .collect();
     let objects = scopes.iter().map(|scope| scope.objects.clone()).collect();
     let listed = scopes.iter().map(|scope| Arc::clone(&scope.listed)).collect();
     let admin = Arc::new(Admin {

@@ -29,7 +29,10 @@ pub fn start(format: LogFormat) {
 /// What stays off whatever `RUST_LOG` says: the client logs the body of an answer that it cannot parse, and a body can
 /// hold a key.
 fn quiet() -> Vec<Directive> {
-    ["kube_client::client=error", "hyper=warn", "h2=warn", "rustls=warn"].iter().filter_map(|d| d.parse().ok()).collect()
+    ["kube_client::client=error", "hyper=warn", "h2=warn", "rustls=warn"]
+        .iter()
+        .filter_map(|d| d.parse().ok())
+        .collect()
 }
 
 /// An error with its sources on one line. Our messages never repeat their source.

@@ -224,7 +224,9 @@ impl Writer {
 
 /// Whether this is the ownership that [`Writer::create_secret`] left.
 pub fn is_from_create(entry: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry) -> bool {
-    entry.manager.as_deref() == Some(MANAGER) && entry.operation.as_deref() == Some("Update") && entry.subresource.is_none()
+    entry.manager.as_deref() == Some(MANAGER)
+        && entry.operation.as_deref() == Some("Update")
+        && entry.subresource.is_none()
 }
 
 #[cfg(test)]

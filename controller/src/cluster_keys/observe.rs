@@ -66,11 +66,9 @@ impl Watched {
                     let active = secret.labels().get(KEY_LABEL).is_some_and(|state| state == ACTIVE);
                     found.add(payload, active);
                 }
-                Err(error) => found.broken.push(Broken {
-                    name: secret.name_any(),
-                    reference: secret.object_ref(&()),
-                    error,
-                }),
+                Err(error) => {
+                    found.broken.push(Broken { name: secret.name_any(), reference: secret.object_ref(&()), error })
+                }
             }
         }
         found

@@ -63,7 +63,9 @@ impl Waiting {
         let what = match self {
             Self::Published => "the ConfigMap sealwax-recipients names a key, and its Secret is gone",
             Self::Objects => "there are EncryptedSecrets, and no key",
-            Self::NoneActive => "there are key Secrets, and none is labelled sealwax.dev/cluster-key=active and readable",
+            Self::NoneActive => {
+                "there are key Secrets, and none is labelled sealwax.dev/cluster-key=active and readable"
+            }
         };
         format!(
             "{what}; no new key is made, because it would open nothing that is in Git. To restore the old key, apply \

@@ -46,7 +46,12 @@ pub(super) async fn apply(writer: &Writer, object: &ObjectMeta, write: &Write) -
     Ok(applied)
 }
 
-async fn create(writer: &Writer, namespace: &str, object: &ObjectMeta, secret: &Desired) -> Result<Applied, WriteError> {
+async fn create(
+    writer: &Writer,
+    namespace: &str,
+    object: &ObjectMeta,
+    secret: &Desired,
+) -> Result<Applied, WriteError> {
     let body = serde_json::to_vec(&body(object, secret, None));
     let body = body.map_err(|_| WriteError::Api("the Secret cannot be written as JSON".to_owned()))?;
     let written = writer.create_secret(namespace, body).await?;
@@ -65,9 +70,7 @@ async fn update(
     let (written, taken_back) = match writer.apply_secret(namespace, &secret.name, &body, adopt).await {
         Ok(written) => (written, Vec::new()),
         // The Secret is ours, so this is drift: Git says what these fields are.
-        Err(WriteError::Claimed(claims)) => {
-            (writer.apply_secret(namespace, &secret.name, &body, true).await?, claims)
-        }
+        Err(WriteError::Claimed(claims)) => (writer.apply_secret(namespace, &secret.name, &body, true).await?, claims),
         Err(error) => return Err(error),
     };
     let changed = written.resource_version != base.resource_version;

@@ -39,7 +39,11 @@ impl Watched {
 }
 
 /// The metadata of a Secret, whoever made it, from the API server.
-pub(super) async fn live_secret(client: &Client, namespace: &str, name: &str) -> Result<Option<ObjectMeta>, kube::Error> {
+pub(super) async fn live_secret(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<ObjectMeta>, kube::Error> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let Some(found) = api.get_metadata_opt(name).await? else {
         return Ok(None);

@@ -173,10 +173,8 @@ impl How {
 /// What the Secret shall be: all of it or nothing.
 fn desired(object: &EncryptedSecret, keys: &Keyring) -> Result<Desired, Outcome> {
     let (type_, labels, annotations) = template(&object.spec)?;
-    let items = open(&sealed(object), keys).map_err(|error| Outcome::Stalled {
-        reason: error.category(),
-        message: crate::telemetry::chain(&error),
-    })?;
+    let items = open(&sealed(object), keys)
+        .map_err(|error| Outcome::Stalled { reason: error.category(), message: crate::telemetry::chain(&error) })?;
     Ok(Desired { name: target_name(object).to_owned(), type_, labels, annotations, items })
 }
 
@@ -200,11 +198,14 @@ fn template(spec: &EncryptedSecretSpec) -> Result<Stated, Outcome> {
         return Ok(Stated::default());
     };
     if let Some(type_) = template.type_.as_deref().filter(|type_| FORBIDDEN_TYPES.contains(type_)) {
-        let message = format!("spec.target.template.type: Kubernetes fills Secrets of type {type_} with credentials; choose another");
+        let message = format!(
+            "spec.target.template.type: Kubernetes fills Secrets of type {type_} with credentials; choose another"
+        );
         return Err(refused(message));
     }
     let metadata = template.metadata.unwrap_or_default();
-    if let Some(key) = metadata.labels.keys().chain(metadata.annotations.keys()).find(|key| key.starts_with(OWN_PREFIX)) {
+    if let Some(key) = metadata.labels.keys().chain(metadata.annotations.keys()).find(|key| key.starts_with(OWN_PREFIX))
+    {
         return Err(refused(format!("spec.target.template.metadata: {key} is the controller's own; remove it")));
     }
     Ok((template.type_, metadata.labels, metadata.annotations))

@@ -1,0 +1,239 @@
+//! Tables for the plan: what is in the cluster on the left, what happens on the right.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use sealwax_crds::{SealedFor, Target, Template, TemplateMetadata};
+use sealwax_format::keys::{Label, Recipient};
+use sealwax_format::native::{self, Place};
+use sealwax_format::{OsRandom, Path, Plaintext, ValueType};
+
+use super::*;
+use crate::conditions;
+use crate::writer::MANAGER;
+
+struct Cluster {
+    keys: Keyring,
+    object: EncryptedSecret,
+    status: EncryptedSecretStatus,
+    secret: Option<ObjectMeta>,
+}
+
+/// An object `prod/db` of generation 1, sealed for a key at hand, never seen before.
+fn cluster() -> Cluster {
+    let identity = age::x25519::Identity::generate();
+    let reader = Recipient::parse("prod", &identity.to_public().to_string()).unwrap();
+    let mut keys = Keyring::default();
+    keys.add(reader.label().fingerprint().clone(), Box::new(identity));
+    let place = Place::Object {
+        group: "sealwax.dev".into(),
+        kind: "EncryptedSecret".into(),
+        namespace: "prod".into(),
+        name: "db".into(),
+    };
+    let value = Plaintext::canonical(ValueType::String, SecretBytes::from(b"hunter2".to_vec()));
+    let path = Path::of_keys(&["spec", "data", "password"]);
+    let token = native::seal_alone(&mut OsRandom, &[reader][..], &place, &path, &value).unwrap();
+    let spec = EncryptedSecretSpec {
+        data: [("password".to_owned(), token.to_string())].into(),
+        sealed_for: SealedFor { namespace: "prod".into(), name: "db".into() },
+        ..EncryptedSecretSpec::default()
+    };
+    let mut object = EncryptedSecret::new("db", spec);
+    object.metadata.namespace = Some("prod".into());
+    object.metadata.uid = Some("u1".into());
+    object.metadata.generation = Some(1);
+    Cluster { keys, object, status: EncryptedSecretStatus::default(), secret: None }
+}
+
+impl Cluster {
+    fn plan(&self) -> Plan {
+        let observed = Observed {
+            object: &self.object,
+            status: &self.status,
+            secret: self.secret.as_ref(),
+            former: None,
+            key_namespace: "keys",
+        };
+        plan(&observed, &self.keys)
+    }
+
+    /// As after a first sync.
+    fn synced() -> Self {
+        let mut cluster = cluster();
+        let written = Written { uid: "s1".into(), resource_version: "10".into() };
+        let outcome = Outcome::Synced { name: "db".into(), written };
+        cluster.status = conditions::status(&cluster.status, Some(1), &outcome, jiff::Timestamp::UNIX_EPOCH);
+        cluster.secret = Some(ObjectMeta {
+            uid: Some("s1".into()),
+            resource_version: Some("10".into()),
+            owner_references: Some(vec![ownership::reference(&cluster.object.metadata)]),
+            ..ObjectMeta::default()
+        });
+        cluster
+    }
+
+    fn written(&self) -> Write {
+        match self.plan() {
+            Plan::Write(write) => *write,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn reported(&self) -> (&'static str, String) {
+        match self.plan() {
+            Plan::Report(Outcome::Stalled { reason, message }) => (reason, message),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn template(&mut self, template: Template) {
+        self.object.spec.target = Some(Target { name: None, template: Some(template) });
+    }
+}
+
+#[test]
+fn a_new_object_gets_its_secret() {
+    let write = cluster().written();
+    assert_eq!(write.how, How::Create);
+    assert!(!write.repair);
+    assert_eq!(write.secret.items["password"].expose(), b"hunter2");
+    assert_eq!((write.secret.name.as_str(), write.secret.type_), ("db", None));
+}
+
+#[test]
+fn a_synced_object_causes_nothing() {
+    let mut cluster = Cluster::synced();
+    assert_eq!(cluster.plan(), Plan::Nothing);
+    // Stripped, as it is in the store, and without the key: still nothing.
+    crate::store::strip_object(&mut cluster.object);
+    cluster.keys = Keyring::default();
+    assert_eq!(cluster.plan(), Plan::Nothing);
+}
+
+#[test]
+fn an_edited_secret_is_put_right_and_a_lagging_watch_is_no_edit() {
+    let mut cluster = Cluster::synced();
+    let see = |cluster: &mut Cluster, version: &str| {
+        cluster.secret.as_mut().unwrap().resource_version = Some(version.to_owned());
+    };
+    see(&mut cluster, "9");
+    assert_eq!(cluster.plan(), Plan::Nothing);
+    see(&mut cluster, "11");
+    let write = cluster.written();
+    let seen = Written { uid: "s1".into(), resource_version: "11".into() };
+    assert_eq!(write.how, How::Update { seen, adopt: false, from_create: false });
+    assert!(write.repair);
+}
+
+#[test]
+fn a_deleted_or_exchanged_secret_is_made_again() {
+    let mut cluster = Cluster::synced();
+    cluster.secret = None;
+    let write = cluster.written();
+    assert_eq!((write.how, write.repair), (How::Create, true));
+    let mut cluster = Cluster::synced();
+    cluster.secret.as_mut().unwrap().uid = Some("s2".into());
+    assert!(matches!(cluster.written().how, How::Update { .. }));
+}
+
+#[test]
+fn healing_reads_the_ciphertext_again() {
+    let mut cluster = Cluster::synced();
+    let full = cluster.object.clone();
+    cluster.object.status = Some(cluster.status.clone());
+    crate::store::strip_object(&mut cluster.object);
+    cluster.secret = None;
+    assert_eq!(cluster.plan(), Plan::Reread);
+    cluster.object = full;
+    assert!(cluster.written().repair);
+}
+
+#[test]
+fn what_creating_left_is_taken_over_before_applying() {
+    let mut cluster = Cluster::synced();
+    cluster.object.metadata.generation = Some(2);
+    cluster.secret.as_mut().unwrap().managed_fields = Some(vec![ManagedFieldsEntry {
+        manager: Some(MANAGER.into()),
+        operation: Some("Update".into()),
+        ..ManagedFieldsEntry::default()
+    }]);
+    let write = cluster.written();
+    assert!(matches!(write.how, How::Update { from_create: true, .. }));
+    assert!(!write.repair, "a new generation is no repair");
+}
+
+#[test]
+fn somebody_elses_secret_is_never_written() {
+    let mut cluster = cluster();
+    let mut foreign = ObjectMeta { uid: Some("f1".into()), ..ObjectMeta::default() };
+    cluster.secret = Some(foreign.clone());
+    let (reason, message) = cluster.reported();
+    assert_eq!(reason, "NotOwned");
+    assert!(message.contains("kubectl annotate secret db sealwax.dev/adopt-by=db"), "{message}");
+    foreign.annotations = Some([(ADOPT_BY.to_owned(), "db".to_owned())].into());
+    cluster.secret = Some(foreign);
+    assert!(matches!(cluster.written().how, How::Update { adopt: true, .. }));
+}
+
+#[test]
+fn what_cannot_be_opened_stalls_and_quotes_nothing() {
+    let cases: [(&str, fn(&mut Cluster)); 5] = [
+        ("WrongPlace", |c| c.object.metadata.namespace = Some("staging".into())),
+        ("NoIdentity", |c| c.keys = Keyring::default()),
+        ("NotAToken", |c| drop(c.object.spec.data.insert("password".into(), "hunter2".into()))),
+        ("Altered", |c| {
+            let token = c.object.spec.data.remove("password").unwrap();
+            c.object.spec.data.insert("other".into(), token);
+        }),
+        ("OwnNamespace", |c| c.object.metadata.namespace = Some("keys".into())),
+    ];
+    for (expected, spoil) in cases {
+        // New or synced before: the same, and never a write.
+        for mut cluster in [cluster(), Cluster::synced()] {
+            cluster.object.metadata.generation = Some(2);
+            spoil(&mut cluster);
+            let (reason, message) = cluster.reported();
+            assert_eq!(reason, expected);
+            assert!(!message.is_empty() && !message.contains("hunter2"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn the_label_of_a_foreign_reader_is_named() {
+    let mut cluster = cluster();
+    let label: Label =
+        cluster.object.spec.data["password"].split(", ").nth(1).unwrap().split(':').next().unwrap().parse().unwrap();
+    cluster.keys = Keyring::default();
+    assert!(cluster.reported().1.contains(&label.to_string()));
+}
+
+#[test]
+fn templates_state_what_they_may() {
+    let mut cluster = cluster();
+    let metadata = TemplateMetadata { labels: [("a".to_owned(), "b".to_owned())].into(), annotations: [].into() };
+    cluster.template(Template { type_: Some("example.com/x".into()), metadata: Some(metadata) });
+    let secret = cluster.written().secret;
+    assert_eq!((secret.type_.as_deref(), secret.labels.len()), (Some("example.com/x"), 1));
+    for forbidden in FORBIDDEN_TYPES {
+        cluster.template(Template { type_: Some(forbidden.into()), metadata: None });
+        assert_eq!(cluster.reported().0, "TemplateRefused");
+    }
+    let ours = || [(crate::store::MANAGED_BY.to_owned(), "x".to_owned())].into();
+    for metadata in [
+        TemplateMetadata { labels: ours(), ..TemplateMetadata::default() },
+        TemplateMetadata { annotations: ours(), ..TemplateMetadata::default() },
+    ] {
+        cluster.template(Template { type_: None, metadata: Some(metadata) });
+        assert_eq!(cluster.reported().0, "TemplateRefused");
+    }
+}
+
+#[test]
+fn suspended_and_deleted_objects_are_left_alone() {
+    let mut cluster = cluster();
+    cluster.object.spec.suspend = Some(true);
+    assert_eq!(cluster.plan(), Plan::Report(Outcome::Suspended));
+    cluster.object.metadata.deletion_timestamp =
+        Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(jiff::Timestamp::UNIX_EPOCH));
+    assert_eq!(cluster.plan(), Plan::Nothing);
+}
