@@ -24,8 +24,8 @@ const CONFIGURED: &str = "sealwax/identity.txt";
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct IdentityArgs {
     /// File with your private key: age, post-quantum age, SSH, or an age plugin's (repeatable)
-    #[arg(long = "identity", short = 'i', value_name = "FILE")]
-    files: Vec<PathBuf>,
+    #[arg(long, short = 'i', value_name = "FILE")]
+    identity: Vec<PathBuf>,
 }
 
 /// The identities of this run, loaded no sooner than needed and no more than needed.
@@ -73,14 +73,14 @@ impl<'a> Identities<'a> {
     /// Whether any identity has been named or configured, so that trying to open something makes sense.
     pub(crate) fn any_configured(&self) -> bool {
         let variable = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        !self.args.files.is_empty()
+        !self.args.identity.is_empty()
             || variable(PATH_VARIABLE)
             || variable(KEY_VARIABLE)
             || configured().is_some_and(|path| path.is_file())
     }
 
     fn load_near(&self, ring: &mut Keyring) -> Result<(), CommandError> {
-        for file in &self.args.files {
+        for file in &self.args.identity {
             load_file(ring, file)?;
         }
         if let Some(path) = std::env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {

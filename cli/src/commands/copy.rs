@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     write: WriteArgs,
     #[command(flatten)]
-    identity: IdentityArgs,
+    identities: IdentityArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let in_source = |error: sealwax_format::Error| CommandError::in_file(&input.shown, &error);
     let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_source(error.into()))?;
     let policies = Policies::default();
-    let identities = Identities::new(&args.identity);
+    let identities = Identities::new(&args.identities);
     let keyring = crate::open::keyring(&input.shown, input.path.as_deref(), &file, &policies, &identities)?;
     let plain = native::decrypt(&file, &mut Opener::new(keyring)).map_err(in_source)?.text;
     let plain = rename(args, &input, &plain).map_err(in_source)?;

@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     write: WriteArgs,
     #[command(flatten)]
-    identity: IdentityArgs,
+    identities: IdentityArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     };
     let policies = Policies::default();
     let policy = policies.of(path)?;
-    let identities = Identities::new(&args.identity);
+    let identities = Identities::new(&args.identities);
     let (plain, before) = open(&input, path, &policies, &identities)?;
     let session = Session::start(path, &plain)?;
     loop {

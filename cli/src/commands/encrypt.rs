@@ -38,12 +38,12 @@ pub(crate) struct Args {
     #[command(flatten)]
     write: WriteArgs,
     #[command(flatten)]
-    identity: IdentityArgs,
+    identities: IdentityArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
-    let identities = Identities::new(&args.identity);
+    let identities = Identities::new(&args.identities);
     let work = |file: &PathBuf| one(args, &policies, &identities, file);
     let results: Vec<_> = args.files.par_iter().map(work).collect();
     let mut batch = Batch::default();

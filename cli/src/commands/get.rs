@@ -31,7 +31,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     document: DocumentArgs,
     #[command(flatten)]
-    identity: IdentityArgs,
+    identities: IdentityArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let scalar = leaf.scalar.ok_or_else(|| fail(Problem::NotAValue))?;
     let value = match layout.token(&file, leaf).map_err(in_file)? {
         Some(token) => {
-            let identities = Identities::new(&args.identity);
+            let identities = Identities::new(&args.identities);
             let keyring = crate::open::keyring(shown, input.path.as_deref(), &file, &Policies::default(), &identities)?;
             native::open_leaf(&file, &layout, &mut Opener::new(keyring), leaf, &token).map_err(in_file)?.value
         }

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     write: WriteArgs,
     #[command(flatten)]
-    identity: IdentityArgs,
+    identities: IdentityArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
     let policies = Policies::default();
     let policy = policies.of(path)?;
-    let identities = Identities::new(&args.identity);
+    let identities = Identities::new(&args.identities);
     let keyring = crate::open::keyring(shown, Some(path), &file, &policies, &identities)?;
     let mut opener = Opener::new(keyring);
     let mut rewrite = Rewrite::new(&file);

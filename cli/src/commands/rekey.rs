@@ -34,12 +34,12 @@ pub(crate) struct Args {
     #[command(flatten)]
     write: WriteArgs,
     #[command(flatten)]
-    identity: IdentityArgs,
+    identities: IdentityArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
-    let identities = Identities::new(&args.identity);
+    let identities = Identities::new(&args.identities);
     let results: Vec<_> = args.files.par_iter().map(|path| one(args, &policies, &identities, path)).collect();
     let mut batch = Batch::default();
     let mut outcomes = Vec::with_capacity(results.len());

@@ -27,7 +27,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     document: DocumentArgs,
     #[command(flatten)]
-    identity: IdentityArgs,
+    identities: IdentityArgs,
 }
 
 /// The parts of an `EncryptedSecret` that shape its Secret.
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         return Err(CommandError::refused(format!("{shown}: is no EncryptedSecret")));
     }
     let manifest = read(shown, text, &layout)?;
-    let identities = Identities::new(&args.identity);
+    let identities = Identities::new(&args.identities);
     let keyring = crate::open::keyring(shown, input.path.as_deref(), &file, &Policies::default(), &identities)?;
     let spec = &manifest.spec;
     let object = SealedObject {

@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
-    identity: IdentityArgs,
+    identities: IdentityArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         if path.is_dir() { collect(path, &mut files)? } else { files.push((path.clone(), true)) }
     }
     let policies = Policies::default();
-    let identities = Identities::new(&args.identity);
+    let identities = Identities::new(&args.identities);
     let work = |(path, named): &(PathBuf, bool)| one(&policies, &identities, path, *named);
     let counts: Vec<_> = files.par_iter().map(work).collect();
     let (mut opened, mut values) = (0, 0);
