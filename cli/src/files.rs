@@ -111,8 +111,10 @@ impl Staged {
                 let now = fs::read(&self.target).map(SecretBytes::from).map_err(failed)?;
                 if now != before {
                     let shown = self.target.display();
-                    return Err(CommandError::refused(format!("{shown}: changed by someone else meanwhile; nothing was written"))
-                        .hint("Run the command again."));
+                    return Err(CommandError::refused(format!(
+                        "{shown}: changed by someone else meanwhile; nothing was written"
+                    ))
+                    .hint("Run the command again."));
                 }
                 self.temporary.persist(&self.target).map_err(|error| failed(error.error))?;
             }
@@ -132,7 +134,8 @@ impl Batch {
 
     /// Makes all durable and visible; an outcome for each, in order.
     pub(crate) fn commit(self) -> Vec<Result<(), CommandError>> {
-        let handles = self.staged.iter().map(|staged| staged.temporary.as_file().try_clone()).collect::<io::Result<Vec<_>>>();
+        let handles =
+            self.staged.iter().map(|staged| staged.temporary.as_file().try_clone()).collect::<io::Result<Vec<_>>>();
         let synced = handles.and_then(|files| unix::sync_all(&files));
         self.staged
             .into_iter()
@@ -168,14 +171,17 @@ pub(crate) fn create(path: &Path, bytes: &[u8], private: bool) -> Result<(), Com
 /// A folder for plaintext that nobody else can read, outside the repository, gone when dropped. In memory where
 /// the system offers that.
 pub(crate) fn private_folder() -> Result<tempfile::TempDir, CommandError> {
-    let in_memory = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).into_iter().chain([PathBuf::from("/dev/shm")]);
+    let in_memory =
+        std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).into_iter().chain([PathBuf::from("/dev/shm")]);
     let candidates = in_memory.filter(|folder| folder.is_dir()).chain([std::env::temp_dir()]);
     let mut failure = None;
     for folder in candidates {
         // TempDir makes the folder with mode 0700.
         match tempfile::Builder::new().prefix("sealwax-").tempdir_in(&folder) {
             Ok(made) => return Ok(made),
-            Err(error) => failure = Some(CommandError::io(Code::Refused, "no private folder can be made", &folder, &error)),
+            Err(error) => {
+                failure = Some(CommandError::io(Code::Refused, "no private folder can be made", &folder, &error));
+            }
         }
     }
     Err(failure.unwrap_or_else(|| CommandError::refused("no folder for temporary files")))

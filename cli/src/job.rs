@@ -9,8 +9,8 @@ use sealwax_format::native::{Layout, Place, Scope};
 use sealwax_format::{Pattern, Problem};
 
 use crate::error::CommandError;
-use crate::policy::{self, Governing, Policy};
 use crate::plugins;
+use crate::policy::{self, Governing, Policy};
 use crate::ui::Note;
 
 /// Flags that stand in for a policy, or narrow what it says.
@@ -119,7 +119,10 @@ impl WriteArgs {
             return match policy {
                 Some(_) => Ok(None),
                 None => Err(CommandError::usage(format!("{shown}: no policy governs this file, and there is no --to"))
-                    .hint(format!("Write a {} at the root of the repository, or pass --to RECIPIENT.", policy::FILE_NAME))),
+                    .hint(format!(
+                        "Write a {} at the root of the repository, or pass --to RECIPIENT.",
+                        policy::FILE_NAME
+                    ))),
             };
         }
         let readers = if self.to.is_empty() {
@@ -132,13 +135,19 @@ impl WriteArgs {
         Ok(Some(Plan { select, readers, place, context_missing }))
     }
 
-    fn patterns(&self, shown: &str, layout: &Layout<'_>, rule: Option<&Governing>) -> Result<Vec<Pattern>, CommandError> {
+    fn patterns(
+        &self,
+        shown: &str,
+        layout: &Layout<'_>,
+        rule: Option<&Governing>,
+    ) -> Result<Vec<Pattern>, CommandError> {
         let named = self.select.iter().map(|pattern| Pattern::parse(pattern)).collect::<Result<Vec<_>, _>>();
         let named = named.map_err(|error| CommandError::usage(format!("--select: {error}")))?;
         let select = if named.is_empty() { rule.map(|rule| rule.select.clone()).unwrap_or_default() } else { named };
         if select.is_empty() && !layout.in_spec() {
-            return Err(CommandError::usage(format!("{shown}: nothing says which values to encrypt"))
-                .hint("Write encrypt = [\"data.*\", …] in the policy's rule, or pass --select 'data.*' (everything: '**')."));
+            return Err(CommandError::usage(format!("{shown}: nothing says which values to encrypt")).hint(
+                "Write encrypt = [\"data.*\", …] in the policy's rule, or pass --select 'data.*' (everything: '**').",
+            ));
         }
         Ok(select)
     }
@@ -151,8 +160,12 @@ impl WriteArgs {
             }
             let context = self.context.clone().or_else(|| rule.and_then(|rule| rule.context.clone()));
             if context.is_none() && rule.is_some() {
-                return Err(CommandError::usage(format!("{shown}: is no Kubernetes object, and its rule has no context"))
-                    .hint("Write context = \"…\" in the policy's rule: a text that keeps its values from opening elsewhere."));
+                return Err(CommandError::usage(format!(
+                    "{shown}: is no Kubernetes object, and its rule has no context"
+                ))
+                .hint(
+                    "Write context = \"…\" in the policy's rule: a text that keeps its values from opening elsewhere.",
+                ));
             }
             return Ok((Place::Context(context.clone().unwrap_or_default()), context.is_none()));
         };
@@ -161,7 +174,9 @@ impl WriteArgs {
             let (namespace, name) = target
                 .split_once('/')
                 .filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty())
-                .ok_or_else(|| CommandError::usage(format!("{target}: write NAMESPACE/NAME, such as 'preview-*/db'")))?;
+                .ok_or_else(|| {
+                    CommandError::usage(format!("{target}: write NAMESPACE/NAME, such as 'preview-*/db'"))
+                })?;
             let (group, kind) = (object.group.clone(), object.kind.clone());
             return Ok((Place::Object { group, kind, namespace: namespace.to_owned(), name: name.to_owned() }, false));
         }
@@ -172,9 +187,9 @@ impl WriteArgs {
             None => rule.and_then(|rule| rule.scope).unwrap_or_default(),
         };
         let place = object.place(scope, self.place.namespace.as_deref(), self.place.name.as_deref());
-        place.map(|place| (place, false)).map_err(|problem: Problem| {
-            CommandError::in_file(shown, &sealwax_format::Error::of_file(problem))
-        })
+        place
+            .map(|place| (place, false))
+            .map_err(|problem: Problem| CommandError::in_file(shown, &sealwax_format::Error::of_file(problem)))
     }
 }
 
@@ -194,5 +209,6 @@ fn parse_recipient(text: &str) -> Result<Recipient, CommandError> {
         let stem = Path::new(rest).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
         (if name == "reader" { stem } else { name }, loaded.as_str())
     };
-    plugins::recipient(name, rest).map_err(|error| CommandError::usage(format!("--to: {}", crate::error::chain(&error))))
+    plugins::recipient(name, rest)
+        .map_err(|error| CommandError::usage(format!("--to: {}", crate::error::chain(&error))))
 }

@@ -47,13 +47,12 @@ impl<'a> Identities<'a> {
         readers: &BTreeSet<Fingerprint>,
         policy: Option<&Policy>,
     ) -> Result<&Keyring, CommandError> {
-        let near = match self.near.get() {
-            Some(near) => near,
-            None => {
-                let mut ring = Keyring::default();
-                self.load_near(&mut ring)?;
-                self.near.get_or_init(|| ring)
-            }
+        let near = if let Some(near) = self.near.get() {
+            near
+        } else {
+            let mut ring = Keyring::default();
+            self.load_near(&mut ring)?;
+            self.near.get_or_init(|| ring)
         };
         if near.fingerprints().any(|own| readers.contains(own)) {
             return Ok(near);
@@ -86,7 +85,8 @@ impl<'a> Identities<'a> {
         if let Some(path) = std::env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
             load_file(ring, Path::new(&path))?;
         }
-        if let Some(text) = std::env::var(KEY_VARIABLE).ok().map(Zeroizing::new).filter(|text| !text.trim().is_empty()) {
+        if let Some(text) = std::env::var(KEY_VARIABLE).ok().map(Zeroizing::new).filter(|text| !text.trim().is_empty())
+        {
             load_lines(ring, &text).map_err(|reason| CommandError::usage(format!("{KEY_VARIABLE}: {reason}")))?;
         }
         match configured().filter(|path| path.is_file()) {
@@ -110,7 +110,8 @@ fn load_file(ring: &mut Keyring, path: &Path) -> Result<(), CommandError> {
 }
 
 fn load_bytes(ring: &mut Keyring, bytes: &[u8], path: &Path) -> Result<(), String> {
-    let is_age_file = bytes.starts_with(b"age-encryption.org/v1") || bytes.starts_with(b"-----BEGIN AGE ENCRYPTED FILE");
+    let is_age_file =
+        bytes.starts_with(b"age-encryption.org/v1") || bytes.starts_with(b"-----BEGIN AGE ENCRYPTED FILE");
     if is_age_file {
         return load_lines(ring, &open_with_passphrase(bytes, path)?);
     }
@@ -125,7 +126,8 @@ fn open_with_passphrase(bytes: &[u8], path: &Path) -> Result<Zeroizing<String>, 
         return Err("encrypted, but not with a passphrase".to_owned());
     }
     let question = format!("Passphrase for {}", path.display());
-    let passphrase = ui::hidden_prompt(&question).ok_or("encrypted with a passphrase, and there is no terminal to ask for it")?;
+    let passphrase =
+        ui::hidden_prompt(&question).ok_or("encrypted with a passphrase, and there is no terminal to ask for it")?;
     let identity = age::scrypt::Identity::new(SecretString::from(passphrase.as_str()));
     read_text(decryptor, &identity).map_err(|_| "the passphrase is wrong".to_owned())
 }
@@ -177,7 +179,8 @@ fn load_ssh_key(ring: &mut Keyring, text: &str, path: &Path) -> Result<(), Strin
     if matches!(identity, age::ssh::Identity::Unsupported(_)) {
         return Err("an SSH key of a kind that age cannot use".to_owned());
     }
-    let public = age::ssh::Recipient::try_from(identity.clone()).map_err(|_| "not a usable SSH private key".to_owned())?;
+    let public =
+        age::ssh::Recipient::try_from(identity.clone()).map_err(|_| "not a usable SSH private key".to_owned())?;
     let canonical = Recipient::parse("ssh", &public.to_string()).map_err(|error| error.to_string())?;
     ring.add(canonical.label().fingerprint().clone(), Box::new(identity.with_callbacks(plugins::Terminal)));
     Ok(())
@@ -199,7 +202,8 @@ fn load_ssh(ring: &mut Keyring) {
 /// Opens the teams' identities that one of ours can open.
 fn load_teams(ring: &mut Keyring, files: &[PathBuf]) -> Result<(), CommandError> {
     for path in files.iter().filter(|path| path.is_file()) {
-        let bytes = std::fs::read(path).map_err(|error| CommandError::io(Code::Usage, "cannot be read", path, &error))?;
+        let bytes =
+            std::fs::read(path).map_err(|error| CommandError::io(Code::Usage, "cannot be read", path, &error))?;
         let decryptor = age::Decryptor::new(age::armor::ArmoredReader::new(&bytes[..]));
         let decryptor = decryptor.map_err(|error| CommandError::usage(format!("{}: {error}", path.display())))?;
         let opened = decryptor.decrypt(ring.identities()).ok().and_then(|mut reader| {

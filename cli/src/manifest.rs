@@ -81,8 +81,11 @@ impl Secret {
 
     /// An `EncryptedSecret` in the canonical layout.
     pub(crate) fn render(&self, namespace: Option<&str>, name: Option<&str>) -> Zeroizing<String> {
-        let mut yaml = Zeroizing::new("apiVersion: sealwax.dev/v1alpha1\nkind: EncryptedSecret\nmetadata:\n".to_owned());
-        for (key, value) in [("namespace", namespace.or(self.namespace.as_deref())), ("name", name.or(self.name.as_deref()))] {
+        let mut yaml =
+            Zeroizing::new("apiVersion: sealwax.dev/v1alpha1\nkind: EncryptedSecret\nmetadata:\n".to_owned());
+        for (key, value) in
+            [("namespace", namespace.or(self.namespace.as_deref())), ("name", name.or(self.name.as_deref()))]
+        {
             if let Some(value) = value {
                 yaml.push_str(&format!("  {key}: {}\n", scalar(value)));
             }
@@ -112,7 +115,9 @@ impl Secret {
         for (field, entries) in [("labels", &self.labels), ("annotations", &self.annotations)] {
             if !entries.is_empty() {
                 yaml.push_str(&format!("        {field}:\n"));
-                entries.iter().for_each(|(k, v)| yaml.push_str(&format!("          {}: {}\n", scalar(k), scalar(v))));
+                for (k, v) in entries {
+                    yaml.push_str(&format!("          {}: {}\n", scalar(k), scalar(v)));
+                }
             }
         }
         yaml
@@ -129,14 +134,20 @@ pub(crate) fn convert(
     let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
     let file = File::parse(source, Syntax::Yaml).map_err(|error| in_file(error.into()))?;
     let [document] = file.documents.as_slice() else {
-        return Err(CommandError::usage(format!("{shown}: holds {} documents; seal them one by one", file.documents.len())));
+        return Err(CommandError::usage(format!(
+            "{shown}: holds {} documents; seal them one by one",
+            file.documents.len()
+        )));
     };
     let layout = Layout::read(&file, 0).map_err(in_file)?;
     let secret = Secret::read(shown, &layout, &document.root)?;
     let renames = namespace.is_some_and(|n| secret.namespace.as_deref() != Some(n))
         || name.is_some_and(|n| secret.name.as_deref() != Some(n));
     let block_style = !document.root.is_flow()
-        && ["data", "stringData"].iter().filter_map(|key| document.root.get(key)).all(|node| !node.is_flow() && !node.entries().is_empty());
+        && ["data", "stringData"]
+            .iter()
+            .filter_map(|key| document.root.get(key))
+            .all(|node| !node.is_flow() && !node.entries().is_empty());
     if !block_style || renames {
         return Ok(secret.render(namespace, name));
     }

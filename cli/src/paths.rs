@@ -50,7 +50,8 @@ pub(crate) fn existing(shown: &str, layout: &Layout<'_>, written: &str) -> Resul
     if layout.leaf(&path).is_some() {
         return Ok(path);
     }
-    let candidates: Vec<_> = layout.leaves.iter().map(|leaf| &leaf.path).filter(|full| ends_with(full, &path)).collect();
+    let candidates: Vec<_> =
+        layout.leaves.iter().map(|leaf| &leaf.path).filter(|full| ends_with(full, &path)).collect();
     match candidates.as_slice() {
         [one] => Ok((*one).clone()),
         [] => Err(CommandError::refused(format!("{shown}: {path}: there is no value at this path"))),

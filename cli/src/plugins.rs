@@ -15,7 +15,8 @@ impl age::Callbacks for Terminal {
     }
 
     fn confirm(&self, message: &str, yes: &str, no: Option<&str>) -> Option<bool> {
-        ui::is_interactive().then(|| ui::confirm(&format!("{message} ({yes}{})", no.map(|n| format!("/{n}")).unwrap_or_default())))
+        ui::is_interactive()
+            .then(|| ui::confirm(&format!("{message} ({yes}{})", no.map(|n| format!("/{n}")).unwrap_or_default())))
     }
 
     fn request_public_string(&self, description: &str) -> Option<String> {

@@ -4,6 +4,7 @@
 //! in lower case and without a full stop in the former, full sentences in the latter. Colour only on a terminal and
 //! without `NO_COLOR`. A reader that closes the pipe early is no error.
 #![expect(clippy::print_stderr, reason = "this is the file that prints")]
+#![expect(clippy::unused_self, reason = "holding a `Ui` is the right to print")]
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -130,7 +131,8 @@ pub(crate) fn is_interactive() -> bool {
 
 /// A message from a plugin, with control characters escaped.
 pub(crate) fn message(text: &str) {
-    let shown: String = text.chars().flat_map(|c| if c.is_control() { c.escape_unicode().collect() } else { vec![c] }).collect();
+    let shown: String =
+        text.chars().flat_map(|c| if c.is_control() { c.escape_unicode().collect() } else { vec![c] }).collect();
     eprintln!("{shown}");
 }
 

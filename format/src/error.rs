@@ -87,7 +87,9 @@ pub enum Problem {
     #[error("no name is known; write metadata.name, or pass --name or --scope namespace")]
     NoName,
     /// The block is sealed for another place than policy, command line and manifest say.
-    #[error("the document is sealed for {found}, and this write is for {wanted}; use `sealwax rebind` to change the place")]
+    #[error(
+        "the document is sealed for {found}, and this write is for {wanted}; use `sealwax rebind` to change the place"
+    )]
     OtherPlace {
         /// What the block says.
         found: String,
@@ -95,7 +97,9 @@ pub enum Problem {
         wanted: String,
     },
     /// The object is not where its values are sealed for.
-    #[error("the values are sealed for {sealed_for}, and the object is {object}; ask someone who can read them to `sealwax rebind` or `sealwax copy`")]
+    #[error(
+        "the values are sealed for {sealed_for}, and the object is {object}; ask someone who can read them to `sealwax rebind` or `sealwax copy`"
+    )]
     WrongPlace {
         /// What the block says.
         sealed_for: String,
@@ -124,7 +128,9 @@ pub enum Problem {
     #[error("the document holds tokens and no key block; restore the block from Git")]
     NoBlock,
     /// A token or wrap of another document key than the block names.
-    #[error("tokens and wraps of two different keys are mixed, as after a bad merge; take the key block and its tokens from one side")]
+    #[error(
+        "tokens and wraps of two different keys are mixed, as after a bad merge; take the key block and its tokens from one side"
+    )]
     MixedKeys,
     /// No identity at hand is a reader.
     #[error("none of your identities is a reader; named readers: {}", list(.readers))]

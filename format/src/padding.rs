@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn lengths_follow_the_steps() {
-        let steps = [(0, 64), (64, 64), (65, 96), (97, 128), (256, 256), (257, 272), (1000, 1024), (1_048_585, 1_081_344)];
+        let steps =
+            [(0, 64), (64, 64), (65, 96), (97, 128), (256, 256), (257, 272), (1000, 1024), (1_048_585, 1_081_344)];
         for (length, padded) in steps {
             assert_eq!(padded_length(length), padded, "{length}");
         }

@@ -213,7 +213,8 @@ mod tests {
 
     #[test]
     fn shows_and_reads_the_same_path() {
-        for text in ["spec.data.password", "users[0].password", "data.\"tls.key\"", "a[1][2].b", "\"\".x", "\"a\\\"b\""] {
+        for text in ["spec.data.password", "users[0].password", "data.\"tls.key\"", "a[1][2].b", "\"\".x", "\"a\\\"b\""]
+        {
             assert_eq!(Path::parse(text).unwrap().to_string(), text);
         }
     }

@@ -168,10 +168,7 @@ impl ValueKey {
     /// Decrypts nonce ‖ ciphertext ‖ tag, or says no without a reason.
     pub fn open(&self, sealed: &[u8], associated: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_LEN>()?;
-        self.cipher
-            .decrypt(&Nonce::from(*nonce), Payload { msg: ciphertext, aad: associated })
-            .ok()
-            .map(Zeroizing::new)
+        self.cipher.decrypt(&Nonce::from(*nonce), Payload { msg: ciphertext, aad: associated }).ok().map(Zeroizing::new)
     }
 }
 

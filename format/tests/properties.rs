@@ -1,6 +1,6 @@
 //! Properties of the format over generated files: what is decrypted is what was encrypted, byte for byte, and
 //! nothing opens anywhere else.
-#![expect(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
+#![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "a failing unwrap is a failing test")]
 
 use std::sync::LazyLock;
 
@@ -44,8 +44,42 @@ fn decrypt(source: &str, syntax: Syntax) -> Result<String, sealwax_format::Error
 /// Pieces from which scalars are made; several are special to YAML.
 fn scalar() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![
-        "a", "hunter2", " ", "  ", "#", ": ", "- ", "'", "\"", "\\", "é", "日本", "|", ">", "&", "*", "!", "%", "@", "`",
-        "{", "}", "[", "]", ",", "?", "1", ".5", "yes", "null", "~", "\t", "=", "<<", "2001-01-01", "\u{1f600}",
+        "a",
+        "hunter2",
+        " ",
+        "  ",
+        "#",
+        ": ",
+        "- ",
+        "'",
+        "\"",
+        "\\",
+        "é",
+        "日本",
+        "|",
+        ">",
+        "&",
+        "*",
+        "!",
+        "%",
+        "@",
+        "`",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        "?",
+        "1",
+        ".5",
+        "yes",
+        "null",
+        "~",
+        "\t",
+        "=",
+        "<<",
+        "2001-01-01",
+        "\u{1f600}",
     ]);
     prop::collection::vec(word, 0..6).prop_map(|words| words.concat())
 }
@@ -54,14 +88,25 @@ fn scalar() -> impl Strategy<Value = String> {
 fn written(indent: usize) -> impl Strategy<Value = String> {
     let pad = " ".repeat(indent);
     let continued = format!("plain\n{pad}  continued");
-    let lines = prop::collection::vec(prop::sample::select(vec!["x", "y  z", "", "# no comment", "  more", "\"q\""]), 1..4);
+    let lines =
+        prop::collection::vec(prop::sample::select(vec!["x", "y  z", "", "# no comment", "  more", "\"q\""]), 1..4);
     let header = prop::sample::select(vec!["|", "|-", "|+", ">", ">-", ">+", "|2-", "| # note", ">-  # note"]);
     prop_oneof![
         scalar().prop_map(|s| format!("'{}'", s.replace('\'', "''"))),
         scalar().prop_map(|s| serde_json::to_string(&s).unwrap()),
         scalar().prop_map(|s| format!("{}  # comment", serde_json::to_string(&s).unwrap())),
-        prop::sample::select(vec!["plain", "two words", "12", "-1.5e3", "true", "0x1F", "2001-12-14", "!!str 12", "!!binary aGk="])
-            .prop_map(str::to_owned),
+        prop::sample::select(vec![
+            "plain",
+            "two words",
+            "12",
+            "-1.5e3",
+            "true",
+            "0x1F",
+            "2001-12-14",
+            "!!str 12",
+            "!!binary aGk="
+        ])
+        .prop_map(str::to_owned),
         (header, lines).prop_map(move |(header, lines)| {
             let mut text = header.to_owned();
             for (number, line) in lines.iter().enumerate() {
@@ -78,7 +123,8 @@ fn written(indent: usize) -> impl Strategy<Value = String> {
             text
         }),
         Just(continued),
-        prop::sample::select(vec!["{a: b, c: \"d\"}", "[x, 'y', {z: 1}]", "{}", "[]", "null", ""]).prop_map(str::to_owned),
+        prop::sample::select(vec!["{a: b, c: \"d\"}", "[x, 'y', {z: 1}]", "{}", "[]", "null", ""])
+            .prop_map(str::to_owned),
     ]
 }
 

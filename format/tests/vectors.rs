@@ -30,8 +30,8 @@ impl Vector {
     }
 
     pub(crate) fn render(&self) -> String {
-        let head: String = self.fields.iter().map(|(key, value)| format!("{key}: {value}\n")).collect();
-        format!("{head}\n{}", self.file)
+        let head: Vec<_> = self.fields.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+        format!("{}\n\n{}", head.join("\n"), self.file)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
@@ -143,7 +143,8 @@ fn every_vector_reads_as_it_says() {
         let outcome = read(&vector.file, vector.syntax(), &keyring(vector.get("identity").unwrap()));
         match vector.get("expect").unwrap() {
             "success" => {
-                let values: Vec<_> = vector.fields.iter().filter(|(k, _)| k == "value").map(|(_, v)| v.clone()).collect();
+                let values: Vec<_> =
+                    vector.fields.iter().filter(|(k, _)| k == "value").map(|(_, v)| v.clone()).collect();
                 assert_eq!(outcome.as_ref(), Ok(&values), "{name}");
                 let plain = std::fs::read_to_string(folder().join(format!("{name}.plain"))).unwrap();
                 let file = File::parse(&vector.file, vector.syntax()).unwrap();

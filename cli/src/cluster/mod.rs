@@ -18,9 +18,10 @@ pub(crate) fn published_recipients(context: Option<&str>, namespace: &str) -> Re
     runtime.block_on(async {
         let client = connect(context).await?;
         let config_maps: Api<ConfigMap> = Api::namespaced(client, namespace);
-        let found = config_maps.get_opt(CONFIG_MAP).await.map_err(|error| {
-            CommandError::refused(format!("ConfigMap {namespace}/{CONFIG_MAP}: {}", chain(&error)))
-        })?;
+        let found = config_maps
+            .get_opt(CONFIG_MAP)
+            .await
+            .map_err(|error| CommandError::refused(format!("ConfigMap {namespace}/{CONFIG_MAP}: {}", chain(&error))))?;
         found.and_then(|map| map.data?.remove(ENTRY)).ok_or_else(|| {
             CommandError::refused(format!("there is no ConfigMap {namespace}/{CONFIG_MAP} with a key {ENTRY}"))
                 .hint("Is the controller installed there? Pass its namespace with --namespace.")

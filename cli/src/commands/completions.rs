@@ -8,8 +8,9 @@ use crate::ui::Ui;
 
 /// Print a completion script for a shell
 ///
-/// Example: sealwax completions bash > /etc/bash_completion.d/sealwax
+/// Example: sealwax completions bash > ~/.local/share/bash-completion/completions/sealwax
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     #[arg(value_enum)]
     shell: clap_complete::Shell,

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use sealwax_format::document::File;
 use sealwax_format::document::present::{Expected, canonical};
 use sealwax_format::document::rewrite::Rewrite;
 use sealwax_format::document::walk::Around;
-use sealwax_format::document::File;
 use sealwax_format::native::{self, Layout, Opener, Request};
 use sealwax_format::{OsRandom, Path, SecretBytes, ValueType};
 use zeroize::Zeroizing;

@@ -81,7 +81,9 @@ fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Pat
     let mut notes: Vec<_> = opened
         .rewritten
         .iter()
-        .map(|path| Note::Warning(format!("{shown}: {path}: written in another style; the recorded one no longer fits")))
+        .map(|path| {
+            Note::Warning(format!("{shown}: {path}: written in another style; the recorded one no longer fits"))
+        })
         .collect();
     if args.in_place {
         notes.push(Note::Done(format!("{shown}: opened {} values; they now stand in the clear", opened.values)));

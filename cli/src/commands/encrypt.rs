@@ -10,9 +10,9 @@ use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
 use crate::files::{Batch, Input, STDIN, Staged};
+use crate::history;
 use crate::job::{Plan, Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
-use crate::history;
 use crate::ui::{Note, Ui};
 
 /// Encrypt the selected values of files, in place; everything else stays byte for byte as it is

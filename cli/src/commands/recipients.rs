@@ -46,8 +46,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let published = cluster::published_recipients(args.context.as_deref(), &args.namespace)?;
     let line = published.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     let line = line.ok_or_else(|| CommandError::refused("the cluster publishes no recipient yet"))?;
-    let recipient = plugins::recipient("cluster", line)
-        .map_err(|error| CommandError::refused(format!("what the cluster publishes: {}", crate::error::chain(&error))))?;
+    let recipient = plugins::recipient("cluster", line).map_err(|error| {
+        CommandError::refused(format!("what the cluster publishes: {}", crate::error::chain(&error)))
+    })?;
     match &args.output {
         Some(output) => files::create(output, published.as_bytes(), false)?,
         None => ui.data(published.as_bytes())?,

@@ -96,7 +96,9 @@ fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Pat
         }
     }
     if !governed {
-        return Err(CommandError::usage(format!("{shown}: holds no encrypted document that a rule of the policy covers")));
+        return Err(CommandError::usage(format!(
+            "{shown}: holds no encrypted document that a rule of the policy covers"
+        )));
     }
     let text = rewrite.finish().map_err(|error| in_file(sealwax_format::Error::of_file(error)))?;
     let changed = text.as_bytes() != input.bytes.expose();
@@ -156,7 +158,9 @@ fn exposed(shown: &str, layout: &Layout<'_>, opened: &[native::Opened], removed:
         let paths: Vec<_> = readable.map(|value| layout.leaves[value.leaf].path.to_string()).collect();
         if !paths.is_empty() {
             notes.push(Note::Warning(format!("{shown}: {label} has been able to read {}", paths.join(", "))));
-            notes.push(Note::Hint("Change these values at their origin; encrypting them again does not take them back.".to_owned()));
+            notes.push(Note::Hint(
+                "Change these values at their origin; encrypting them again does not take them back.".to_owned(),
+            ));
         }
     }
     notes

@@ -116,8 +116,9 @@ fn read(shown: &str, text: &str, layout: &Layout<'_>) -> Result<Manifest, Comman
     let document = documents.into_iter().nth(layout.index).map(Manifest::deserialize);
     match document {
         Some(Ok(manifest)) => Ok(manifest),
-        _ => Err(CommandError::unreadable(format!("{shown}: is not a complete EncryptedSecret"))
-            .hint("It needs metadata.namespace, metadata.name and spec.sealedFor; `sealwax inspect` shows what it has.")),
+        _ => Err(CommandError::unreadable(format!("{shown}: is not a complete EncryptedSecret")).hint(
+            "It needs metadata.namespace, metadata.name and spec.sealedFor; `sealwax inspect` shows what it has.",
+        )),
     }
 }
 
@@ -132,7 +133,9 @@ fn secret(manifest: &Manifest, items: &BTreeMap<String, SecretBytes>) -> Zeroizi
     for (field, entries) in [("labels", &template.metadata.labels), ("annotations", &template.metadata.annotations)] {
         if !entries.is_empty() {
             yaml.push_str(&format!("  {field}:\n"));
-            entries.iter().for_each(|(k, v)| yaml.push_str(&format!("    {}: {}\n", quote(k), quote(v))));
+            for (k, v) in entries {
+                yaml.push_str(&format!("    {}: {}\n", quote(k), quote(v)));
+            }
         }
     }
     yaml.push_str(&format!("type: {}\ndata:\n", quote(template.r#type.as_deref().unwrap_or("Opaque"))));

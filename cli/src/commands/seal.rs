@@ -98,9 +98,9 @@ fn plain(args: &Args) -> Result<(String, Zeroizing<String>), CommandError> {
 fn items_of_files(args: &Args) -> Result<BTreeMap<String, SecretBytes>, CommandError> {
     let mut items = BTreeMap::new();
     for pair in &args.from_file {
-        let (item, path) = pair
-            .split_once('=')
-            .ok_or_else(|| CommandError::usage(format!("--from-file {pair}: write ITEM=FILE, such as tls.key=key.pem")))?;
+        let (item, path) = pair.split_once('=').ok_or_else(|| {
+            CommandError::usage(format!("--from-file {pair}: write ITEM=FILE, such as tls.key=key.pem"))
+        })?;
         items.insert(item.to_owned(), Input::read(FilePath::new(path))?.bytes);
     }
     Ok(items)
@@ -130,8 +130,12 @@ fn append(args: &Args, into: &FilePath, ui: &Ui) -> Result<Code, CommandError> {
             return Err(CommandError::refused(format!("{shown}: is no EncryptedSecret")));
         }
         let plan = args.write.plan(shown, Some(into), policy.as_deref(), &layout)?.ok_or_else(|| no_rule(shown))?;
-        let request =
-            Request { select: &plan.select, place: plan.place.clone(), readers: plan.readers.as_slice(), previous: None };
+        let request = Request {
+            select: &plan.select,
+            place: plan.place.clone(),
+            readers: plan.readers.as_slice(),
+            previous: None,
+        };
         let path = Path::of_keys(&["spec", "data", &item]);
         let plaintext = Plaintext::canonical(manifest::type_of(&value), value);
         let changed = native::set_value(&file, &layout, &request, &path, &plaintext, &mut OsRandom).map_err(in_file)?;

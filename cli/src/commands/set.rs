@@ -76,10 +76,15 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         };
         let value = if paths::is_base64_item(&layout, &target) { encode(&value) } else { value };
         let value_type = if value.expose_str().is_some() { ValueType::String } else { ValueType::Binary };
-        let request =
-            Request { select: &plan.select, place: plan.place.clone(), readers: plan.readers.as_slice(), previous: None };
+        let request = Request {
+            select: &plan.select,
+            place: plan.place.clone(),
+            readers: plan.readers.as_slice(),
+            previous: None,
+        };
         let plaintext = Plaintext::canonical(value_type, value);
-        let changed = native::set_value(&file, &layout, &request, &target, &plaintext, &mut OsRandom).map_err(in_file)?;
+        let changed =
+            native::set_value(&file, &layout, &request, &target, &plaintext, &mut OsRandom).map_err(in_file)?;
         notes.push(Note::Done(format!("{shown}: sealed {target} for {}", plan.describe())));
         notes.extend(plan.hints(shown));
         own_keys = changed.matches("ENC[wax1,").count().min(count_own(&changed));
@@ -117,9 +122,9 @@ fn shared_value(args: &Args, notes: &mut Vec<Note>) -> Result<Option<SecretBytes
     }
     if let Some(name) = &args.from_env {
         let value = std::env::var_os(name).map(std::ffi::OsString::into_encoded_bytes);
-        return value.map(|value| Some(SecretBytes::from(value))).ok_or_else(|| {
-            CommandError::usage(format!("the environment variable {name} is not set"))
-        });
+        return value
+            .map(|value| Some(SecretBytes::from(value)))
+            .ok_or_else(|| CommandError::usage(format!("the environment variable {name} is not set")));
     }
     if args.generate.is_some() || ui::is_interactive() {
         return Ok(None);
@@ -135,7 +140,9 @@ fn shared_value(args: &Args, notes: &mut Vec<Note>) -> Result<Option<SecretBytes
         if value.ends_with(b"\r") {
             value.pop();
         }
-        notes.push(Note::Done("one final line break of standard input was dropped (--keep-newline keeps it)".to_owned()));
+        notes.push(Note::Done(
+            "one final line break of standard input was dropped (--keep-newline keeps it)".to_owned(),
+        ));
     }
     Ok(Some(SecretBytes::from(value)))
 }

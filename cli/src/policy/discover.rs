@@ -15,8 +15,11 @@ pub(crate) fn discover(file: &Path) -> Result<Option<Policy>, CommandError> {
     };
     let below = folder.ancestors().take_while(|folder| *folder != root);
     if let Some(nested) = below.map(|folder| folder.join(FILE_NAME)).find(|path| path.exists()) {
-        return Err(CommandError::usage(format!("{}: a second policy below the root of the repository", nested.display()))
-            .hint(format!("Move its rules into {}, or name it there with `include`.", root.join(FILE_NAME).display())));
+        return Err(CommandError::usage(format!(
+            "{}: a second policy below the root of the repository",
+            nested.display()
+        ))
+        .hint(format!("Move its rules into {}, or name it there with `include`.", root.join(FILE_NAME).display())));
     }
     let path = root.join(FILE_NAME);
     if path.is_file() { Policy::load(&path).map(Some) } else { Ok(None) }

@@ -67,7 +67,10 @@ impl Policy {
             for name in part.parsed.recipients.keys() {
                 let earlier = self.parts[..index].iter().any(|earlier| earlier.parsed.recipients.contains_key(name));
                 if earlier {
-                    return Err(in_file(&part.file, &format!("the recipient {name} has this name in the policy already")));
+                    return Err(in_file(
+                        &part.file,
+                        &format!("the recipient {name} has this name in the policy already"),
+                    ));
                 }
             }
         }
@@ -120,7 +123,8 @@ impl Part {
         })?;
         let globs = parsed.rule.iter().map(|rule| {
             let glob = globset::GlobBuilder::new(&rule.path).literal_separator(true).build();
-            glob.map(|glob| glob.compile_matcher()).map_err(|_| in_file(file, &format!("path = \"{}\" is no glob", rule.path)))
+            glob.map(|glob| glob.compile_matcher())
+                .map_err(|_| in_file(file, &format!("path = \"{}\" is no glob", rule.path)))
         });
         let globs = globs.collect::<Result<_, _>>()?;
         Ok(Self { folder: folder.to_owned(), file: file.to_owned(), parsed, globs })

@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_errors_with_their_line() {
-        let error = parse("version = 1\n\n[[rule]]\npath = \"*\"\nencrypt = []\nrecipients = [\"a\"]\nscop = \"strict\"\n");
+        let error =
+            parse("version = 1\n\n[[rule]]\npath = \"*\"\nencrypt = []\nrecipients = [\"a\"]\nscop = \"strict\"\n");
         let error = error.unwrap_err();
         assert_eq!(error.line, Some(7));
         assert!(error.reason.contains("scop"));

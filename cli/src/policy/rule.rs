@@ -36,7 +36,8 @@ impl Policy {
                 continue;
             };
             for (rule, glob) in part.parsed.rule.iter().zip(&part.globs) {
-                let kind_fits = rule.kinds.as_ref().is_none_or(|kinds| kind.is_some_and(|k| kinds.iter().any(|x| x == k)));
+                let kind_fits =
+                    rule.kinds.as_ref().is_none_or(|kinds| kind.is_some_and(|k| kinds.iter().any(|x| x == k)));
                 if kind_fits && glob.is_match(relative) {
                     return self.resolve(part, rule).map(Some);
                 }

@@ -1,4 +1,4 @@
-//! JSON: serde_json says whether it is valid; a scan of what is known to be valid finds the spans.
+//! JSON: `serde_json` says whether it is valid; a scan of what is known to be valid finds the spans.
 
 use std::ops::Range;
 

@@ -198,7 +198,7 @@ impl<'a> File<'a> {
 
 /// The line of a byte offset, counted from 1.
 pub(crate) fn line_of(source: &str, offset: usize) -> usize {
-    source.as_bytes()[..offset.min(source.len())].iter().filter(|&&b| b == b'\n').count() + 1
+    source[..source.floor_char_boundary(offset)].matches('\n').count() + 1
 }
 
 /// Parsers disagree on which of two equal keys wins: a reviewer would see one value and the cluster get the other.

@@ -110,7 +110,8 @@ pub fn canonical(value_type: ValueType, value: &[u8], to: Target) -> Option<Writ
     }
     let text = std::str::from_utf8(value).ok()?;
     if value_type != ValueType::String {
-        return (plain_type(text) == value_type && !text.is_empty()).then(|| Written { head: text.to_owned(), body: None });
+        return (plain_type(text) == value_type && !text.is_empty())
+            .then(|| Written { head: text.to_owned(), body: None });
     }
     if to.syntax == Syntax::Json {
         return head(double_quoted(text, Syntax::Json));
@@ -205,8 +206,7 @@ pub struct Expected {
 mod tests {
     use super::*;
 
-    const BLOCK: Target =
-        Target { syntax: Syntax::Yaml, around: Around { flow: false, column: 2 }, line_break: "\n" };
+    const BLOCK: Target = Target { syntax: Syntax::Yaml, around: Around { flow: false, column: 2 }, line_break: "\n" };
 
     fn head(text: &str) -> String {
         canonical(ValueType::String, text.as_bytes(), BLOCK).unwrap().head.clone()

@@ -36,11 +36,13 @@ pub enum ResolveError {
 
 /// The type and bytes of a scalar node.
 pub fn resolve(node: &Node, scalar: &Scalar) -> Result<Resolved, ResolveError> {
-    let string = |value: &str| Resolved { value_type: ValueType::String, value: SecretBytes::from(value.as_bytes().to_vec()) };
+    let string =
+        |value: &str| Resolved { value_type: ValueType::String, value: SecretBytes::from(value.as_bytes().to_vec()) };
     match node.tag.as_ref().map(|tag| tag.name.as_str()) {
-        None if scalar.style == Style::Plain => {
-            Ok(Resolved { value_type: plain_type(&scalar.value), value: SecretBytes::from(scalar.value.as_bytes().to_vec()) })
-        }
+        None if scalar.style == Style::Plain => Ok(Resolved {
+            value_type: plain_type(&scalar.value),
+            value: SecretBytes::from(scalar.value.as_bytes().to_vec()),
+        }),
         None | Some(STRING_TAG) => Ok(string(&scalar.value)),
         Some(BINARY_TAG) => {
             let compact: Zeroizing<String> =
@@ -82,8 +84,8 @@ fn is_int(text: &str) -> bool {
             .strip_prefix(prefix)
             .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| allowed(b) || b == b'_'))
     };
-    let decimal = digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+    let decimal =
+        digits.starts_with(|c: char| c.is_ascii_digit()) && digits.bytes().all(|b| b.is_ascii_digit() || b == b'_');
     decimal
         || based("0x", |b| b.is_ascii_hexdigit())
         || based("0o", |b| (b'0'..=b'7').contains(&b))
@@ -115,7 +117,8 @@ fn is_timestamp(text: &str) -> bool {
     let (Some(year), Some(month), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
         return false;
     };
-    let number = |text: &str, lengths: &[usize]| lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let number =
+        |text: &str, lengths: &[usize]| lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     let day_length = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (day, time) = rest.split_at(day_length);
     let plausible_time = time.is_empty()

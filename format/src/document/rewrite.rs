@@ -47,13 +47,7 @@ struct Replacement {
 impl<'f, 's> Rewrite<'f, 's> {
     /// No edits yet.
     pub fn new(file: &'f File<'s>) -> Self {
-        Self {
-            file,
-            splices: Vec::new(),
-            replaced: HashMap::new(),
-            inserted: HashMap::new(),
-            removed: HashSet::new(),
-        }
+        Self { file, splices: Vec::new(), replaced: HashMap::new(), inserted: HashMap::new(), removed: HashSet::new() }
     }
 
     /// Writes another value in the place of a scalar. `expected` is what must be read there afterwards.

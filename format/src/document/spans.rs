@@ -16,12 +16,8 @@ use super::{Document, Kind, Node, ParseError, Scalar, Style, Tag, line_of};
 pub(super) fn parse(source: &str) -> Result<Vec<Document>, ParseError> {
     let mut options = Options::default();
     options.emit_comments = false;
-    let mut builder = Builder {
-        source,
-        parser: Parser::new_from_str_with_options(source, options),
-        next_id: 0,
-        last_end: 0,
-    };
+    let mut builder =
+        Builder { source, parser: Parser::new_from_str_with_options(source, options), next_id: 0, last_end: 0 };
     let mut documents = Vec::new();
     loop {
         let (event, span) = builder.next()?;
@@ -71,9 +67,7 @@ impl<'a> Builder<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), ParseError> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => {
-                Err(ParseError::Yaml { line: error.marker().line(), reason: error.kind().to_string() })
-            }
+            Some(Err(error)) => Err(ParseError::Yaml { line: error.marker().line(), reason: error.kind().to_string() }),
             None => Ok((Event::StreamEnd, Span::default())),
         }
     }
@@ -197,9 +191,8 @@ fn header(source: &str, from: usize) -> Option<Range<usize>> {
             }
             b'#' | b'%' => at += bytes[at..].iter().take_while(|&&b| b != b'\n').count(),
             b'&' | b'!' => at += bytes[at..].iter().take_while(|b| !b.is_ascii_whitespace()).count(),
-            b' ' | b'\t' | b'\r' | b'\n' | b'-' | b'?' | b':' | b',' => at += 1,
-            // A byte order mark, or the dots that end a document.
-            0xef | 0xbb | 0xbf | b'.' => at += 1,
+            // Blanks and indicators, a byte order mark, and the dots that end a document.
+            b' ' | b'\t' | b'\r' | b'\n' | b'-' | b'?' | b':' | b',' | 0xef | 0xbb | 0xbf | b'.' => at += 1,
             _ => return None,
         }
     }

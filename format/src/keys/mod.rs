@@ -246,7 +246,9 @@ mod tests {
     fn tells_the_kinds_of_recipients_apart() {
         let parse = |text: &str| Recipient::parse("x", text);
         assert!(matches!(parse("AGE-SECRET-KEY-1QQ"), Err(RecipientError::PrivateKey)));
-        assert!(matches!(parse("age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t"), Err(RecipientError::Plugin(name)) if name == "yubikey"));
+        assert!(
+            matches!(parse("age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t"), Err(RecipientError::Plugin(name)) if name == "yubikey")
+        );
         assert!(matches!(parse("age1qqqq"), Err(RecipientError::Age)));
         assert!(matches!(parse("alice"), Err(RecipientError::Unknown)));
         let quantum = pq::Identity::generate().to_public().to_string();

@@ -137,8 +137,7 @@ impl Kem for XWing {
         if sender.is_some() {
             return Err(HpkeError::EncapError); // HPKE's authenticated mode does not exist for this KEM
         }
-        let (ciphertext, mlkem_secret) =
-            recipient.mlkem()?.encapsulate(random).map_err(|()| HpkeError::EncapError)?;
+        let (ciphertext, mlkem_secret) = recipient.mlkem()?.encapsulate(random).map_err(|()| HpkeError::EncapError)?;
         let ephemeral = StaticSecret::random_from_rng(random);
         let share = X25519Public::from(&ephemeral);
         let x25519_secret = ephemeral.diffie_hellman(&recipient.x25519().into());

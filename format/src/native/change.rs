@@ -57,7 +57,8 @@ pub fn unset_value(file: &File<'_>, layout: &Layout<'_>, path: &Path) -> Result<
     let Some((Step::Key(key), parent)) = path.0.split_last() else {
         return Err(here(Problem::NoSuchPath));
     };
-    let parent = file.documents[layout.index].root.at(&Path(parent.to_vec())).ok_or_else(|| here(Problem::NoSuchPath))?;
+    let parent =
+        file.documents[layout.index].root.at(&Path(parent.to_vec())).ok_or_else(|| here(Problem::NoSuchPath))?;
     let index = parent.entries().iter().position(|(k, _)| k.text() == Some(key));
     let mut rewrite = Rewrite::new(file);
     let index = index.ok_or_else(|| here(Problem::NoSuchPath))?;

@@ -26,7 +26,8 @@ pub fn fold<R: Readers + ?Sized>(
     let key = FreshKey::mint(random).map_err(Error::of_file)?;
     for value in opened {
         let leaf = &layout.leaves[value.leaf];
-        let sealed = key.seal(random, place, &leaf.path, &value.plaintext).map_err(|problem| at(file, leaf, problem))?;
+        let sealed =
+            key.seal(random, place, &leaf.path, &value.plaintext).map_err(|problem| at(file, leaf, problem))?;
         let token = Token { key: TokenKey::Document(key.id().short().to_owned()), sealed };
         put_token(file, layout, leaf, &token, rewrite);
     }

@@ -29,7 +29,8 @@ pub struct Object {
 
 impl Object {
     fn read(root: &Node) -> Option<Self> {
-        let text = |node: &Node, key: &str| node.get(key).and_then(Node::text).filter(|t| !t.is_empty()).map(str::to_owned);
+        let text =
+            |node: &Node, key: &str| node.get(key).and_then(Node::text).filter(|t| !t.is_empty()).map(str::to_owned);
         let version = text(root, "apiVersion")?;
         let group = version.split_once('/').map_or(String::new(), |(group, _)| group.to_owned());
         let metadata = root.get("metadata");
@@ -83,7 +84,9 @@ impl<'d> Layout<'d> {
         let root = &file.documents[index].root;
         let object = Object::read(root);
         let in_spec = object.as_ref().is_some_and(Object::is_encrypted_secret);
-        let mapping = |node: &Node| !matches!(node.kind, crate::document::Kind::Scalar(_) | crate::document::Kind::Sequence { .. });
+        let mapping = |node: &Node| {
+            !matches!(node.kind, crate::document::Kind::Scalar(_) | crate::document::Kind::Sequence { .. })
+        };
         let host = if in_spec { root.get("spec") } else { Some(root) }.filter(|node| mapping(node));
         let stated = match host {
             Some(spec) if in_spec => SPEC_FIELDS.iter().any(|f| spec.get(f).is_some()).then_some(spec),
@@ -92,9 +95,7 @@ impl<'d> Layout<'d> {
         };
         let parse = if in_spec { KeyBlock::parse_fields } else { KeyBlock::parse_root };
         let block = stated.map(parse).transpose();
-        let block = block.map_err(|e| {
-            Error::at_line(file.line(stated.map_or(0, |node| node.span.start)), e)
-        })?;
+        let block = block.map_err(|e| Error::at_line(file.line(stated.map_or(0, |node| node.span.start)), e))?;
         let all = leaves(&file.documents[index]);
         let leaves = all.into_iter().filter(|leaf| !in_block(&leaf.path, in_spec)).collect();
         Ok(Self { index, object, block, host, leaves })

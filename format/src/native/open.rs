@@ -33,7 +33,13 @@ impl<'k> Opener<'k> {
     }
 
     /// Opens a value.
-    pub fn open(&mut self, block: Option<&KeyBlock>, place: &Place, path: &Path, token: &Token) -> Result<Plaintext, Problem> {
+    pub fn open(
+        &mut self,
+        block: Option<&KeyBlock>,
+        place: &Place,
+        path: &Path,
+        token: &Token,
+    ) -> Result<Plaintext, Problem> {
         let (id, wraps) = key_of(block, token)?;
         let key = &self.key(id, wraps)?.1;
         open_sealed(key, id, place, path, &token.sealed)
@@ -60,8 +66,11 @@ impl<'k> Opener<'k> {
     }
 }
 
+/// A data key's id and its wraps.
+pub type WrappedKey<'t> = (&'t KeyId, &'t [(Label, Vec<u8>)]);
+
 /// The id and wraps of the key that a token needs.
-pub fn key_of<'t>(block: Option<&'t KeyBlock>, token: &'t Token) -> Result<(&'t KeyId, &'t [(Label, Vec<u8>)]), Problem> {
+pub fn key_of<'t>(block: Option<&'t KeyBlock>, token: &'t Token) -> Result<WrappedKey<'t>, Problem> {
     match &token.key {
         TokenKey::Own { id, wraps } => Ok((id, wraps)),
         TokenKey::Document(short) => {
@@ -143,7 +152,8 @@ fn open_at(
     if let Some(hazard) = leaf.hazard {
         return Err(at(file, leaf, hazard));
     }
-    let opened = opener.open(layout.block.as_ref(), place, &leaf.path, token).map_err(|problem| at(file, leaf, problem))?;
+    let opened =
+        opener.open(layout.block.as_ref(), place, &leaf.path, token).map_err(|problem| at(file, leaf, problem))?;
     // Kubernetes knows no numbers in a Secret; whoever sealed one there did not use this format.
     if layout.in_spec() && !matches!(opened.value_type, ValueType::String | ValueType::Binary) {
         return Err(at(file, leaf, Problem::Altered));
@@ -195,9 +205,9 @@ pub fn decrypt(file: &File<'_>, opener: &mut Opener<'_>) -> Result<Decrypted, Er
 type Documents<'d> = [(Layout<'d>, Vec<Opened>)];
 
 fn everything(documents: &Documents<'_>) -> Vec<(usize, usize)> {
-    let ids = documents.iter().flat_map(|(layout, opened)| {
-        opened.iter().map(|value| (layout.index, layout.leaves[value.leaf].node.id))
-    });
+    let ids = documents
+        .iter()
+        .flat_map(|(layout, opened)| opened.iter().map(|value| (layout.index, layout.leaves[value.leaf].node.id)));
     ids.collect()
 }
 
@@ -230,7 +240,7 @@ fn restore(
             let expected = Expected { value_type: *value_type, value: bytes.duplicate() };
             rewrite.replace(layout.index, leaf.node, scalar, written, expected);
         }
-        remove_block(&mut rewrite, layout).map_err(|error| Error::of_file(error))?;
+        remove_block(&mut rewrite, layout).map_err(Error::of_file)?;
     }
     rewrite.finish().map_err(Error::of_file)
 }

@@ -109,12 +109,7 @@ mod tests {
     use crate::primitives::{DataKey, tests::Counter};
 
     fn place(namespace: &str, name: &str) -> Place {
-        Place::Object {
-            group: String::new(),
-            kind: "Secret".into(),
-            namespace: namespace.into(),
-            name: name.into(),
-        }
+        Place::Object { group: String::new(), kind: "Secret".into(), namespace: namespace.into(), name: name.into() }
     }
 
     #[test]

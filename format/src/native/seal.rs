@@ -110,10 +110,8 @@ pub fn encrypt_document<R: Readers + ?Sized>(
                 let sealed = sealed.map_err(|problem| at(file, value.leaf, problem))?;
                 Token { key: TokenKey::Document(key.id().short().to_owned()), sealed }
             }
-            (None, None) => {
-                seal_alone(random, request.readers, &request.place, &value.leaf.path, &value.plaintext)
-                    .map_err(|problem| at(file, value.leaf, problem))?
-            }
+            (None, None) => seal_alone(random, request.readers, &request.place, &value.leaf.path, &value.plaintext)
+                .map_err(|problem| at(file, value.leaf, problem))?,
         };
         if value.token.is_some() {
             report.kept += 1;
@@ -210,9 +208,7 @@ pub fn is_selected(layout: &Layout<'_>, select: &[Pattern], path: &Path) -> bool
 /// What is written into the block for a place.
 pub fn sealed_for(place: &Place) -> SealedFor {
     match place {
-        Place::Object { namespace, name, .. } => {
-            SealedFor::Object { namespace: namespace.clone(), name: name.clone() }
-        }
+        Place::Object { namespace, name, .. } => SealedFor::Object { namespace: namespace.clone(), name: name.clone() },
         Place::Context(context) => SealedFor::Context(context.clone()),
     }
 }

@@ -87,7 +87,13 @@ pub fn seal_alone<R: Readers + ?Sized>(
 }
 
 /// Opens one value under a key whose id was compared in full.
-pub fn open_sealed(key: &ValueKey, id: &KeyId, place: &Place, path: &Path, sealed: &[u8]) -> Result<Plaintext, Problem> {
+pub fn open_sealed(
+    key: &ValueKey,
+    id: &KeyId,
+    place: &Place,
+    path: &Path,
+    sealed: &[u8],
+) -> Result<Plaintext, Problem> {
     let bytes = key.open(sealed, &place.associated_data(id, path)).ok_or(Problem::Altered)?;
     Plaintext::decode(&bytes).ok_or(Problem::Altered)
 }

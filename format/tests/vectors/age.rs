@@ -15,7 +15,8 @@ fn every_age_vector_reads_as_it_says() {
         let bytes = std::fs::read(&path).unwrap();
         let split = bytes.windows(2).position(|pair| pair == b"\n\n").unwrap();
         let head = std::str::from_utf8(&bytes[..split]).unwrap();
-        let field = |name: &str| head.lines().filter_map(|l| l.split_once(": ")).find(|(k, _)| *k == name).map(|(_, v)| v);
+        let field =
+            |name: &str| head.lines().filter_map(|l| l.split_once(": ")).find(|(k, _)| *k == name).map(|(_, v)| v);
         let identities: Vec<Box<dyn age::Identity>> = head
             .lines()
             .filter_map(|line| line.strip_prefix("identity: "))

@@ -5,7 +5,9 @@ use age::secrecy::ExposeSecret as _;
 use sealwax_format::document::{File, Syntax};
 use sealwax_format::keys::{Recipient, pq};
 use sealwax_format::native::{self, Layout, Object, Place, Request, Scope};
-use sealwax_format::{DataKey, OsRandom, Path, Pattern, Plaintext, Random, RandomError, SecretBytes, ValueType, base64};
+use sealwax_format::{
+    DataKey, OsRandom, Path, Pattern, Plaintext, Random, RandomError, SecretBytes, ValueType, base64,
+};
 use sha2::{Digest as _, Sha256};
 
 use super::{Vector, folder, keyring, read};
@@ -99,12 +101,26 @@ pub(crate) fn all() {
     positive(&keys, "secret-namespace-scope", SECRET, Syntax::Yaml, "stringData.*", Scope::Namespace);
     let custom = positive(&keys, "encrypted-secret", ENCRYPTED_SECRET, Syntax::Yaml, "spec.data.*", Scope::Strict);
     let values = positive(&keys, "values", VALUES, Syntax::Yaml, "**", Scope::Strict);
-    let two = format!("{}---\n{}", SECRET, VALUES);
+    let two = format!("{SECRET}---\n{VALUES}");
     positive(&keys, "documents-crlf", &two.replace('\n', "\r\n"), Syntax::Yaml, "**", Scope::Strict);
     positive(&keys, "no-final-newline", "\u{feff}a: |\n  text\nb: >\n  last", Syntax::Yaml, "**", Scope::Strict);
     positive(&keys, "flow", "{a: secret, b: [1, {c: 'd'}], e: clear}\n", Syntax::Yaml, "**", Scope::Strict);
-    positive(&keys, "long-value", &format!("a: {}\nb: {}\n", "x".repeat(300), "y".repeat(5000)), Syntax::Yaml, "**", Scope::Strict);
-    positive(&keys, "json", "{\n  \"a\": \"\\ud83d\\ude00\",\n  \"b\": [1, true, null, \"x\"]\n}\n", Syntax::Json, "**", Scope::Strict);
+    positive(
+        &keys,
+        "long-value",
+        &format!("a: {}\nb: {}\n", "x".repeat(300), "y".repeat(5000)),
+        Syntax::Yaml,
+        "**",
+        Scope::Strict,
+    );
+    positive(
+        &keys,
+        "json",
+        "{\n  \"a\": \"\\ud83d\\ude00\",\n  \"b\": [1, true, null, \"x\"]\n}\n",
+        Syntax::Json,
+        "**",
+        Scope::Strict,
+    );
     positive(&keys, "json-compact", "{\"a\":{\"b\":\"c\"}}", Syntax::Json, "**", Scope::Strict);
     own_keys(&keys, &custom);
     negatives(&keys, &secret, &values, &custom);
@@ -193,11 +209,27 @@ fn negatives(keys: &Keys, secret: &str, values: &str, custom: &str) {
     let key = secret.lines().find_map(|line| line.trim().strip_prefix("key: ")).unwrap().to_owned();
     let short = &key[..8];
 
-    bad("place-namespace", "place", &secret.replacen("namespace: prod, name: db}\ntype", "namespace: staging, name: db}\ntype", 1));
+    bad(
+        "place-namespace",
+        "place",
+        &secret.replacen("namespace: prod, name: db}\ntype", "namespace: staging, name: db}\ntype", 1),
+    );
     bad("place-name", "place", &secret.replacen("name: db}\ntype", "name: other}\ntype", 1));
-    bad("place-context-in-object", "place", &secret.replace("sealedFor: {namespace: prod, name: db}", "sealedFor: {context: prod}"));
-    bad("place-object-in-file", "place", &values.replace("sealedFor: {context: vectors}", "sealedFor: {namespace: a, name: b}"));
-    bad("altered-widened", "altered", &secret.replace("sealedFor: {namespace: prod, name: db}", "sealedFor: {namespace: \"*\", name: \"*\"}"));
+    bad(
+        "place-context-in-object",
+        "place",
+        &secret.replace("sealedFor: {namespace: prod, name: db}", "sealedFor: {context: prod}"),
+    );
+    bad(
+        "place-object-in-file",
+        "place",
+        &values.replace("sealedFor: {context: vectors}", "sealedFor: {namespace: a, name: b}"),
+    );
+    bad(
+        "altered-widened",
+        "altered",
+        &secret.replace("sealedFor: {namespace: prod, name: db}", "sealedFor: {namespace: \"*\", name: \"*\"}"),
+    );
     bad("altered-kind", "altered", &secret.replace("kind: Secret", "kind: ConfigMap"));
     bad("altered-group", "altered", &secret.replace("apiVersion: v1", "apiVersion: example.com/v1"));
     bad("altered-key-renamed", "altered", &secret.replace("  password: >-", "  passwort: >-"));
