@@ -208,6 +208,25 @@ proptest! {
     }
 }
 
+/// Files that once came back different or were refused without need.
+#[test]
+fn odd_files_come_back_too() {
+    let files = [
+        "a: b\n  ",
+        "a: |\n  b\n  ",
+        "a: |\n  b\n    ",
+        "a:\n- b\n- - c\n  - d\n",
+        "a: |+\n  b\n\n\n",
+        "a: |\n  b",
+    ];
+    for source in files {
+        match encrypt(source, Syntax::Yaml, "**") {
+            Ok(sealed) => assert_eq!(decrypt(&sealed, Syntax::Yaml).unwrap(), source, "{source:?}"),
+            Err(error) => panic!("{source:?}: {error:?}"),
+        }
+    }
+}
+
 fn json() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let leaf = prop_oneof![

@@ -202,12 +202,12 @@ fn header(source: &str, from: usize) -> Option<Range<usize>> {
 fn block_body(source: &str, head_end: usize, span_end: usize) -> Option<Range<usize>> {
     let from = head_end + source[head_end..].find('\n')? + 1;
     let mut to = span_end.min(source.len());
-    if to < source.len() {
-        // The span runs on into the indentation of whatever follows.
-        let last_line = source.get(from..to)?.rfind('\n').map_or(from, |at| from + at + 1);
-        if source[last_line..to].bytes().all(|b| b == b' ') {
-            to = last_line;
-        }
+    // The span runs on into the indentation of whatever follows, or of a last line that holds nothing else.
+    let last_line = source.get(from..to)?.rfind('\n').map_or(from, |at| from + at + 1);
+    let tail = &source[last_line..to];
+    let is_content = to == source.len() && tail.len() > indentation(&source[from..to]);
+    if tail.bytes().all(|b| b == b' ') && !is_content {
+        to = last_line;
     }
     loop {
         let rest = source.get(from..to)?;
@@ -217,4 +217,10 @@ fn block_body(source: &str, head_end: usize, span_end: usize) -> Option<Range<us
             None => return (to > from).then_some(from..to),
         }
     }
+}
+
+/// Spaces before the first line that holds anything.
+fn indentation(body: &str) -> usize {
+    let first = body.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    first.len() - first.trim_start_matches(' ').len()
 }
