@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Parser, ValueEnum};
 use sealwax_format::keys::{Fingerprint, Label, LabelError};
 
-/// Keeps native Kubernetes Secrets equal to the EncryptedSecrets that Git holds.
+/// Keeps native Kubernetes Secrets equal to what Git holds encrypted.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
 pub struct Args {

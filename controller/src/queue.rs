@@ -6,11 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const FIRST: Duration = Duration::from_millis(500);
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
-/// Repairs of one Secret within [`FIGHT_WINDOW`] that are made at once.
-const FREE_REPAIRS: usize = 10;
-const FIGHT_WINDOW: Duration = Duration::from_secs(60);
+/// Repairs of one Secret that are made at once, one after the other.
+const FREE_REPAIRS: u32 = 20;
+/// After how long one more is free.
+const REPAIR_EVERY: Duration = Duration::from_secs(3);
 
 /// How often things failed in a row, and were repaired of late.
 #[derive(Debug)]
@@ -19,7 +20,8 @@ pub struct Backoff<K>(Mutex<HashMap<K, Entry>>);
 #[derive(Debug, Default)]
 struct Entry {
     failures: u32,
-    repairs: Vec<Instant>,
+    /// Repairs not yet paid for by time, as of then.
+    repairs: Option<(u32, Instant)>,
 }
 
 impl<K> Default for Backoff<K> {
@@ -42,7 +44,7 @@ impl<K: Eq + Hash + Clone> Backoff<K> {
         let mut entries = self.lock();
         if let Some(entry) = entries.get_mut(key) {
             entry.failures = 0;
-            if entry.repairs.is_empty() {
+            if entry.repairs.is_none() {
                 entries.remove(key);
             }
         }
@@ -53,11 +55,14 @@ impl<K: Eq + Hash + Clone> Backoff<K> {
     pub fn repair(&self, key: &K, now: Instant) -> Result<(), Duration> {
         let mut entries = self.lock();
         let repairs = &mut entries.entry(key.clone()).or_default().repairs;
-        repairs.retain(|then| now.duration_since(*then) < FIGHT_WINDOW);
-        if repairs.len() >= FREE_REPAIRS {
-            return Err(FIGHT_WINDOW / 4);
+        let (made, since) = repairs.unwrap_or((0, now));
+        let paid = u32::try_from(now.duration_since(since).as_secs() / REPAIR_EVERY.as_secs()).unwrap_or(u32::MAX);
+        let (made, since) = if paid >= made { (0, now) } else { (made - paid, since + REPAIR_EVERY * paid) };
+        if made >= FREE_REPAIRS {
+            *repairs = Some((made, since));
+            return Err((since + REPAIR_EVERY).saturating_duration_since(now));
         }
-        repairs.push(now);
+        *repairs = Some((made + 1, since));
         Ok(())
     }
 
@@ -114,8 +119,11 @@ mod tests {
         for _ in 0..FREE_REPAIRS {
             assert_eq!(backoff.repair(&"a", start), Ok(()));
         }
-        assert!(backoff.repair(&"a", start).is_err());
+        assert_eq!(backoff.repair(&"a", start), Err(REPAIR_EVERY));
         assert_eq!(backoff.repair(&"b", start), Ok(()));
-        assert_eq!(backoff.repair(&"a", start + FIGHT_WINDOW), Ok(()));
+        assert_eq!(backoff.repair(&"a", start + REPAIR_EVERY), Ok(()));
+        assert_eq!(backoff.repair(&"a", start + REPAIR_EVERY), Err(REPAIR_EVERY));
+        let later = start + REPAIR_EVERY * (FREE_REPAIRS + 2);
+        assert_eq!(backoff.repair(&"a", later), Ok(()));
     }
 }

@@ -223,6 +223,7 @@ fn forget(object: &EncryptedSecret, context: &Context) {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of a predicate")]
 fn decided_by(object: &EncryptedSecret) -> Option<u64> {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();

@@ -44,7 +44,9 @@ pub fn strip_secret(secret: &mut PartialObjectMeta<Secret>) {
     let adopt = meta.annotations.and_then(|mut annotations| annotations.remove_entry(ADOPT_BY));
     let mut from_create = meta.managed_fields.unwrap_or_default();
     from_create.retain(is_from_create);
-    from_create.iter_mut().for_each(|entry| entry.fields_v1 = None);
+    for entry in &mut from_create {
+        entry.fields_v1 = None;
+    }
     secret.metadata = ObjectMeta {
         namespace: meta.namespace,
         name: meta.name,

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{rules, schema};
 
 /// What the Secret shall hold, encrypted.
 // There is deliberately no `default` in this schema: GitOps tools show what the API server adds as permanent drift.
+#[expect(clippy::duplicated_attributes, reason = "the columns share a type, which clippy takes for a mistake")]
 #[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
 #[kube(
     group = "sealwax.dev",
@@ -32,6 +33,7 @@ use crate::{rules, schema};
 #[schemars(extend("x-kubernetes-validations" = rules::spec()))]
 pub struct EncryptedSecretSpec {
     /// The items of the Secret: each value is a token, `ENC[wax1,...]`, as `sealwax encrypt` writes it.
+    #[serde(deserialize_with = "texts")]
     #[schemars(schema_with = "schema::data")]
     pub data: BTreeMap<String, String>,
 
@@ -55,6 +57,14 @@ pub struct EncryptedSecretSpec {
     /// True: the controller leaves the Secret as it is until this is false again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
+}
+
+/// Reads what is no text as an empty one, which is no token and is reported as such. The API server refuses it, but
+/// where it did not (an old or edited definition), one object that cannot be read would end the watch of all others.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let values = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
+    let text = |value| if let serde_json::Value::String(text) = value { text } else { String::new() };
+    Ok(values.into_iter().map(|(item, value)| (item, text(value))).collect())
 }
 
 /// The place that values open in. Each part is exact, or a pattern with `*`.
@@ -129,4 +139,17 @@ pub struct EncryptedSecretStatus {
     /// The generation of the spec that was last written into the Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_generation: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_no_text_does_not_keep_the_object_from_being_read() {
+        let spec =
+            serde_json::json!({"data": {"pin": 4711, "name": "x"}, "sealedFor": {"namespace": "n", "name": "m"}});
+        let spec: EncryptedSecretSpec = serde_json::from_value(spec).unwrap();
+        assert_eq!((spec.data["pin"].as_str(), spec.data["name"].as_str()), ("", "x"));
+    }
 }

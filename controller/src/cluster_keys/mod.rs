@@ -45,7 +45,7 @@ pub const CONFIG_MAP: &str = "sealwax-recipients";
 pub const FIRST_KEY: &str = "sealwax-cluster-key-1";
 
 /// While there is no key, somebody may delete the last `EncryptedSecret`, which no key watch tells.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
 /// The keys at hand, as of the last look. Nothing before the first look.
 pub type Keys = Option<Arc<Keyring>>;

@@ -67,7 +67,7 @@ impl Watched {
                     found.add(payload, active);
                 }
                 Err(error) => {
-                    found.broken.push(Broken { name: secret.name_any(), reference: secret.object_ref(&()), error })
+                    found.broken.push(Broken { name: secret.name_any(), reference: secret.object_ref(&()), error });
                 }
             }
         }

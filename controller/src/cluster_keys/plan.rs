@@ -140,8 +140,8 @@ mod tests {
         KeyFacts { recipient: recipient.to_owned(), fingerprint: Fingerprint::of(recipient), created, active }
     }
 
-    fn published(recipient: &str) -> Option<BTreeMap<String, String>> {
-        Some(BTreeMap::from([(RECIPIENTS.to_owned(), format!("# c\n{recipient}\n"))]))
+    fn published(recipient: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([(RECIPIENTS.to_owned(), format!("# c\n{recipient}\n"))])
     }
 
     fn order(plan: Plan) -> Vec<String> {
@@ -154,7 +154,7 @@ mod tests {
         let cases = [
             (Observed::default(), Plan::Create),
             (Observed { encrypted_secrets: true, ..Observed::default() }, Plan::Wait(Waiting::Objects)),
-            (Observed { published: published("age1x"), ..Observed::default() }, Plan::Wait(Waiting::Published)),
+            (Observed { published: Some(published("age1x")), ..Observed::default() }, Plan::Wait(Waiting::Published)),
             (Observed { published: Some(BTreeMap::new()), ..Observed::default() }, Plan::Create),
             (Observed { malformed: 1, ..Observed::default() }, Plan::Wait(Waiting::NoneActive)),
             (Observed { keys: vec![key("age1x", 1, false)], ..Observed::default() }, Plan::Wait(Waiting::NoneActive)),
@@ -169,9 +169,9 @@ mod tests {
         let keys = vec![key("age1old", 1, true), key("age1new", 2, true), key("age1waiting", 3, false)];
         let fresh = Observed { keys, ..Observed::default() };
         assert_eq!(order(plan(&fresh)), ["age1new", "age1waiting", "age1old"]);
-        let running = Observed { published: published("age1old"), ..fresh.clone() };
+        let running = Observed { published: Some(published("age1old")), ..fresh.clone() };
         assert_eq!(order(plan(&running)), ["age1old", "age1waiting", "age1new"]);
-        let gone = Observed { published: published("age1lost"), ..fresh };
+        let gone = Observed { published: Some(published("age1lost")), ..fresh };
         assert_eq!(order(plan(&gone)), ["age1new", "age1waiting", "age1old"]);
     }
 

@@ -131,7 +131,7 @@ pub(super) fn outcome(error: &WriteError, secret: &str) -> Outcome {
 pub(super) fn look_again(outcome: &Outcome) -> Option<Duration> {
     match outcome.reason() {
         "NotOwned" => Some(Duration::from_secs(20)),
-        "TypeChanged" | "SecretInvalid" => Some(Duration::from_secs(120)),
+        "TypeChanged" | "SecretInvalid" => Some(Duration::from_mins(2)),
         _ => None,
     }
 }

@@ -176,7 +176,8 @@ fn somebody_elses_secret_is_never_written() {
 
 #[test]
 fn what_cannot_be_opened_stalls_and_quotes_nothing() {
-    let cases: [(&str, fn(&mut Cluster)); 5] = [
+    type Spoil = fn(&mut Cluster);
+    let cases: [(&str, Spoil); 5] = [
         ("WrongPlace", |c| c.object.metadata.namespace = Some("staging".into())),
         ("NoIdentity", |c| c.keys = Keyring::default()),
         ("NotAToken", |c| drop(c.object.spec.data.insert("password".into(), "hunter2".into()))),
