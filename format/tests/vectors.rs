@@ -11,7 +11,7 @@ mod make;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use sealwax_format::document::{File, ParseError, Syntax};
+use sealwax_format::document::{File, Syntax};
 use sealwax_format::keys::{Fingerprint, Keyring, Label, OpenKeyError, pq};
 use sealwax_format::native::{self, KeyBlockError, Layout, Opener, Place, Readers, Request, SealedFor};
 use sealwax_format::{DataKey, Error, Pattern, Problem, Random, RandomError, base64};
@@ -83,7 +83,7 @@ pub(crate) fn read(file: &str, syntax: Syntax, keyring: &Keyring) -> Result<Vec<
 
 fn class(problem: &Problem) -> &'static str {
     match problem {
-        Problem::Parse(ParseError::DuplicateKey { .. }) | Problem::Hazard(_) => "document",
+        Problem::Parse(_) | Problem::Hazard(_) => "document",
         Problem::KeyBlock(KeyBlockError::MixedKeys) | Problem::MixedKeys => "mixed-keys",
         Problem::KeyBlock(_) | Problem::NoBlock => "block",
         Problem::Token(_) => "token",

@@ -15,6 +15,9 @@ const PROGRAMS: [(&str, &str); 3] = [
     ("sealwax-supervisor", xtask::plane::SUPERVISOR),
 ];
 
+/// Tests and programs in one go: built apart, cargo unifies features differently and compiles kube twice.
+const BUILD: [&str; 5] = ["build", "--workspace", "--lib", "--bins", "--tests"];
+
 /// A cargo command at the workspace's top, in the target directory that we were built in ourselves.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -32,7 +35,15 @@ pub(crate) fn finish(mut command: Command, what: &str) -> Result<(), Failure> {
 ///
 /// Tests and programs are built in one go: built apart, cargo unifies features differently and compiles kube twice.
 pub(crate) fn build_everything() -> Result<Vec<(&'static str, PathBuf)>, Failure> {
-    finish(cargo(&["build", "--workspace", "--lib", "--bins", "--tests"]), "cargo build")?;
+    finish(cargo(&BUILD), "cargo build")?;
+    Ok(programs())
+}
+
+/// The same for who needs the programs only, unless the environment names all of them already.
+pub(crate) fn build_programs() -> Result<Vec<(&'static str, PathBuf)>, Failure> {
+    if !PROGRAMS.iter().all(|(_, variable)| env::var_os(variable).is_some()) {
+        finish(cargo(&BUILD), "cargo build")?;
+    }
     Ok(programs())
 }
 

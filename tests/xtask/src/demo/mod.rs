@@ -1,46 +1,46 @@
 //! `cargo xtask demo`: the story of a secret, told in steps of which each is checked.
 
+mod steps;
+mod world;
+
 use std::env;
-use std::path::Path;
 use std::time::Instant;
 
-use xtask::plane::Plane;
-use xtask::tools;
-
 use crate::{Failure, run, ui};
+use world::World;
 
 /// Names the step that is broken on purpose, to prove that its checks can fail.
 const SABOTAGE: &str = "SEALWAX_DEMO_SABOTAGE";
 
-/// Tells the story; `--keep` leaves the cluster running until Enter is pressed.
+/// Tells the story; `--keep` leaves the cluster running until Enter is pressed; `--list` names the steps.
 pub(crate) fn demo(arguments: &[String]) -> Result<(), Failure> {
     let keep = match arguments {
         [] => false,
         [only] if only == "--keep" => true,
+        [only] if only == "--list" => {
+            for step in steps::STEPS {
+                ui::line(step.title);
+            }
+            return Ok(());
+        }
         [first, ..] => return Err(Failure::Usage(format!("`demo` takes no `{first}`"))),
     };
-    let programs = run::build_everything()?;
+    let programs = run::build_programs()?;
     let mut story = Story::begin();
-    let kubectl = tools::control_plane(&ui::progress)?.kubectl;
-    let supervisor = programs.iter().find(|(variable, _)| *variable == xtask::plane::SUPERVISOR);
-    let plane = Plane::start_with(supervisor.map(|(_, path)| path.as_path()), &ui::progress)?;
-    tell(&mut story, plane.directory(), &kubectl);
+    let mut world = World::create(&programs)?;
+    for step in steps::STEPS {
+        story.step(step.title, step.explanation);
+        (step.tell)(&mut story, &mut world)?;
+        if !story.failures.is_empty() {
+            break;
+        }
+    }
     if keep {
-        let kubeconfig = plane.directory().join("kubeconfig");
-        ui::line(&format!("\nStill running: KUBECONFIG={}. Press Enter to end.", kubeconfig.display()));
+        ui::line(&format!("\nStill running. In another shell:\n{}\nPress Enter to end.", world.how_to_use()));
         // End of input ends it too.
         let _ = std::io::stdin().read_line(&mut String::new());
     }
     story.end()
-}
-
-/// The steps, in order.
-fn tell(story: &mut Story, plane: &Path, kubectl: &Path) {
-    story.step("cluster", "A real API server, etcd and controller manager, started for this story alone.");
-    let kubeconfig = plane.join(if story.sabotaged() { "no-such-kubeconfig" } else { "kubeconfig" });
-    let answer =
-        std::process::Command::new(kubectl).arg("--kubeconfig").arg(kubeconfig).args(["get", "--raw=/readyz"]).output();
-    story.check(answer.is_ok_and(|output| output.stdout == b"ok"), "the API server answers");
 }
 
 /// Where the story is, and what went wrong so far.
@@ -92,5 +92,16 @@ impl Story {
         let failed = self.failures.len();
         ui::line(&format!("\n{} steps, {} checks, {failed} failed, {seconds} s", self.steps, self.checks));
         if failed == 0 { Ok(()) } else { Err(Failure::Unsuccessful(self.failures.join("; "))) }
+    }
+}
+
+/// Shows a command or a piece of output.
+fn show(text: &str) {
+    for line in text.lines() {
+        let mut line = line.to_owned();
+        if line.chars().count() > 110 {
+            line = line.chars().take(107).collect::<String>() + "...";
+        }
+        ui::line(&format!("   | {line}"));
     }
 }
