@@ -93,11 +93,14 @@ async fn run(args: Args) -> Result<(), StartError> {
         ready: readiness(listed, keys),
         refresh: count_objects(metrics.clone(), objects),
     });
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| StartError::Listen(args.listen, error))?;
+    let cannot_listen = |error| StartError::Listen(args.listen, error);
+    let listener = TcpListener::bind(args.listen).await.map_err(cannot_listen)?;
+    // The port that was given, should any have been asked for.
+    let listen = listener.local_addr().map_err(cannot_listen)?;
     let server = tokio::spawn(admin::serve(listener, admin, until_stopped(&stopped)));
     let mut key_task = tokio::spawn(cluster_keys(&args, &client, &metrics).run(keys_sender));
     let mut controllers = tokio::spawn(try_join_all(scopes.into_iter().map(|scope| tokio::spawn(scope.controller))));
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %args.listen, "started");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %listen, "started");
     let ended = tokio::select! {
         () = signal => Ok(()),
         _ = &mut key_task => Err(StartError::Ended("keys")),

@@ -35,13 +35,16 @@ fn quiet() -> Vec<Directive> {
         .collect()
 }
 
-/// An error with its sources on one line. Our messages never repeat their source.
+/// An error with its sources on one line. Our messages never repeat their source; those of others do.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
         source = cause.source();
     }
     text
