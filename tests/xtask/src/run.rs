@@ -39,10 +39,10 @@ pub(crate) fn build_everything() -> Result<Vec<(&'static str, PathBuf)>, Failure
     Ok(programs())
 }
 
-/// The same for who needs the programs only, unless the environment names all of them already.
+/// Builds the programs alone, unless the environment names all of them already.
 pub(crate) fn build_programs() -> Result<Vec<(&'static str, PathBuf)>, Failure> {
     if !PROGRAMS.iter().all(|(_, variable)| env::var_os(variable).is_some()) {
-        finish(cargo(&BUILD), "cargo build")?;
+        finish(cargo(&["build", "--workspace", "--bins"]), "cargo build")?;
     }
     Ok(programs())
 }

@@ -243,26 +243,19 @@ pub(crate) fn until(limit: Duration, mut condition: impl FnMut() -> bool) -> boo
     false
 }
 
-/// The cluster's kubeconfig with a token in the place of the administrator's certificate.
+/// A kubeconfig for the same API server with a token in the place of the administrator's certificate.
 fn with_token(kubeconfig: &Path, token: &str) -> Result<String, Failure> {
     let text = fs::read_to_string(kubeconfig).map_err(|error| broken("the kubeconfig", &error))?;
-    let mut out = String::new();
-    let mut replaced = false;
-    for line in text.lines() {
-        let trimmed = line.trim_start_matches(['-', ' ', '"']);
-        if trimmed.starts_with("client-key") {
-            continue;
-        }
-        if trimmed.starts_with("client-certificate") {
-            let indent = line.len() - line.trim_start().len();
-            out.push_str(&format!("{}token: {token}\n", " ".repeat(indent)));
-            replaced = true;
-        } else {
-            out.push_str(line);
-            out.push('\n');
-        }
-    }
-    if replaced { Ok(out) } else { Err(Failure::Unsuccessful("the kubeconfig has no client certificate".to_owned())) }
+    let server = text.split_once("\"server\":\"").and_then(|(_, rest)| rest.split_once('"')).map(|(server, _)| server);
+    let server = server.ok_or_else(|| Failure::Unsuccessful("the kubeconfig names no server".to_owned()))?;
+    let authority = kubeconfig.with_file_name("ca.crt");
+    Ok(format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: it\n\
+         clusters: [{{name: it, cluster: {{server: \"{server}\", certificate-authority: \"{}\"}}}}]\n\
+         users: [{{name: it, user: {{token: \"{token}\"}}}}]\n\
+         contexts: [{{name: it, context: {{cluster: it, user: it}}}}]\n",
+        authority.display()
+    ))
 }
 
 fn free_port() -> Result<u16, Failure> {
