@@ -22,7 +22,9 @@ pub enum OpenError {
         readers: Vec<Label>,
     },
     /// A value in the clear.
-    #[error("item {item} is not encrypted; run `sealwax encrypt` on the manifest and replace the value, which has been readable in the cluster")]
+    #[error(
+        "item {item} is not encrypted; run `sealwax encrypt` on the manifest and replace the value, which has been readable in the cluster"
+    )]
     NotAToken {
         /// The item.
         item: String,

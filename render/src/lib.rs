@@ -61,8 +61,7 @@ fn admitted_place(object: &SealedObject<'_>) -> Result<Place, OpenError> {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
     };
-    let live =
-        LiveObject { group: API_GROUP, kind: ENCRYPTED_SECRET, namespace: object.namespace, name: object.name };
+    let live = LiveObject { group: API_GROUP, kind: ENCRYPTED_SECRET, namespace: object.namespace, name: object.name };
     if place.admits(&live) {
         return Ok(place);
     }

@@ -2,3 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod control_plane;
+mod encrypted_secret;
+mod readme;
