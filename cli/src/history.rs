@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use sealwax_format::document::File;
-use sealwax_format::native::{self, Layout, Opener, Previous, TokenKey};
+use sealwax_format::document::walk::Leaf;
+use sealwax_format::native::{self, Layout, Opener, Previous, Token, TokenKey};
 
 use crate::files::syntax_of;
 use crate::keyring::Identities;
@@ -53,7 +54,8 @@ pub(crate) fn fingerprints(file: &File<'_>, layout: &Layout<'_>) -> BTreeSet<sea
     if let Some(key) = layout.block.as_ref().and_then(|block| block.key.as_ref()) {
         found.extend(key.wraps.iter().map(|(label, _)| label.fingerprint().clone()));
     }
-    for leaf in &layout.leaves {
+    let own = |leaf: &&Leaf<'_>| leaf.scalar.is_some_and(|scalar| Token::names_readers(&scalar.value));
+    for leaf in layout.leaves.iter().filter(own) {
         if let Ok(Some(token)) = layout.token(file, leaf)
             && let TokenKey::Own { wraps, .. } = token.key
         {

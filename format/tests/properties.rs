@@ -211,14 +211,8 @@ proptest! {
 /// Files that once came back different or were refused without need.
 #[test]
 fn odd_files_come_back_too() {
-    let files = [
-        "a: b\n  ",
-        "a: |\n  b\n  ",
-        "a: |\n  b\n    ",
-        "a:\n- b\n- - c\n  - d\n",
-        "a: |+\n  b\n\n\n",
-        "a: |\n  b",
-    ];
+    let files =
+        ["a: b\n  ", "a: |\n  b\n  ", "a: |\n  b\n    ", "a:\n- b\n- - c\n  - d\n", "a: |+\n  b\n\n\n", "a: |\n  b"];
     for source in files {
         match encrypt(source, Syntax::Yaml, "**") {
             Ok(sealed) => assert_eq!(decrypt(&sealed, Syntax::Yaml).unwrap(), source, "{source:?}"),

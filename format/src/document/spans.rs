@@ -198,24 +198,26 @@ fn header(source: &str, from: usize) -> Option<Range<usize>> {
     }
 }
 
-/// From the start of the line after the header to the last line that is not empty.
+/// From the start of the line after the header to the end of the last line that holds something.
+///
+/// Lines of no more blanks than the block's indentation hold nothing and stay in the file; so does the indentation of
+/// whatever follows, which the parser counts in.
 fn block_body(source: &str, head_end: usize, span_end: usize) -> Option<Range<usize>> {
     let from = head_end + source[head_end..].find('\n')? + 1;
     let mut to = span_end.min(source.len());
-    // The span runs on into the indentation of whatever follows, or of a last line that holds nothing else.
-    let last_line = source.get(from..to)?.rfind('\n').map_or(from, |at| from + at + 1);
-    let tail = &source[last_line..to];
-    let is_content = to == source.len() && tail.len() > indentation(&source[from..to]);
-    if tail.bytes().all(|b| b == b' ') && !is_content {
-        to = last_line;
-    }
+    let indent = indentation(source.get(from..to)?);
     loop {
-        let rest = source.get(from..to)?;
-        let trimmed = rest.strip_suffix('\n').map(|rest| rest.strip_suffix('\r').unwrap_or(rest));
-        match trimmed {
-            Some(trimmed) => to = from + trimmed.len(),
-            None => return (to > from).then_some(from..to),
+        let rest = &source[from..to];
+        let line_start = rest.rfind('\n').map(|at| from + at + 1);
+        let line = &source[line_start.unwrap_or(from)..to];
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let cut_short = source[to..].starts_with(|c| !matches!(c, '\r' | '\n'));
+        let is_blank = line.bytes().all(|b| b == b' ') && (line.len() <= indent || cut_short);
+        if !is_blank {
+            return Some(from..to);
         }
+        to = line_start? - 1;
+        to -= usize::from(source[from..to].ends_with('\r'));
     }
 }
 

@@ -65,6 +65,11 @@ impl Token {
         text.starts_with(MARKER)
     }
 
+    /// Whether a token has wraps of its own, told without decoding it; `false` for anything malformed.
+    pub fn names_readers(text: &str) -> bool {
+        text.strip_prefix(PREFIX).and_then(|body| body.find(',')).is_some_and(|length| length > SHORT_ID_CHARS)
+    }
+
     /// Parses the whole of a scalar's value.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         let body = text.strip_prefix(PREFIX).ok_or(TokenError::Foreign)?;
