@@ -211,8 +211,20 @@ proptest! {
 /// Files that once came back different or were refused without need.
 #[test]
 fn odd_files_come_back_too() {
-    let files =
-        ["a: b\n  ", "a: |\n  b\n  ", "a: |\n  b\n    ", "a:\n- b\n- - c\n  - d\n", "a: |+\n  b\n\n\n", "a: |\n  b"];
+    let files = [
+        "a: b\n  ",
+        "a: |\n  b\n  ",
+        "a: |\n  b\n    ",
+        "a:\n- b\n- - c\n  - d\n",
+        "a: |+\n  b\n\n\n",
+        "a: |\n  b",
+        "a: b\nc:\n  \n",
+        "a: b\nc:\n\n# end\n",
+        "a: b\nc:   ",
+        "a: b\nc: # comment\n",
+        "a: |\n  b\n \n   \n  \nc: d\n",
+        "a: >\n  b\n\n\n   \nc: d\n",
+    ];
     for source in files {
         match encrypt(source, Syntax::Yaml, "**") {
             Ok(sealed) => assert_eq!(decrypt(&sealed, Syntax::Yaml).unwrap(), source, "{source:?}"),

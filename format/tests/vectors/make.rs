@@ -248,6 +248,8 @@ fn negatives(keys: &Keys, secret: &str, values: &str, custom: &str) {
     bad("mixed-keys-wrap", "mixed-keys", &secret.replacen(&format!("{short}:"), "aaaaaaaa:", 1));
     bad("token-foreign", "token", &secret.replacen("ENC[wax1", "ENC[wax2", 1));
     bad("token-cut-off", "token", &secret.replacen("=]", "=", 1));
+    let padded_inside = format!("ENC[wax1,{short},{}AA==AAAA]", "A".repeat(128));
+    bad("token-padding-inside", "token", &replace_token(secret, &padded_inside));
     bad("token-white-space", "token", &secret.replacen(&format!("{short},"), &format!("{short}, "), 1));
     bad("token-short-ciphertext", "token", &replace_token(secret, &format!("ENC[wax1,{short},AAAA]")));
     negative("no-identity", "no-identity", secret, &fresh_identity());
