@@ -18,6 +18,7 @@ cargo xtask COMMAND
   test [CARGO OPTIONS]  run every test of the workspace; the last line is `N passed, N failed`
   demo [--keep]         show, step by step and checked, what sealwax does
   bench [NAME] [--json] run the benchmarks, or one group of them
+  dist                  build the programs as they are released, static on Linux; print where they lie
 
 KUBEBUILDER_ASSETS may name a directory with these programs; else they are built with Go, once, into the cache.";
 
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         "test" => suite::test(rest),
         "demo" => demo::demo(rest),
         "bench" => bench::bench(rest),
+        "dist" => dist(rest),
         "help" | "--help" | "-h" => {
             ui::line(HELP);
             Ok(())
@@ -72,5 +74,17 @@ fn control_plane(arguments: &[String]) -> Result<(), Failure> {
     }
     let programs = tools::control_plane(&ui::progress)?;
     ui::line(&programs.directory().display().to_string());
+    Ok(())
+}
+
+fn dist(arguments: &[String]) -> Result<(), Failure> {
+    if let Some(extra) = arguments.first() {
+        return Err(Failure::Usage(format!("`dist` takes no `{extra}`")));
+    }
+    for program in tools::PROGRAMS {
+        let path = tools::build_release(program, &ui::progress)?;
+        let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        ui::line(&format!("{} ({:.1} MB)", path.display(), size as f64 / 1e6));
+    }
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod cargo;
 mod go;
 mod python;
+mod release;
 
 use std::env;
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 pub use self::cargo::{build_binary, target_dir};
 use self::go::GoModule;
 pub use self::python::python;
+pub use self::release::{PROGRAMS, build_release};
 
 /// Told what begins, before anything that takes longer than a moment.
 pub type Report<'a> = &'a dyn Fn(&str);
