@@ -176,8 +176,7 @@ pub(crate) fn private_folder() -> Result<tempfile::TempDir, CommandError> {
     let candidates = in_memory.filter(|folder| folder.is_dir()).chain([std::env::temp_dir()]);
     let mut failure = None;
     for folder in candidates {
-        // TempDir makes the folder with mode 0700.
-        match tempfile::Builder::new().prefix("sealwax-").tempdir_in(&folder) {
+        match tempfile::Builder::new().prefix("sealwax-").permissions(unix::private_folder()).tempdir_in(&folder) {
             Ok(made) => return Ok(made),
             Err(error) => {
                 failure = Some(CommandError::io(Code::Refused, "no private folder can be made", &folder, &error));

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use sealwax_format::document::File;
 use sealwax_format::document::walk::Leaf;
+use sealwax_format::keys::Recipient;
 use sealwax_format::native::{self, Layout, Opener, Previous, Token, TokenKey};
 
 use crate::files::syntax_of;
@@ -63,6 +64,17 @@ pub(crate) fn fingerprints(file: &File<'_>, layout: &Layout<'_>) -> BTreeSet<sea
         }
     }
     found
+}
+
+/// Whether every key of an earlier state is wrapped for exactly these readers.
+pub(crate) fn is_for(previous: &Previous, readers: &[Recipient]) -> bool {
+    let wanted: BTreeSet<_> = readers.iter().map(Recipient::label).collect();
+    let block = previous.block.key.iter().map(|key| &key.wraps);
+    let own = previous.values.values().flatten().filter_map(|(_, token)| match &token.key {
+        TokenKey::Own { wraps, .. } => Some(wraps),
+        TokenKey::Document(_) => None,
+    });
+    block.chain(own).all(|wraps| wraps.iter().map(|(label, _)| label).collect::<BTreeSet<_>>() == wanted)
 }
 
 fn at_head(path: &Path) -> Option<String> {

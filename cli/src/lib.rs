@@ -7,6 +7,7 @@
 //! | `policy` | `.sealwax.toml`: which rule governs a file, and who reads it |
 //! | `job` | one file of a command: policy, place and readers resolved |
 //! | `keyring`, `plugins` | identities |
+//! | `exposure` | refuses results that show what was encrypted |
 //! | `files`, `unix` | reading, atomic replacing, private temporary files |
 //! | `error`, `ui` | kinds and exit codes; the only code that prints |
 
@@ -14,6 +15,7 @@ mod args;
 mod cluster;
 mod commands;
 mod error;
+mod exposure;
 mod files;
 mod history;
 mod job;

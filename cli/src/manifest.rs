@@ -25,8 +25,10 @@ pub(crate) struct Secret {
     name: Option<String>,
 }
 
-/// Annotations that tools write for themselves; the last one may hold the values in the clear.
-const DROPPED_ANNOTATIONS: [&str; 1] = ["kubectl.kubernetes.io/last-applied-configuration"];
+/// kubectl's copy of what was applied, which holds the values in the clear.
+pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Annotations that tools write for themselves.
+const DROPPED_ANNOTATIONS: [&str; 1] = [LAST_APPLIED];
 
 impl Secret {
     /// Reads a `v1/Secret`.
@@ -148,7 +150,7 @@ pub(crate) fn convert(
             .iter()
             .filter_map(|key| document.root.get(key))
             .all(|node| !node.is_flow() && !node.entries().is_empty());
-    if !block_style || renames {
+    if !block_style || renames || drops_from_flow(&document.root) {
         return Ok(secret.render(namespace, name));
     }
     let decoded = decode_in_place(&file, &layout, document).map_err(in_file)?;
@@ -156,6 +158,14 @@ pub(crate) fn convert(
     let converted = Surgery { source: &decoded, secret: &secret }.run(&file.documents[0].root);
     // The surgery works on lines; what it made must hold the same items, or the plain way is taken.
     if holds(&converted, &secret) { Ok(converted) } else { Ok(secret.render(namespace, name)) }
+}
+
+/// Whether an annotation has to go that shares its lines with others.
+fn drops_from_flow(root: &Node) -> bool {
+    let Some(metadata) = root.get("metadata") else { return false };
+    let Some(annotations) = metadata.get("annotations") else { return false };
+    let drops = DROPPED_ANNOTATIONS.iter().any(|key| annotations.get(key).is_some());
+    drops && (metadata.is_flow() || annotations.is_flow())
 }
 
 fn decode_in_place(
@@ -236,11 +246,23 @@ impl Surgery<'_> {
     /// Without what `kubectl create --dry-run` leaves there.
     fn metadata(&self, out: &mut String, lines: &Range<usize>, metadata: &Node) {
         let mut at = lines.start;
+        let mut drop = |key: &Node, value: &Node| {
+            let entry = self.lines(key, value);
+            out.push_str(&self.source[at..entry.start]);
+            at = entry.end;
+        };
         for (key, value) in metadata.entries() {
-            if !metadata.is_flow() && key.text() == Some("creationTimestamp") {
-                let entry = self.lines(key, value);
-                out.push_str(&self.source[at..entry.start]);
-                at = entry.end;
+            let dropped = |(key, _): &&(Node, Node)| key.text().is_some_and(|k| DROPPED_ANNOTATIONS.contains(&k));
+            match key.text() {
+                Some("creationTimestamp") if !metadata.is_flow() => drop(key, value),
+                Some("annotations") if value.entries().iter().any(|entry| dropped(&entry)) => {
+                    if value.entries().iter().all(|entry| dropped(&entry)) {
+                        drop(key, value);
+                    } else {
+                        value.entries().iter().filter(dropped).for_each(|(key, value)| drop(key, value));
+                    }
+                }
+                _ => {}
             }
         }
         out.push_str(&self.source[at..lines.end]);

@@ -21,6 +21,11 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
+/// The mode of a folder that only its owner enters.
+pub(crate) fn private_folder() -> Permissions {
+    Permissions::from_mode(0o700)
+}
+
 /// The mode bits that a replacement takes over.
 pub(crate) fn permissions(metadata: &Metadata) -> Permissions {
     Permissions::from_mode(metadata.mode() & 0o7777)

@@ -11,6 +11,7 @@ use sealwax_format::{OsRandom, Path, SecretBytes, ValueType};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
+use crate::exposure::{By, Guarded};
 use crate::files::{self, Input};
 use crate::job::{Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
@@ -40,7 +41,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
     let keyring = crate::open::keyring(&input.shown, input.path.as_deref(), &file, &policies, &identities)?;
-    let plain = native::decrypt(&file, &mut Opener::new(keyring)).map_err(in_source)?.text;
+    let mut opener = Opener::new(keyring);
+    let plain = native::decrypt(&file, &mut opener).map_err(in_source)?.text;
+    let guarded = Guarded::of(&file, &mut opener, By::Position).map_err(in_source)?;
     let plain = rename(args, &input, &plain).map_err(in_source)?;
 
     let shown = args.destination.display().to_string();
@@ -68,6 +71,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         // The source held secrets; a copy in the clear would be the worst outcome.
         return Err(CommandError::usage(format!("{shown}: its rule encrypts nothing of what the source encrypts")));
     }
+    guarded.check(&shown, &text, &file)?;
     files::create(&args.destination, text.as_bytes(), false)?;
     let sealed = plans.iter().zip(&reports).filter_map(|(plan, report)| Some((plan.as_ref()?, report)));
     let notes: Vec<_> = sealed

@@ -1,6 +1,6 @@
 //! `sealwax edit`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,6 +10,7 @@ use sealwax_format::native::{self, Layout, Object, Opener, Previous, Request};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
+use crate::exposure::{By, Guarded};
 use crate::files::{self, Input};
 use crate::job::{Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
     let policy = policies.of(path)?;
     let identities = Identities::new(&args.identities);
-    let (plain, before) = open(&input, path, &policies, &identities)?;
+    let (plain, before, guarded) = open(&input, path, &policies, &identities)?;
     let session = Session::start(path, &plain)?;
     loop {
         session.run_editor()?;
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
             ui.notes(&[Note::Done(format!("{shown}: nothing changed"))]);
             return Ok(Code::Done);
         }
-        match reseal(args, &input, path, policy.as_deref(), &before, &edited) {
+        match reseal(args, &input, path, policy.as_deref(), (&before, &guarded), &edited) {
             Ok((text, notes)) => {
                 files::replace(path, &input.bytes, text.as_bytes())?;
                 ui.notes(&notes);
@@ -79,7 +80,7 @@ fn open(
     path: &Path,
     policies: &Policies,
     identities: &Identities<'_>,
-) -> Result<(Zeroizing<String>, Vec<Before>), CommandError> {
+) -> Result<(Zeroizing<String>, Vec<Before>, Guarded), CommandError> {
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&input.shown, &error);
     let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
     let keyring = crate::open::keyring(&input.shown, Some(path), &file, policies, identities)?;
@@ -91,7 +92,8 @@ fn open(
         let opened = native::open_all(&file, &layout, &mut opener).map_err(in_file)?;
         before.push(Before { previous: Previous::new(&layout, opened), object: layout.object });
     }
-    Ok((plain, before))
+    let guarded = Guarded::of(&file, &mut opener, By::Object).map_err(in_file)?;
+    Ok((plain, before, guarded))
 }
 
 fn reseal(
@@ -99,7 +101,7 @@ fn reseal(
     input: &Input,
     path: &Path,
     policy: Option<&Policy>,
-    before: &[Before],
+    (before, guarded): (&[Before], &Guarded),
     edited: &str,
 ) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
     let shown = input.shown.as_str();
@@ -130,6 +132,7 @@ fn reseal(
         })
         .collect();
     let (text, reports) = native::encrypt(&file, &requests, &mut OsRandom).map_err(in_file)?;
+    guarded.check(shown, &text, &file)?;
     let mut notes = Vec::new();
     for (plan, report) in plans.iter().zip(&reports) {
         let Some(plan) = plan else { continue };
@@ -162,9 +165,12 @@ impl Session {
 
     fn run_editor(&self) -> Result<(), CommandError> {
         let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var_os(name).filter(|e| !e.is_empty()));
-        let mut script = editor.unwrap_or_else(|| OsString::from("vi"));
+        let editor = editor.unwrap_or_else(|| OsString::from("vi"));
+        // Through the shell, as git does it: the variable may hold arguments. The shell makes way for the editor, so
+        // that an order to end reaches the editor itself.
+        let mut script = OsString::from(if is_simple(&editor) { "exec " } else { "" });
+        script.push(editor);
         script.push(" \"$1\"");
-        // Through the shell, as git does it: the variable may hold arguments.
         let mut child = Command::new("sh")
             .arg("-c")
             .arg(&script)
@@ -185,6 +191,12 @@ impl Session {
         let input = Input::read(&self.file)?;
         input.text().map(|text| Zeroizing::new(text.to_owned()))
     }
+}
+
+/// Whether a shell command is one program with arguments, which `exec` can stand in front of.
+fn is_simple(command: &OsStr) -> bool {
+    let text = command.to_string_lossy();
+    text != ":" && !text.contains(['|', '&', ';', '<', '>', '(', ')', '=', '`', '$', '\n'])
 }
 
 impl Drop for Session {

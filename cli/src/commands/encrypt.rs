@@ -13,6 +13,7 @@ use crate::files::{Batch, Input, STDIN, Staged};
 use crate::history;
 use crate::job::{Plan, Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
+use crate::manifest;
 use crate::ui::{Note, Ui};
 
 /// Encrypt the selected values of files, in place; everything else stays byte for byte as it is
@@ -89,10 +90,21 @@ fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Pat
     let mut layouts = Vec::with_capacity(file.documents.len());
     for index in 0..file.documents.len() {
         let layout = Layout::read(&file, index).map_err(in_file)?;
-        plans.push(args.write.plan(shown, governed, policy.as_deref(), &layout)?);
+        let plan = args.write.plan(shown, governed, policy.as_deref(), &layout)?;
+        if let (Some(plan), Some(block)) = (&plan, &layout.block) {
+            // Also where nothing new is to be encrypted: "nothing to do" would hide that the values do not open.
+            native::same_place(&layout, block, &plan.place)
+                .map_err(|problem| in_file(sealwax_format::Error::of_file(problem)))?;
+        }
+        refuse_clear_copy(shown, &layout)?;
+        plans.push(plan);
         layouts.push(layout);
     }
-    let previous = history::previous(path, &layouts, policy.as_deref(), identities);
+    let mut previous = history::previous(path, &layouts, policy.as_deref(), identities);
+    for (plan, previous) in plans.iter().zip(&mut previous) {
+        // Tokens for other readers than those wanted now are no use: one would be shut out, or stay.
+        previous.take_if(|previous| !plan.as_ref().is_some_and(|plan| history::is_for(previous, &plan.readers)));
+    }
     let requests: Vec<_> = plans
         .iter()
         .zip(&previous)
@@ -114,6 +126,17 @@ fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Pat
     let changed = text.as_bytes() != input.bytes.expose();
     let staged = changed.then(|| Staged::write(path, Some(&input.bytes), text.as_bytes())).transpose()?;
     Ok(Encrypted { staged, printed: None, notes })
+}
+
+/// kubectl's copy of a Secret in an annotation holds its values in the clear.
+fn refuse_clear_copy(shown: &str, layout: &Layout<'_>) -> Result<(), CommandError> {
+    let is_secret = layout.object.as_ref().is_some_and(|object| object.group.is_empty() && object.kind == "Secret");
+    let copy = sealwax_format::Path::of_keys(&["metadata", "annotations", manifest::LAST_APPLIED]);
+    if is_secret && layout.leaf(&copy).is_some() {
+        return Err(CommandError::refused(format!("{shown}: {copy}: holds the values in the clear"))
+            .hint("Remove this annotation; it is a copy that kubectl made of what was applied."));
+    }
+    Ok(())
 }
 
 /// A file named on the command line of which nothing is selected is a mistake, not a success.

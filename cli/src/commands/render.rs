@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use sealwax_format::document::File;
 use sealwax_format::native::Layout;
-use sealwax_format::{SecretBytes, base64};
-use sealwax_render::{SealedObject, open};
+use sealwax_format::{Problem, SecretBytes, base64};
+use sealwax_render::{OpenError, SealedObject, open};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -105,7 +105,13 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         readers: &spec.readers,
         data: &spec.data,
     };
-    let items = open(&object, keyring).map_err(|error| CommandError::refused(format!("{shown}: {}", chain(&error))))?;
+    let items = open(&object, keyring).map_err(|error| match error {
+        // The controller's words speak of the cluster's keys; here it is the person's that are missing.
+        OpenError::NoIdentity { readers } => {
+            CommandError::in_file(shown, &sealwax_format::Error::of_file(Problem::NoIdentity { readers }))
+        }
+        error => CommandError::refused(format!("{shown}: {}", chain(&error))),
+    })?;
     ui.data(secret(&manifest, &items).as_bytes())?;
     Ok(Code::Done)
 }

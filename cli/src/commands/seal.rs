@@ -21,7 +21,7 @@ use crate::ui::{Note, Ui};
 /// Examples:
 ///   kubectl create secret generic db -n prod --from-literal=user=admin --dry-run=client -o yaml \
 ///     | sealwax seal --path clusters/prod/db.yaml -o clusters/prod/db.yaml
-///   sealwax seal --namespace prod --name tls --from-file tls.key=key.pem --from-file tls.crt=cert.pem -o tls.yaml
+///   sealwax seal --namespace prod --name tls --from-file tls.key=key.pem -o tls.yaml
 ///   sealwax seal secret.yaml --into db.yaml            adds its items to an EncryptedSecret
 ///   sealwax seal --raw --namespace prod --name db --item password < password.txt
 #[derive(Debug, clap::Args)]

@@ -32,7 +32,10 @@ pub(super) enum PostQuantum {
 
 /// Where a recipient's public key is.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a recipient is a text in quotes, { file = \"keys/NAME.pub\" } or { team = \"keys/NAME\" }"
+)]
 pub(super) enum RecipientSource {
     Text(String),
     File(FileSource),

@@ -193,7 +193,7 @@ impl Sandbox {
         }
         for entry in fs::read_dir(self.path(".")).unwrap() {
             let name = entry.unwrap().file_name();
-            assert!(!name.to_string_lossy().starts_with(".sealwax-"), "left behind: {name:?}");
+            assert!(!name.to_string_lossy().starts_with(".sealwax-"), "left behind: {}", name.display());
         }
     }
 }

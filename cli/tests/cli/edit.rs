@@ -237,7 +237,7 @@ fn an_order_to_end_leaves_no_plaintext_and_no_editor() {
 
 /// Waits for something that will happen, however long it takes on a busy machine.
 fn until(happened: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !happened() {
         assert!(Instant::now() < deadline, "it did not happen within a minute");
         std::thread::sleep(Duration::from_millis(5));

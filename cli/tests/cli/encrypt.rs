@@ -317,6 +317,18 @@ fn errors_name_file_line_and_path() {
 }
 
 #[test]
+fn a_copy_of_the_values_in_an_annotation_is_refused() {
+    let (sandbox, _) = Sandbox::with_policy();
+    let annotation = "  annotations:\n    kubectl.kubernetes.io/last-applied-configuration: '{\"a\":\"s3cr3t\"}'\n";
+    sandbox.write("db.yaml", SECRET.replace("stringData:\n", &format!("{annotation}stringData:\n")));
+    assert_snapshot!(sandbox.sealwax(["encrypt", "db.yaml"]).run(), @r#"
+    exit 1
+    err: error: db.yaml: metadata.annotations."kubectl.kubernetes.io/last-applied-configuration": holds the values in the clear
+    err: hint: Remove this annotation; it is a copy that kubectl made of what was applied.
+    "#);
+}
+
+#[test]
 fn numbers_are_no_items_of_an_encrypted_secret() {
     let (sandbox, _) = Sandbox::with_policy();
     sandbox.write(

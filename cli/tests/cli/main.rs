@@ -1,5 +1,6 @@
 //! Black-box tests of the built command: what it prints, how it exits, and what it leaves on the disk.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::format_collect, reason = "a few short lines")]
 #![cfg(unix)]
 
 mod common;

@@ -24,10 +24,10 @@ fn an_unknown_key_is_an_error_with_its_line() {
     err: error: [HOME]/work/.sealwax.toml:10: unknown field `scop`, expected one of `path`, `kinds`, `encrypt`, `recipients`, `scope`, `for`, `context`
     ");
     sandbox.policy_with(&[&alice], &format!("bob = {{ fil = \"x\" }}\n{rule}"));
-    assert_snapshot!(encrypt(&sandbox), @"
+    assert_snapshot!(encrypt(&sandbox), @r#"
     exit 2
-    err: error: [HOME]/work/.sealwax.toml:5: data did not match any variant of untagged enum RecipientSource
-    ");
+    err: error: [HOME]/work/.sealwax.toml:5: a recipient is a text in quotes, { file = "keys/NAME.pub" } or { team = "keys/NAME" }
+    "#);
     sandbox.policy_with(&[&alice], &format!("{rule}scope = \"galaxy\"\n"));
     assert_snapshot!(encrypt(&sandbox), @"
     exit 2

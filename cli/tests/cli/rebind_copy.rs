@@ -14,8 +14,8 @@ fn rebind_after_a_rename() {
     err: error: db.yaml: the values are sealed for Secret prod/db, and the object is Secret prod/cache; ask someone who can read them to `sealwax rebind` or `sealwax copy`
     ");
     assert_snapshot!(sandbox.sealwax(["encrypt", "db.yaml"]).run(), @"
-    exit 0
-    err: db.yaml: nothing new to encrypt (2 encrypted)
+    exit 1
+    err: error: db.yaml: the document is sealed for Secret prod/db, and this write is for Secret prod/cache; use `sealwax rebind` to change the place
     ");
     assert_snapshot!(sandbox.sealwax(["rebind", "db.yaml"]).by(&alice).run(), @"
     exit 0

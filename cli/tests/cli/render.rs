@@ -103,11 +103,13 @@ fn all_or_nothing() {
     let bob = sandbox.person("bob");
     assert_snapshot!(sandbox.sealwax(["render", "db.yaml"]).run(), @"
     exit 1
-    err: error: db.yaml: no key of this cluster is a reader (named readers: alice@FINGERPRINT); add the cluster's recipient to the policy and run `sealwax rekey`, or restore the key that it was sealed for
+    err: error: db.yaml: none of your identities is a reader; named readers: alice@FINGERPRINT
+    err: hint: pass --identity FILE, or set SEALWAX_IDENTITY to the file that holds your key
     ");
     assert_snapshot!(sandbox.sealwax(["render", "db.yaml"]).by(&bob).run(), @"
     exit 1
-    err: error: db.yaml: no key of this cluster is a reader (named readers: alice@FINGERPRINT); add the cluster's recipient to the policy and run `sealwax rekey`, or restore the key that it was sealed for
+    err: error: db.yaml: none of your identities is a reader; named readers: alice@FINGERPRINT
+    err: hint: pass --identity FILE, or set SEALWAX_IDENTITY to the file that holds your key
     ");
     let render = |text: String| sandbox.sealwax(["render", "-"]).by(&alice).input(text).run();
     assert_snapshot!(render(sealed.replace("namespace: prod\n  name", "namespace: dev\n  name")), @"

@@ -91,9 +91,7 @@ fn standard_input_with_the_rule_of_a_path() {
     let (sandbox, _) = Sandbox::with_policy();
     let outcome = sandbox.sealwax(["seal", "--path", "db.yaml"]).input(DATA).run();
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert_snapshot!(outcome.stderr, @"
-    standard input: sealed 3 for EncryptedSecret prod/db, readers: alice
-    ");
+    assert_snapshot!(outcome.stderr, @"standard input: sealed 3 for EncryptedSecret prod/db, readers: alice");
     assert!(outcome.stdout.starts_with(b"# made by hand\napiVersion: sealwax.dev/v1alpha1\n"));
     assert_snapshot!(sandbox.sealwax(["seal"]).input(DATA).run(), @"
     exit 2
