@@ -202,9 +202,19 @@ fn end_of_line(source: &str, from: usize) -> usize {
 fn after_content(source: &str, mapping: &Node) -> usize {
     let end = mapping.entries().last().map_or(mapping.span.end, |(key, value)| entry_end(key, value));
     let mut at = source[end..].find('\n').map_or(source.len(), |length| end + length + 1);
-    if keeps_blank_lines(mapping, source) {
-        while let Some(rest) = ["\n", "\r\n"].iter().find_map(|line| source[at..].strip_prefix(line)) {
-            at = source.len() - rest.len();
+    let keeps = keeps_blank_lines(mapping, source);
+    let mut next = at;
+    for line in source[at..].split_inclusive('\n') {
+        let text = line.trim_end_matches(['\n', '\r']);
+        let indent = text.len() - text.trim_start_matches([' ', '\t']).len();
+        let comment = text[indent..].starts_with('#');
+        if indent < text.len() && !(comment && indent > mapping.column) {
+            break;
+        }
+        next += line.len();
+        // Blanks and indented comments right after the new entry would become part of its last scalar.
+        if keeps || indent > 0 {
+            at = next;
         }
     }
     at

@@ -14,6 +14,11 @@ use super::{Document, Kind, Node, ParseError, Scalar, Style, Tag, line_of};
 
 /// Parses every document of a source.
 pub(super) fn parse(source: &str) -> Result<Vec<Document>, ParseError> {
+    // YAML takes it for a line break; tools that edit by lines, and this code is one, do not.
+    let lone = source.match_indices('\r').find(|(at, _)| !source[at + 1..].starts_with('\n'));
+    if let Some((at, _)) = lone {
+        return Err(ParseError::LoneCarriageReturn { line: line_of(source, at) });
+    }
     let mut options = Options::default();
     options.emit_comments = false;
     let mut builder =

@@ -24,6 +24,12 @@ pub enum ParseError {
         /// Line of the second, counted from 1.
         line: usize,
     },
+    /// A line break that is a lone carriage return.
+    #[error("a line ends with a carriage return alone; convert the file to LF or CRLF")]
+    LoneCarriageReturn {
+        /// Line, counted from 1.
+        line: usize,
+    },
     /// A construct whose place in the source could not be found, so that editing it would be unsafe.
     #[error("a value is written in a way that cannot be edited safely; write it in quotes")]
     Unplaced {
@@ -36,9 +42,11 @@ impl ParseError {
     /// The line, counted from 1.
     pub fn line(&self) -> usize {
         match self {
-            Self::Yaml { line, .. } | Self::Json { line } | Self::DuplicateKey { line } | Self::Unplaced { line } => {
-                *line
-            }
+            Self::Yaml { line, .. }
+            | Self::Json { line }
+            | Self::DuplicateKey { line }
+            | Self::LoneCarriageReturn { line }
+            | Self::Unplaced { line } => *line,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::document::File;
 use crate::document::present::{self, Expected};
 use crate::document::resolve::resolve;
 use crate::document::rewrite::Rewrite;
-use crate::document::walk::Leaf;
+use crate::document::walk::{Around, Leaf};
 use crate::error::{Error, Problem};
 use crate::padding::{Plaintext, ValueType};
 use crate::path::{Path, Step};
@@ -238,10 +238,29 @@ pub(super) fn put_token(
 ) {
     if let (Some(scalar), Some(around)) = (leaf.scalar, leaf.around) {
         let lines = token.lines();
+        let crowded = is_crowded(file.source, leaf.node.span.end, around.column + 2);
+        let around = Around { flow: around.flow || crowded, ..around };
         let written = present::write_token(&lines, layout.target(file, around));
         let value = SecretBytes::from(lines.join(" "));
         rewrite.replace(layout.index, leaf.node, scalar, written, Expected { value_type: ValueType::String, value });
     }
+}
+
+/// Whether the lines right below an offset would become part of a block scalar with this indentation: comments and blanks
+/// that stand further in. There a token stays on its line, in quotes.
+fn is_crowded(source: &str, from: usize, indent: usize) -> bool {
+    let below = source[from..].find('\n').map_or("", |at| &source[from + at + 1..]);
+    for line in below.lines() {
+        let text = line.trim_start_matches(' ');
+        let blanks = line.len() - text.len();
+        match text.chars().next() {
+            None if blanks > indent => return true,
+            Some('#') if blanks >= indent => return true,
+            None | Some('#') => {}
+            Some(_) => return false,
+        }
+    }
+    false
 }
 
 /// Adds the key block, or replaces the one that is there.
