@@ -31,7 +31,8 @@ pub fn of(secret: &ObjectMeta, object: &ObjectMeta, status: &EncryptedSecretStat
     }
     if let Some(owner) = owners().find(|owner| owner.controller == Some(true)) {
         // An object deleted and made anew takes over from its predecessor, before the garbage collector gets there.
-        if owner.kind == EncryptedSecret::kind(&()) && Some(&owner.name) == object.name.as_ref() {
+        let ours = owner.kind == EncryptedSecret::kind(&()) && owner.api_version == EncryptedSecret::api_version(&());
+        if ours && Some(&owner.name) == object.name.as_ref() {
             return Ownership::Ours;
         }
         return Ownership::Foreign(Some(format!("{} {}", owner.kind, owner.name)));

@@ -86,6 +86,15 @@ pub enum Problem {
     /// `metadata.name` is absent and nothing else names one.
     #[error("no name is known; write metadata.name, or pass --name or --scope namespace")]
     NoName,
+    /// A name that is a pattern where one name is meant.
+    #[error("a namespace or name holds *; to seal for several places, say so with --for or --scope")]
+    Wildcard,
+    /// A value that says what the object is.
+    #[error("it says what the object is, and must stay readable; select other values")]
+    Identifying,
+    /// A place inside the key block.
+    #[error("this is part of the key block, which sealwax writes itself")]
+    InBlock,
     /// The block is sealed for another place than policy, command line and manifest say.
     #[error(
         "the document is sealed for {found}, and this write is for {wanted}; use `sealwax rebind` to change the place"
@@ -169,7 +178,12 @@ impl Problem {
     pub fn class(&self) -> Class {
         match self {
             Self::Parse(_) | Self::Token(_) | Self::KeyBlock(_) => Class::Unreadable,
-            Self::NoReaders | Self::TooManyReaders | Self::NoNamespace | Self::NoName => Class::Policy,
+            Self::NoReaders
+            | Self::TooManyReaders
+            | Self::NoNamespace
+            | Self::NoName
+            | Self::Wildcard
+            | Self::Identifying => Class::Policy,
             _ => Class::Refused,
         }
     }

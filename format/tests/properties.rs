@@ -241,6 +241,36 @@ fn odd_files_come_back_too() {
     }
 }
 
+/// What would leave a secret readable, or make a file that nobody can open, is refused.
+#[test]
+fn hidden_and_identifying_values_are_refused() {
+    let object = "apiVersion: v1\nkind: Secret\nmetadata: {namespace: a, name: b}\n";
+    let cases = [
+        ("x: &b {password: p}\nd: {<<: *b, other: o}\n".to_owned(), "d.password"),
+        ("x: &b {password: p}\nd: {<<: [*b], other: o}\n".to_owned(), "**.password"),
+        ("x: &b {password: p}\nd: *b\n".to_owned(), "d.*"),
+        ("<<: {password: q}\n".to_owned(), "password"),
+        ("a: &a [*a]\nb: c\n".to_owned(), "b"),
+        (format!("{object}data: {{x: y}}\n"), "kind"),
+        (format!("{object}data: {{x: y}}\n"), "metadata"),
+        ("k: &k Secret\nkind: *k\napiVersion: v1\ndata: {x: y}\n".to_owned(), "data.*"),
+    ];
+    for (source, select) in cases {
+        assert!(encrypt(&source, Syntax::Yaml, select).is_err(), "{select} in {source}");
+    }
+    // An alias that has nothing to do with the selected values is nobody's business.
+    let source = "x: &b {other: p}\nd: *b\npassword: q\n";
+    assert_eq!(decrypt(&encrypt(source, Syntax::Yaml, "password").unwrap(), Syntax::Yaml).unwrap(), source);
+}
+
+/// A call on a large hostile file ends in linear time: two hundred thousand collections on one line.
+#[test]
+fn one_long_line_is_no_trap() {
+    let source = format!("a: [{}]\nb: secret\n", vec!["{b: c}"; 200_000].join(", "));
+    let sealed = encrypt(&source, Syntax::Yaml, "b").unwrap();
+    assert!(!sealed.contains("secret"));
+}
+
 fn json() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let leaf = prop_oneof![

@@ -70,7 +70,8 @@ fn admitted_place(object: &SealedObject<'_>) -> Result<Place, OpenError> {
 
 fn document_key(object: &SealedObject<'_>) -> Result<Option<DocumentKey>, OpenError> {
     let Some(id) = object.key else {
-        return Ok(None);
+        let alone = object.readers.is_empty();
+        return if alone { Ok(None) } else { Err(OpenError::MalformedKey) };
     };
     let id = KeyId::parse(id).ok_or(OpenError::MalformedKey)?;
     let readers = object.readers.iter().map(|(label, wrap)| (label.as_str(), wrap.as_str()));

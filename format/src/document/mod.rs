@@ -124,6 +124,14 @@ impl Node {
         self.scalar().map(|scalar| scalar.value.as_str())
     }
 
+    /// The text of a scalar that is a string and not a number, truth value or null.
+    pub fn string(&self) -> Option<&str> {
+        let scalar = self.scalar()?;
+        let plain = scalar.style == Style::Plain && self.tag.is_none();
+        let string = !plain || resolve::plain_type(&scalar.value) == crate::padding::ValueType::String;
+        string.then_some(scalar.value.as_str())
+    }
+
     /// Keys and values, empty for anything but a mapping.
     pub fn entries(&self) -> &[(Node, Node)] {
         if let Kind::Mapping { entries, .. } = &self.kind { entries } else { &[] }
@@ -159,7 +167,7 @@ pub struct Document {
 }
 
 /// A parsed file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct File<'a> {
     /// The text as read, byte order mark and line ends included.
     pub source: &'a str,
@@ -167,6 +175,12 @@ pub struct File<'a> {
     pub syntax: Syntax,
     /// Its documents.
     pub documents: Vec<Document>,
+}
+
+impl fmt::Debug for File<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "File({:?}, {} documents, <redacted>)", self.syntax, self.documents.len())
+    }
 }
 
 impl<'a> File<'a> {

@@ -164,7 +164,8 @@ fn is_printable(c: char) -> bool {
 
 /// Plain where every YAML reader sees the same string, else in double quotes.
 pub(crate) fn quote_if_needed(text: &str) -> String {
-    let first = text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_'));
+    // Not a digit: readers differ in what they take for a number.
+    let first = text.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '_'));
     let safe = first
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./+=@%".contains(&b))
         && plain_type(text) == ValueType::String;
@@ -217,7 +218,23 @@ mod tests {
         for plain in ["hunter2", "/etc/passwd", "a.b-c_d", "k8s/db@prod"] {
             assert_eq!(head(plain), plain);
         }
-        for quoted in ["", "yes", "12", "1e5", "2001-01-01", "a: b", "#x", "- a", "a b", "ENC[x]", "<<", "null", "é"] {
+        for quoted in [
+            "",
+            "yes",
+            "12",
+            "1e5",
+            "1.2.3",
+            "0X1F",
+            "2001-01-01",
+            "a: b",
+            "#x",
+            "- a",
+            "a b",
+            "ENC[x]",
+            "<<",
+            "null",
+            "é",
+        ] {
             assert!(head(quoted).starts_with('"'), "{quoted}");
         }
     }

@@ -35,8 +35,14 @@ pub struct Rewrite<'f, 's> {
     file: &'f File<'s>,
     splices: Vec<(Range<usize>, Zeroizing<String>)>,
     replaced: HashMap<(usize, usize), Replacement>,
-    inserted: HashMap<(usize, usize), Vec<String>>,
+    inserted: HashMap<(usize, usize), Vec<Inserted>>,
     removed: HashSet<(usize, usize)>,
+}
+
+/// An entry that was written, for the check that it reads back as what it is by itself.
+struct Inserted {
+    key: String,
+    text: Zeroizing<String>,
 }
 
 struct Replacement {
@@ -72,6 +78,7 @@ impl<'f, 's> Rewrite<'f, 's> {
     /// lines without the last line break, in flow style `key: value`.
     pub fn insert(&mut self, document: usize, mapping: &Node, key: &str, text: &str) {
         let source = self.file.source;
+        let entry = text;
         let (at, text) = if mapping.is_flow() {
             match mapping.entries().last() {
                 Some((key, value)) => (entry_end(key, value), format!("{}{text}", self.flow_separator(mapping))),
@@ -84,7 +91,7 @@ impl<'f, 's> Rewrite<'f, 's> {
             (at, if open_end { format!("{line_break}{text}") } else { format!("{text}{line_break}") })
         };
         self.splice(at..at, text);
-        self.inserted.entry((document, mapping.id)).or_default().push(key.to_owned());
+        self.expect_entry(document, mapping, key, entry);
     }
 
     /// Removes an entry with its lines.
@@ -117,8 +124,15 @@ impl<'f, 's> Rewrite<'f, 's> {
         };
         self.splice(range, text.to_owned());
         self.removed.insert((document, old_key.id));
-        self.inserted.entry((document, mapping.id)).or_default().push(key.to_owned());
+        self.expect_entry(document, mapping, key, text);
         Ok(())
+    }
+
+    /// Remembers an entry as a document of its own.
+    fn expect_entry(&mut self, document: usize, mapping: &Node, key: &str, text: &str) {
+        let text = if mapping.is_flow() { format!("{{{text}}}") } else { text.to_owned() };
+        let inserted = Inserted { key: key.to_owned(), text: Zeroizing::new(text) };
+        self.inserted.entry((document, mapping.id)).or_default().push(inserted);
     }
 
     /// The edited text, if it differs from the old one in nothing but the edits.
@@ -160,6 +174,16 @@ impl<'f, 's> Rewrite<'f, 's> {
         if wrong.is_empty() { Ok(()) } else { Err(RewriteError::Values(wrong)) }
     }
 
+    /// Whether the value of a new entry is what the entry says by itself: what stands around it in the file must not
+    /// have become part of it.
+    fn reads_alike(&self, entry: &Inserted, value: &Node) -> bool {
+        let Ok(alone) = File::parse(&entry.text, self.file.syntax) else {
+            return false;
+        };
+        let expected = alone.documents.first().and_then(|document| document.root.get(&entry.key));
+        expected.is_some_and(|expected| alike(expected, value))
+    }
+
     /// What stands before an entry added to a flow mapping: a line of its own in JSON that has lines.
     fn flow_separator(&self, mapping: &Node) -> String {
         let first = mapping.entries().first().map_or(mapping.span.end, |(key, _)| key.span.start);
@@ -185,6 +209,20 @@ impl<'f, 's> Rewrite<'f, 's> {
             // The last line without a line break: the one before it goes instead.
             None => source[..start].trim_end_matches('\n').trim_end_matches('\r').len()..source.len(),
         })
+    }
+}
+
+/// Whether two trees hold the same values.
+fn alike(a: &Node, b: &Node) -> bool {
+    match (&a.kind, &b.kind) {
+        (Kind::Scalar(a), Kind::Scalar(b)) => a.value == b.value,
+        (Kind::Sequence { items: a, .. }, Kind::Sequence { items: b, .. }) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b))
+        }
+        (Kind::Mapping { entries: a, .. }, Kind::Mapping { entries: b, .. }) => {
+            a.len() == b.len() && a.iter().zip(b).all(|((ka, va), (kb, vb))| alike(ka, kb) && alike(va, vb))
+        }
+        _ => false,
     }
 }
 
@@ -278,14 +316,17 @@ impl Comparison<'_, '_, '_> {
 
     fn same_entries(&mut self, parent: usize, old: &[(Node, Node)], new: &[(Node, Node)]) -> bool {
         let inserted = self.edits.inserted.get(&(self.document, parent));
-        let is_inserted = |key: &Node| inserted.is_some_and(|keys| keys.iter().any(|k| key.text() == Some(k)));
+        let is_inserted = |key: &Node, value: &Node| {
+            let entry = inserted.and_then(|entries| entries.iter().find(|entry| key.text() == Some(&entry.key)));
+            entry.is_some_and(|entry| self.edits.reads_alike(entry, value))
+        };
         let mut kept = old.iter().filter(|(key, _)| !self.edits.removed.contains(&(self.document, key.id))).peekable();
         let mut kept_pairs = Vec::with_capacity(old.len());
         for (key, value) in new {
             // An inserted key may carry the name of a removed one, so position decides, then the name.
             match kept.next_if(|(old_key, _)| old_key.text() == key.text()) {
                 Some(pair) => kept_pairs.push((pair, (key, value))),
-                None if is_inserted(key) => {}
+                None if is_inserted(key, value) => {}
                 None => return false,
             }
         }

@@ -109,7 +109,8 @@ impl<'a> Builder<'a> {
             let next = self.next()?;
             if matches!(next.0, Event::SequenceEnd) {
                 let to = self.close(flow, &next.1);
-                return Ok((Kind::Sequence { flow, items }, from..to, self.column(from)));
+                let column = if flow { 0 } else { self.column(from) };
+                return Ok((Kind::Sequence { flow, items }, from..to, column));
             }
             items.push(self.node(next, Parent { flow })?);
         }
@@ -123,7 +124,8 @@ impl<'a> Builder<'a> {
             let next = self.next()?;
             if matches!(next.0, Event::MappingEnd) {
                 let to = self.close(flow, &next.1);
-                return Ok((Kind::Mapping { flow, entries }, from..to, self.column(from)));
+                let column = if flow { 0 } else { self.column(from) };
+                return Ok((Kind::Mapping { flow, entries }, from..to, column));
             }
             let key = self.node(next, Parent { flow })?;
             let next = self.next()?;

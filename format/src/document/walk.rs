@@ -1,5 +1,7 @@
 //! Every value of a document with its path, the collection around it, and what would make encrypting it unsafe.
 
+use std::collections::HashMap;
+
 use super::resolve::plain_type;
 use super::{Document, Kind, Node, Scalar, Style};
 use crate::padding::ValueType;
@@ -92,6 +94,110 @@ impl<'d> Walk<'d> {
     ) {
         let hazard = hazard.or((path.0.len() > MAX_DEPTH).then_some(Hazard::Depth));
         self.leaves.push(Leaf { path: path.clone(), node, scalar, around, hazard });
+    }
+}
+
+/// A value that programs see at a path where it does not stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// Where programs see it.
+    pub path: Path,
+    /// Where in the source the alias or the merged value is.
+    pub offset: usize,
+    /// Whether an alias or a merge key brings it there.
+    pub hazard: Hazard,
+}
+
+/// Most nodes that are followed behind aliases.
+const MAX_HIDDEN: usize = 10_000;
+/// Deepest nesting with aliases followed; the parser itself stops at 255 without.
+const MAX_NESTING: usize = 300;
+
+/// The values behind aliases and merge keys, at the paths where programs see them; `None` if there are too many to
+/// tell, as aliases can multiply, and one can stand inside its own anchor.
+pub fn hidden(document: &Document) -> Option<Vec<Hidden>> {
+    let mut anchors = HashMap::new();
+    collect_anchors(&document.root, &mut anchors);
+    let mut seeker = Seeker { anchors, found: Vec::new(), steps: 0, depth: 0 };
+    seeker.node(&document.root, &Path::default(), None);
+    (seeker.steps <= MAX_HIDDEN).then_some(seeker.found)
+}
+
+fn collect_anchors<'d>(node: &'d Node, anchors: &mut HashMap<usize, &'d Node>) {
+    if node.anchor != 0 {
+        anchors.insert(node.anchor, node);
+    }
+    match &node.kind {
+        Kind::Mapping { entries, .. } => entries.iter().for_each(|(key, value)| {
+            collect_anchors(key, anchors);
+            collect_anchors(value, anchors);
+        }),
+        Kind::Sequence { items, .. } => items.iter().for_each(|item| collect_anchors(item, anchors)),
+        _ => {}
+    }
+}
+
+/// Walks a document as programs see it, with aliases and merges followed.
+struct Seeker<'d> {
+    anchors: HashMap<usize, &'d Node>,
+    found: Vec<Hidden>,
+    steps: usize,
+    depth: usize,
+}
+
+impl<'d> Seeker<'d> {
+    /// `through` is the alias or merge key that led here, if any.
+    fn node(&mut self, node: &'d Node, path: &Path, through: Option<(usize, Hazard)>) {
+        self.steps += usize::from(through.is_some());
+        if self.depth > MAX_NESTING {
+            self.steps = MAX_HIDDEN + 1;
+        }
+        if self.steps > MAX_HIDDEN {
+            return;
+        }
+        self.depth += 1;
+        self.inside(node, path, through);
+        self.depth -= 1;
+    }
+
+    fn inside(&mut self, node: &'d Node, path: &Path, through: Option<(usize, Hazard)>) {
+        match &node.kind {
+            Kind::Scalar(_) => {
+                if let Some((offset, hazard)) = through {
+                    self.found.push(Hidden { path: path.clone(), offset, hazard });
+                }
+            }
+            Kind::Alias(target) => {
+                let through = through.unwrap_or((node.span.start, Hazard::Alias));
+                match self.anchors.get(target) {
+                    Some(target) => self.node(target, path, Some(through)),
+                    None => self.found.push(Hidden { path: path.clone(), offset: through.0, hazard: through.1 }),
+                }
+            }
+            Kind::Mapping { entries, .. } => {
+                for (key, value) in entries {
+                    if key_hazard(key) == Some(Hazard::Merge) {
+                        self.merged(value, path, through.unwrap_or((key.span.start, Hazard::Merge)));
+                    } else {
+                        let step = Step::Key(key.text().unwrap_or("?").to_owned());
+                        self.node(value, &path.child(step), through);
+                    }
+                }
+            }
+            Kind::Sequence { items, .. } => {
+                for (index, item) in items.iter().enumerate() {
+                    self.node(item, &path.child(Step::Item(index)), through);
+                }
+            }
+        }
+    }
+
+    /// The value of a merge key: a mapping or a list of mappings, whose entries appear around it.
+    fn merged(&mut self, value: &'d Node, path: &Path, through: (usize, Hazard)) {
+        match &value.kind {
+            Kind::Sequence { items, .. } => items.iter().for_each(|item| self.node(item, path, Some(through))),
+            _ => self.node(value, path, Some(through)),
+        }
     }
 }
 

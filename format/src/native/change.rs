@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::keyblock::KeyBlock;
-use super::layout::Layout;
+use super::layout::{Layout, in_block, is_identifying};
 use super::seal::{Request, is_selected, put_block, put_token, same_place, sealed_for};
 use super::token::Token;
 use super::value::{Readers, seal_alone};
@@ -26,6 +26,15 @@ pub fn set_value<R: Readers + ?Sized>(
     random: &mut dyn Random,
 ) -> Result<Zeroizing<String>, Error> {
     let here = |problem: Problem| Error { line: None, path: Some(path.clone()), problem };
+    if in_block(path, layout.in_spec()) {
+        return Err(here(Problem::InBlock));
+    }
+    if is_identifying(layout, path) {
+        return Err(here(Problem::Identifying));
+    }
+    if file.syntax == Syntax::Json && plaintext.value_type == ValueType::Binary {
+        return Err(here(Problem::Unwritable));
+    }
     if layout.in_spec() && !matches!(plaintext.value_type, ValueType::String | ValueType::Binary) {
         return Err(here(Problem::NotAString));
     }

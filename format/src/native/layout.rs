@@ -53,13 +53,17 @@ impl Object {
         let name = name.or(self.name.as_deref());
         let namespace = if scope == Scope::Cluster { "" } else { namespace.ok_or(Problem::NoNamespace)? };
         let name = if scope == Scope::Strict { name.ok_or(Problem::NoName)? } else { "" };
+        if namespace.contains('*') || name.contains('*') {
+            return Err(Problem::Wildcard);
+        }
         let (namespace, name) = scope.patterns(namespace, name);
         Ok(Place::Object { group: self.group.clone(), kind: self.kind.clone(), namespace, name })
     }
 
-    fn shown(&self) -> String {
-        let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "?".to_owned());
-        format!("{} {}/{}", self.kind, part(&self.namespace), part(&self.name))
+    /// Kind, namespace and name for people, with control characters escaped.
+    pub fn shown(&self) -> String {
+        let part = |part: &Option<String>| part.as_deref().unwrap_or("?").escape_debug().to_string();
+        format!("{} {}/{}", self.kind.escape_debug(), part(&self.namespace), part(&self.name))
     }
 }
 
@@ -83,6 +87,16 @@ impl<'d> Layout<'d> {
     pub fn read(file: &'d File<'_>, index: usize) -> Result<Self, Error> {
         let root = &file.documents[index].root;
         let object = Object::read(root);
+        for key in ["apiVersion", "kind", "metadata"] {
+            // Behind an alias a document would pass for something that it is not, and miss its rule.
+            if let Some(node) = root.get(key).filter(|node| matches!(node.kind, crate::document::Kind::Alias(_))) {
+                return Err(Error {
+                    line: Some(file.line(node.span.start)),
+                    path: Some(Path::of_keys(&[key])),
+                    problem: crate::document::walk::Hazard::Alias.into(),
+                });
+            }
+        }
         let in_spec = object.as_ref().is_some_and(Object::is_encrypted_secret);
         let mapping = |node: &Node| {
             !matches!(node.kind, crate::document::Kind::Scalar(_) | crate::document::Kind::Sequence { .. })
@@ -133,7 +147,7 @@ impl<'d> Layout<'d> {
     }
 
     /// Checks the manifest's names against a place; a name that the manifest leaves out is checked in the cluster.
-    fn admit(&self, place: &Place) -> Result<(), Problem> {
+    pub fn admit(&self, place: &Place) -> Result<(), Problem> {
         let (Some(object), Place::Object { namespace, name, .. }) = (&self.object, place) else {
             return Ok(());
         };
@@ -176,7 +190,7 @@ impl<'d> Layout<'d> {
     }
 }
 
-fn in_block(path: &Path, in_spec: bool) -> bool {
+pub(super) fn in_block(path: &Path, in_spec: bool) -> bool {
     let key = |index: usize| match path.0.get(index) {
         Some(Step::Key(key)) => Some(key.as_str()),
         _ => None,
@@ -191,4 +205,18 @@ fn in_block(path: &Path, in_spec: bool) -> bool {
 /// An error about the value at a leaf.
 pub(crate) fn at(file: &File<'_>, leaf: &Leaf<'_>, problem: impl Into<Problem>) -> Error {
     Error { line: Some(file.line(leaf.node.span.start)), path: Some(leaf.path.clone()), problem: problem.into() }
+}
+
+/// Whether an object would be another one, or none, without the value at this path.
+pub(super) fn is_identifying(layout: &Layout<'_>, path: &Path) -> bool {
+    let key = |index: usize| match path.0.get(index) {
+        Some(Step::Key(key)) => Some(key.as_str()),
+        _ => None,
+    };
+    layout.object.is_some()
+        && match key(0) {
+            Some("apiVersion" | "kind") => true,
+            Some("metadata") => matches!(key(1), None | Some("namespace" | "name" | "generateName")),
+            _ => false,
+        }
 }

@@ -41,6 +41,11 @@ impl<'k> Opener<'k> {
         token: &Token,
     ) -> Result<Plaintext, Problem> {
         let (id, wraps) = key_of(block, token)?;
+        if matches!(token.key, TokenKey::Own { .. }) {
+            // Its own wraps must open, even where the key is known from elsewhere: they are what readers will have.
+            let key = self.keyring.open(id, wraps).map_err(|error| open_key_problem(error, wraps))?;
+            return open_sealed(&key.value_key(), id, place, path, &token.sealed);
+        }
         let key = &self.key(id, wraps)?.1;
         open_sealed(key, id, place, path, &token.sealed)
     }
@@ -53,16 +58,20 @@ impl<'k> Opener<'k> {
     fn key(&mut self, id: &KeyId, wraps: &[(Label, Vec<u8>)]) -> Result<&(DataKey, ValueKey), Problem> {
         // Two look-ups instead of one: the entry API would clone the id for every value.
         if !self.keys.contains_key(id) {
-            let key = self.keyring.open(id, wraps).map_err(|error| match error {
-                OpenKeyError::NoIdentity => {
-                    Problem::NoIdentity { readers: wraps.iter().map(|(label, _)| label.clone()).collect() }
-                }
-                other => Problem::OpenKey(other),
-            })?;
+            let key = self.keyring.open(id, wraps).map_err(|error| open_key_problem(error, wraps))?;
             let value_key = key.value_key();
             self.keys.insert(id.clone(), (key, value_key));
         }
         self.keys.get(id).ok_or(Problem::Altered)
+    }
+}
+
+fn open_key_problem(error: OpenKeyError, wraps: &[(Label, Vec<u8>)]) -> Problem {
+    match error {
+        OpenKeyError::NoIdentity => {
+            Problem::NoIdentity { readers: wraps.iter().map(|(label, _)| label.clone()).collect() }
+        }
+        other => Problem::OpenKey(other),
     }
 }
 

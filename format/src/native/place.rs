@@ -96,7 +96,10 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Object { kind, namespace, name, .. } => write!(f, "{kind} {namespace}/{name}"),
+            Self::Object { kind, namespace, name, .. } => {
+                // A manifest's names reach terminals through this.
+                write!(f, "{} {}/{}", kind.escape_debug(), namespace.escape_debug(), name.escape_debug())
+            }
             Self::Context(context) if context.is_empty() => f.write_str("files without a context"),
             Self::Context(context) => write!(f, "context \"{}\"", context.escape_debug()),
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use zeroize::Zeroizing;
 
 use super::keyblock::{DocumentKey, KeyBlock, SealedFor};
-use super::layout::{Layout, at};
+use super::layout::{Layout, at, is_identifying};
 use super::place::Place;
 use super::token::{Token, TokenKey};
 use super::value::{FreshKey, Readers, seal_alone};
@@ -13,7 +13,7 @@ use crate::document::File;
 use crate::document::present::{self, Expected};
 use crate::document::resolve::resolve;
 use crate::document::rewrite::Rewrite;
-use crate::document::walk::{Around, Leaf};
+use crate::document::walk::{Around, Hazard, Leaf, hidden};
 use crate::error::{Error, Problem};
 use crate::padding::{Plaintext, ValueType};
 use crate::path::{Path, Step};
@@ -148,6 +148,7 @@ fn collect<'v, 'd, R: Readers + ?Sized>(
     request: &Request<'_, R>,
     report: &mut Report,
 ) -> Result<Vec<Value<'v, 'd>>, Error> {
+    refuse_hidden(file, layout, request.select)?;
     let mut values = Vec::new();
     for leaf in &layout.leaves {
         if !is_selected(layout, request.select, &leaf.path) {
@@ -159,6 +160,9 @@ fn collect<'v, 'd, R: Readers + ?Sized>(
             continue;
         }
         report.selected += 1;
+        if is_identifying(layout, &leaf.path) {
+            return Err(at(file, leaf, Problem::Identifying));
+        }
         if let Some(hazard) = leaf.hazard {
             return Err(at(file, leaf, hazard));
         }
@@ -196,6 +200,18 @@ fn collect<'v, 'd, R: Readers + ?Sized>(
         });
     }
     Ok(values)
+}
+
+/// Values that a program sees at a selected path, and that stand elsewhere: behind an alias or a merge key.
+fn refuse_hidden(file: &File<'_>, layout: &Layout<'_>, select: &[Pattern]) -> Result<(), Error> {
+    let found = hidden(&file.documents[layout.index]).ok_or_else(|| Error::at_line(1, Hazard::Alias))?;
+    for hidden in found {
+        if is_selected(layout, select, &hidden.path) {
+            let line = Some(file.line(hidden.offset));
+            return Err(Error { line, path: Some(hidden.path), problem: hidden.hazard.into() });
+        }
+    }
+    Ok(())
 }
 
 /// Whether a path is to be encrypted.
