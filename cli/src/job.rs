@@ -128,7 +128,9 @@ impl WriteArgs {
         let readers = if self.to.is_empty() {
             governing.as_ref().map(|rule| rule.readers.clone()).unwrap_or_default()
         } else {
-            self.to.iter().map(|text| parse_recipient(text)).collect::<Result<_, _>>()?
+            let readers = self.to.iter().map(|text| parse_recipient(text)).collect::<Result<Vec<_>, _>>()?;
+            policy.map_or(Ok(()), |policy| policy.allow(&readers))?;
+            readers
         };
         let select = self.patterns(shown, layout, governing.as_ref())?;
         let (place, context_missing) = self.place(shown, layout, governing.as_ref())?;

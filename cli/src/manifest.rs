@@ -135,6 +135,9 @@ pub(crate) fn convert(
 ) -> Result<Zeroizing<String>, CommandError> {
     let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
     let file = File::parse(source, Syntax::Yaml).map_err(|error| in_file(error.into()))?;
+    if file.documents.is_empty() {
+        return Err(CommandError::unreadable(format!("{shown}: holds no document")));
+    }
     let [document] = file.documents.as_slice() else {
         return Err(CommandError::usage(format!(
             "{shown}: holds {} documents; seal them one by one",

@@ -2,7 +2,7 @@
 
 use sealwax_format::document::File;
 use sealwax_format::native::Layout;
-use sealwax_format::{Path, Step};
+use sealwax_format::{Path, Problem, Step};
 
 use crate::error::CommandError;
 
@@ -54,7 +54,10 @@ pub(crate) fn existing(shown: &str, layout: &Layout<'_>, written: &str) -> Resul
         layout.leaves.iter().map(|leaf| &leaf.path).filter(|full| ends_with(full, &path)).collect();
     match candidates.as_slice() {
         [one] => Ok((*one).clone()),
-        [] => Err(CommandError::refused(format!("{shown}: {path}: there is no value at this path"))),
+        [] if layout.leaves.iter().any(|leaf| leaf.path.0.starts_with(&path.0)) => {
+            Err(CommandError::refused(format!("{shown}: {path}: {}", Problem::NotAValue)))
+        }
+        [] => Err(CommandError::refused(format!("{shown}: {path}: {}", Problem::NoSuchPath))),
         several => {
             let list = several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             Err(CommandError::usage(format!("{shown}: {path} may be any of {list}")).hint("Write more of the path."))

@@ -111,7 +111,12 @@ pub(crate) fn open_wraps(cli: &Cli, name: &str, people: &[&Person]) -> String {
     run(&mut command).trim().to_owned()
 }
 
-/// Runs a command on a terminal and types the passphrase where it asks for one; returns what it showed.
-pub(crate) fn typing(cli: &Cli, passphrase: &str, program: &Path, arguments: &[&OsStr]) -> String {
-    run(cli.command(python()).arg(script("typist.py")).arg(passphrase).arg(program).args(arguments))
+/// Runs a command on a terminal, answers questions that hold a word, and returns what it showed.
+pub(crate) fn typing(cli: &Cli, (word, answer): (&str, &str), program: &Path, arguments: &[&OsStr]) -> String {
+    run(cli.command(python()).arg(script("typist.py")).args([word, answer]).arg(program).args(arguments))
+}
+
+/// The command, for what runs it on a terminal.
+pub(crate) fn sealwax() -> PathBuf {
+    tools::build_binary("SEALWAX_BIN", "sealwax", "sealwax").unwrap()
 }

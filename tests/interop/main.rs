@@ -9,3 +9,4 @@ mod plugin;
 mod reader;
 mod recipients;
 mod team;
+mod terminal;

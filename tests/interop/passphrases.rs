@@ -2,18 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sealwax_tests::Cli;
-use xtask::tools;
 
-use crate::common::{CHANGED, Person, age, age_key, encrypt, ssh_key, typing};
+use crate::common::{CHANGED, Person, age, age_key, encrypt, sealwax, ssh_key, typing};
 
 const PASSPHRASE: &str = "correct horse battery staple";
-
-fn sealwax() -> PathBuf {
-    tools::build_binary("SEALWAX_BIN", "sealwax", "sealwax").unwrap()
-}
 
 /// Decrypts in place, because the terminal mixes what is printed with what is asked.
 fn decrypts(cli: &Cli, person: &Person, identity: &Path) {
@@ -22,7 +17,8 @@ fn decrypts(cli: &Cli, person: &Person, identity: &Path) {
     let message = cli.run(&["decrypt", "values.yaml", "-i", identity.to_str().unwrap()]).failure(2).to_owned();
     assert!(message.contains("passphrase"), "{message}");
     let arguments = ["decrypt", "--in-place", "values.yaml", "-i"].map(OsStr::new);
-    let shown = typing(cli, PASSPHRASE, &sealwax(), &[&arguments[..], &[identity.as_os_str()]].concat());
+    let shown =
+        typing(cli, ("passphrase", PASSPHRASE), &sealwax(), &[&arguments[..], &[identity.as_os_str()]].concat());
     assert!(!shown.contains(PASSPHRASE), "typed in the dark: {shown}");
     assert_eq!(cli.read("values.yaml"), CHANGED);
     assert_ne!(cli.read("values.yaml"), sealed);
@@ -36,7 +32,7 @@ fn an_age_identity_file() {
         let locked = cli.home().join("locked.age");
         let mut arguments: Vec<_> = flags.iter().map(OsStr::new).collect();
         arguments.extend([OsStr::new("-o"), locked.as_os_str(), person.identity.as_os_str()]);
-        typing(&cli, PASSPHRASE, &age(), &arguments);
+        typing(&cli, ("passphrase", PASSPHRASE), &age(), &arguments);
         fs::remove_file(&person.identity).unwrap();
         decrypts(&cli, &person, &locked);
     }
@@ -49,7 +45,7 @@ fn an_ssh_key() {
     encrypt(&cli, "values.yaml", &[&person]);
     cli.run(&["decrypt", "values.yaml", "-i", person.identity()]).failure(1);
     let arguments = ["decrypt", "--in-place", "values.yaml", "-i", person.identity()].map(OsStr::new);
-    let shown = typing(&cli, PASSPHRASE, &sealwax(), &arguments);
+    let shown = typing(&cli, ("passphrase", PASSPHRASE), &sealwax(), &arguments);
     assert!(!shown.contains(PASSPHRASE), "typed in the dark: {shown}");
     assert_eq!(cli.read("values.yaml"), CHANGED);
 }

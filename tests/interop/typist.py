@@ -1,6 +1,6 @@
-"""Runs a command on a terminal of its own and types the passphrase whenever it asks for one.
+"""Runs a command on a terminal of its own and types the answer whenever it asks a question with a certain word.
 
-`python typist.py PASSPHRASE COMMAND...` passes on what the command shows, and its exit code.
+`python typist.py WORD ANSWER COMMAND...` passes on what the command shows, and its exit code.
 """
 
 import os
@@ -17,7 +17,7 @@ def wait_for_dark(terminal: int) -> None:
         time.sleep(0.001)
 
 
-def main(passphrase: str, *command: str) -> int:
+def main(word: str, answer: str, *command: str) -> int:
     child, terminal = pty.fork()
     if child == 0:
         os.execvp(command[0], command)
@@ -31,10 +31,10 @@ def main(passphrase: str, *command: str) -> int:
             break
         shown += piece
         question = shown[answered:].lower()
-        if b"passphrase" in question and question.rstrip(b" ").endswith(b":"):
+        if word.encode() in question and question.rstrip(b" ").endswith(b":"):
             answered = len(shown)
             wait_for_dark(terminal)
-            os.write(terminal, passphrase.encode() + b"\n")
+            os.write(terminal, answer.encode() + b"\n")
     sys.stdout.buffer.write(shown)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 

@@ -46,15 +46,19 @@ impl Policy {
         Ok(None)
     }
 
+    /// Refuses a recipient of the command line that the policy's `post_quantum` forbids.
+    pub(crate) fn allow(&self, readers: &[Recipient]) -> Result<(), CommandError> {
+        let main = &self.parts[0];
+        let strict = main.parsed.post_quantum == PostQuantum::Require;
+        refuse_classical(&main.file, strict, readers)
+    }
+
     fn resolve(&self, part: &Part, rule: &Rule) -> Result<Governing, CommandError> {
         let select = rule.encrypt.iter().map(|pattern| Pattern::parse(pattern)).collect::<Result<_, _>>();
         let readers = rule.recipients.iter().map(|name| self.load_recipient(name)).collect::<Result<Vec<_>, _>>()?;
         let strict = self.parts[0].parsed.post_quantum == PostQuantum::Require
             || part.parsed.post_quantum == PostQuantum::Require;
-        if let Some(weak) = readers.iter().find(|reader| strict && reader.strength() == Strength::Classical) {
-            let reason = format!("{} is no post-quantum recipient, and post_quantum = \"require\"", weak.label());
-            return Err(in_file(&part.file, &reason));
-        }
+        refuse_classical(&part.file, strict, &readers)?;
         Ok(Governing {
             select: select.map_err(|error| in_file(&part.file, &error.to_string()))?,
             readers,
@@ -66,5 +70,15 @@ impl Policy {
             target: rule.target.clone(),
             context: rule.context.clone(),
         })
+    }
+}
+
+fn refuse_classical(policy: &Path, strict: bool, readers: &[Recipient]) -> Result<(), CommandError> {
+    match readers.iter().find(|reader| strict && reader.strength() == Strength::Classical) {
+        Some(weak) => {
+            let reason = format!("{} is no post-quantum recipient, and post_quantum = \"require\"", weak.label());
+            Err(in_file(policy, &reason))
+        }
+        None => Ok(()),
     }
 }

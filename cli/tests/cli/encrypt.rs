@@ -281,7 +281,7 @@ fn what_shares_a_value_by_reference_is_refused() {
     exit 1
     err: error: anchor.yaml:2: db.password: the value cannot be encrypted: an anchor (&name) stands on it or around it; write the value out at each place and remove the anchor
     err: error: alias.yaml:3: db.password: the value cannot be encrypted: it is an alias (*name); write the value out
-    err: error: merge.yaml:2: x.password: the value cannot be encrypted: an anchor (&name) stands on it or around it; write the value out at each place and remove the anchor
+    err: error: merge.yaml:4: db.password: the value cannot be encrypted: it is reached through a merge key (<<); write the value out
     err: error: around.yaml:2: db.password: the value cannot be encrypted: an anchor (&name) stands on it or around it; write the value out at each place and remove the anchor
     ");
 }

@@ -34,7 +34,7 @@ fn get_of_what_is_not_there() {
     ");
     assert_snapshot!(get("stringData"), @"
     exit 1
-    err: error: db.yaml: stringData: there is no value at this path
+    err: error: db.yaml: stringData: this is a mapping or a list; name one value in it
     ");
     assert_snapshot!(get("a..b"), @r#"
     exit 2

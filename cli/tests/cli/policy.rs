@@ -212,6 +212,10 @@ fn post_quantum_can_be_required() {
     err: error: [HOME]/work/.sealwax.toml: alice@FINGERPRINT is no post-quantum recipient, and post_quantum = "require"
     "#);
     sandbox.write(".sealwax.toml", format!("{head}{}", RULES.replace("READERS", &names(&[&quantum]))));
+    assert_snapshot!(sandbox.sealwax(["encrypt", "db.yaml", "--to", &classical.to()]).run(), @r#"
+    exit 2
+    err: error: [HOME]/work/.sealwax.toml: alice@FINGERPRINT is no post-quantum recipient, and post_quantum = "require"
+    "#);
     assert_snapshot!(encrypt(&sandbox), @"
     exit 0
     err: db.yaml: sealed 2 for Secret prod/db, readers: quantum

@@ -273,8 +273,8 @@ fn only_secrets() {
     err: error: standard input: no namespace is known; write metadata.namespace, or pass --namespace or --scope cluster
     ");
     assert_snapshot!(seal(""), @"
-    exit 2
-    err: error: standard input: holds 0 documents; seal them one by one
+    exit 3
+    err: error: standard input: holds no document
     ");
 }
 
