@@ -9,6 +9,7 @@ mod normalise;
 mod decrypt;
 mod edit;
 mod encrypt;
+mod encrypt_refusals;
 mod files;
 mod get_set;
 mod help;
