@@ -99,15 +99,27 @@ impl Staged {
         temporary.write_all(bytes).map_err(failed)?;
         if before.is_some() {
             let metadata = fs::metadata(&target).map_err(failed)?;
+            unix::keep_owner(temporary.as_file(), &metadata);
             temporary.as_file().set_permissions(unix::permissions(&metadata)).map_err(failed)?;
         }
         Ok(Self { target, temporary, before: before.map(SecretBytes::duplicate) })
+    }
+
+    /// For plaintext: whoever could read the ciphertext need not be able to read this.
+    pub(crate) fn private(self) -> Result<Self, CommandError> {
+        let failed = |error: io::Error| CommandError::io(Code::Refused, "cannot be written", &self.target, &error);
+        let metadata = self.temporary.as_file().metadata().map_err(failed)?;
+        self.temporary.as_file().set_permissions(unix::owner_only(&metadata)).map_err(failed)?;
+        Ok(self)
     }
 
     fn publish(self) -> Result<(), CommandError> {
         let failed = |error: io::Error| CommandError::io(Code::Refused, "cannot be replaced", &self.target, &error);
         match self.before {
             Some(before) => {
+                // Two writers: whoever comes second must see what the first one wrote.
+                let folder = File::open(self.target.parent().unwrap_or(Path::new("/"))).map_err(failed)?;
+                folder.lock().map_err(failed)?;
                 let now = fs::read(&self.target).map(SecretBytes::from).map_err(failed)?;
                 if now != before {
                     let shown = self.target.display();
@@ -160,12 +172,17 @@ pub(crate) fn create(path: &Path, bytes: &[u8], private: bool) -> Result<(), Com
         let error = CommandError::io(Code::Refused, "cannot be created", path, &error);
         if path.exists() { error.hint("The file exists and is never overwritten; choose another name.") } else { error }
     };
-    if private {
-        let mut file = unix::create_private(path).map_err(failed)?;
-        return file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed);
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Beside its place and then renamed, so that a full disk leaves nothing half written. Made with mode 0600.
+    let made = tempfile::Builder::new().prefix(".sealwax-").tempfile_in(folder);
+    // The library names its own file in the error; the reader of ours knows only the one he asked for.
+    let mut file = made.map_err(|error| failed(error.kind().into()))?;
+    file.write_all(bytes).map_err(failed)?;
+    if !private {
+        file.as_file().set_permissions(unix::readable_by_all()).map_err(failed)?;
     }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist_noclobber(path).map(|_| ()).map_err(|error| failed(error.error))
 }
 
 /// A folder for plaintext that nobody else can read, outside the repository, gone when dropped. In memory where

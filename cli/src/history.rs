@@ -45,7 +45,7 @@ fn reopen(file: &File<'_>, now: &Layout<'_>, policy: Option<&Policy>, identities
     }
     let readers = fingerprints(file, &before);
     let keyring = identities.for_readers(&readers, policy).ok()?;
-    let opened = native::open_all(file, &before, &mut Opener::new(keyring)).ok()?;
+    let opened = native::open_all(file, &before, &mut Opener::new(&keyring)).ok()?;
     Previous::new(&before, opened)
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use sealwax_format::keys::Recipient;
-use sealwax_format::native::{Layout, Place, Scope};
+use sealwax_format::native::{Layout, Object, Place, Scope};
 use sealwax_format::{Pattern, Problem};
 
 use crate::error::CommandError;
@@ -89,7 +89,9 @@ pub(crate) struct Policies {
 impl Policies {
     /// The policy that governs a file.
     pub(crate) fn of(&self, file: &Path) -> Result<Option<Arc<Policy>>, CommandError> {
-        let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+        // A symbolic link leads to another folder's policy.
+        let real = if file.is_symlink() { file.canonicalize().unwrap_or(file.to_owned()) } else { file.to_owned() };
+        let folder = real.parent().unwrap_or(Path::new(".")).to_owned();
         if let Some(known) = self.by_folder.lock().ok().and_then(|known| known.get(&folder).cloned()) {
             return Ok(known);
         }
@@ -134,6 +136,11 @@ impl WriteArgs {
         };
         let select = self.patterns(shown, layout, governing.as_ref())?;
         let (place, context_missing) = self.place(shown, layout, governing.as_ref())?;
+        if layout.admit(&place).is_err() {
+            let object = layout.object.as_ref().map(Object::shown).unwrap_or_default();
+            return Err(CommandError::usage(format!("{shown}: {place} does not fit the object, which is {object}"))
+                .hint("Values sealed so would not open. What an overlay sets later, leave out of the manifest."));
+        }
         Ok(Some(Plan { select, readers, place, context_missing }))
     }
 
@@ -145,7 +152,9 @@ impl WriteArgs {
     ) -> Result<Vec<Pattern>, CommandError> {
         let named = self.select.iter().map(|pattern| Pattern::parse(pattern)).collect::<Result<Vec<_>, _>>();
         let named = named.map_err(|error| CommandError::usage(format!("--select: {error}")))?;
-        let select = if named.is_empty() { rule.map(|rule| rule.select.clone()).unwrap_or_default() } else { named };
+        // The command line adds to the rule and takes nothing away: what the rule protects stays protected.
+        let mut select = rule.map(|rule| rule.select.clone()).unwrap_or_default();
+        select.extend(named);
         if select.is_empty() && !layout.in_spec() {
             return Err(CommandError::usage(format!("{shown}: nothing says which values to encrypt")).hint(
                 "Write encrypt = [\"data.*\", …] in the policy's rule, or pass --select 'data.*' (everything: '**').",
@@ -199,18 +208,25 @@ impl WriteArgs {
 fn parse_recipient(text: &str) -> Result<Recipient, CommandError> {
     let (name, rest) = match text.split_once('=') {
         // A base64 key of SSH may end in `=`, and then has a space before it.
-        Some((name, rest)) if !name.contains(' ') && !rest.is_empty() && !name.starts_with("age1") => (name, rest),
-        _ => ("reader", text),
+        Some((name, rest)) if !name.contains(' ') && !rest.is_empty() && !name.starts_with("age1") => {
+            (Some(name.to_owned()), rest.to_owned())
+        }
+        _ => (None, text.to_owned()),
     };
     let known = ["age1", "ssh-", "AGE-", "age-"].iter().any(|prefix| rest.starts_with(prefix));
-    let loaded;
-    let (name, rest) = if known || !Path::new(rest).is_file() {
+    let (name, key) = if known || !Path::new(&rest).is_file() {
         (name, rest)
     } else {
-        loaded = policy::first_recipient(Path::new(rest))?;
-        let stem = Path::new(rest).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
-        (if name == "reader" { stem } else { name }, loaded.as_str())
+        let stem = Path::new(&rest).file_stem().and_then(|stem| stem.to_str()).map(str::to_owned);
+        (name.or(stem), policy::first_recipient(Path::new(&rest))?)
     };
-    plugins::recipient(name, rest)
-        .map_err(|error| CommandError::usage(format!("--to: {}", crate::error::chain(&error))))
+    let parse = |name: &str| {
+        let error = |error| CommandError::usage(format!("--to: {}", crate::error::chain(&error)));
+        plugins::recipient(name, &key).map_err(error)
+    };
+    match name {
+        Some(name) => parse(&name),
+        // Named after its key: two people without a name must not pass for one with a newer key.
+        None => parse(&format!("key-{}", &parse("key")?.label().fingerprint().as_str()[..8])),
+    }
 }

@@ -1,9 +1,9 @@
 //! Where identities are looked up: command line, environment, configuration, `~/.ssh`, and through them the teams.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex};
 
 use age::secrecy::{ExposeSecret as _, SecretString};
 use sealwax_format::keys::{Fingerprint, Keyring, Recipient, pq};
@@ -31,42 +31,50 @@ pub(crate) struct IdentityArgs {
 /// The identities of this run, loaded no sooner than needed and no more than needed.
 pub(crate) struct Identities<'a> {
     args: &'a IdentityArgs,
-    near: OnceLock<Keyring>,
-    all: OnceLock<Keyring>,
+    /// Those named outright. The lock is held while they load, so that a passphrase is asked for once.
+    near: Mutex<Option<Arc<Keyring>>>,
+    /// Those and `~/.ssh` and teams, by the teams' files.
+    far: Mutex<HashMap<Vec<PathBuf>, Arc<Keyring>>>,
 }
 
 impl<'a> Identities<'a> {
     pub(crate) fn new(args: &'a IdentityArgs) -> Self {
-        Self { args, near: OnceLock::new(), all: OnceLock::new() }
+        Self { args, near: Mutex::default(), far: Mutex::default() }
     }
 
     /// The identities for a file whose wraps carry these fingerprints: those named outright if one of them fits, else
-    /// also `~/.ssh` and the teams of the policy.
+    /// also `~/.ssh` and those teams of the policy that are among the readers.
     pub(crate) fn for_readers(
         &self,
         readers: &BTreeSet<Fingerprint>,
         policy: Option<&Policy>,
-    ) -> Result<&Keyring, CommandError> {
-        let near = if let Some(near) = self.near.get() {
-            near
-        } else {
-            let mut ring = Keyring::default();
-            self.load_near(&mut ring)?;
-            self.near.get_or_init(|| ring)
-        };
+    ) -> Result<Arc<Keyring>, CommandError> {
+        let near = self.near()?;
         if near.fingerprints().any(|own| readers.contains(own)) {
             return Ok(near);
         }
-        if let Some(all) = self.all.get() {
-            return Ok(all);
+        let teams = policy.map(|policy| policy.team_identities(readers)).unwrap_or_default();
+        let mut far = self.far.lock().map_err(|_| poisoned())?;
+        if let Some(known) = far.get(&teams) {
+            return Ok(Arc::clone(known));
         }
         let mut ring = Keyring::default();
         self.load_near(&mut ring)?;
         load_ssh(&mut ring);
-        if let Some(policy) = policy {
-            load_teams(&mut ring, &policy.team_identities())?;
+        load_teams(&mut ring, &teams);
+        let ring = Arc::new(ring);
+        far.insert(teams, Arc::clone(&ring));
+        Ok(ring)
+    }
+
+    fn near(&self) -> Result<Arc<Keyring>, CommandError> {
+        let mut near = self.near.lock().map_err(|_| poisoned())?;
+        if let Some(near) = &*near {
+            return Ok(Arc::clone(near));
         }
-        Ok(self.all.get_or_init(|| ring))
+        let mut ring = Keyring::default();
+        self.load_near(&mut ring)?;
+        Ok(Arc::clone(near.insert(Arc::new(ring))))
     }
 
     /// Whether any identity has been named or configured, so that trying to open something makes sense.
@@ -199,23 +207,30 @@ fn load_ssh(ring: &mut Keyring) {
     }
 }
 
-/// Opens the teams' identities that one of ours can open.
-fn load_teams(ring: &mut Keyring, files: &[PathBuf]) -> Result<(), CommandError> {
+/// Opens the teams' identities that one of ours can open. One that is damaged must not keep us from reading with others.
+fn load_teams(ring: &mut Keyring, files: &[PathBuf]) {
     for path in files.iter().filter(|path| path.is_file()) {
-        let bytes =
-            std::fs::read(path).map_err(|error| CommandError::io(Code::Usage, "cannot be read", path, &error))?;
-        let decryptor = age::Decryptor::new(age::armor::ArmoredReader::new(&bytes[..]));
-        let decryptor = decryptor.map_err(|error| CommandError::usage(format!("{}: {error}", path.display())))?;
-        let opened = decryptor.decrypt(ring.identities()).ok().and_then(|mut reader| {
-            let mut text = Zeroizing::new(String::with_capacity(4096));
-            reader.read_to_string(&mut text).ok()?;
-            Some(text)
-        });
-        if let Some(text) = opened {
-            load_lines(ring, &text).map_err(|reason| CommandError::usage(format!("{}: {reason}", path.display())))?;
+        if let Err(reason) = load_team(ring, path) {
+            ui::warn(&format!("{}: {reason}; the team's identity is passed over", path.display()));
         }
     }
-    Ok(())
+}
+
+fn load_team(ring: &mut Keyring, path: &Path) -> Result<(), String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    let decryptor =
+        age::Decryptor::new(age::armor::ArmoredReader::new(&bytes[..])).map_err(|error| error.to_string())?;
+    let mut text = Zeroizing::new(String::with_capacity(4096));
+    match decryptor.decrypt(ring.identities()) {
+        Ok(mut reader) => reader.read_to_string(&mut text).map_err(|error| error.to_string())?,
+        // Not a member.
+        Err(_) => return Ok(()),
+    };
+    load_lines(ring, &text)
+}
+
+fn poisoned() -> CommandError {
+    CommandError::refused("loading the identities failed in another thread")
 }
 
 /// The text of a new identity file and its recipient.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use sealwax_format::document::File;
 use sealwax_format::keys::Keyring;
@@ -13,13 +14,13 @@ use crate::job::Policies;
 use crate::keyring::Identities;
 
 /// The identities that may open what a file holds.
-pub(crate) fn keyring<'i>(
+pub(crate) fn keyring(
     shown: &str,
     path: Option<&Path>,
     file: &File<'_>,
     policies: &Policies,
-    identities: &'i Identities<'_>,
-) -> Result<&'i Keyring, CommandError> {
+    identities: &Identities<'_>,
+) -> Result<Arc<Keyring>, CommandError> {
     let mut readers = BTreeSet::new();
     for index in 0..file.documents.len() {
         let layout = Layout::read(file, index).map_err(|error| CommandError::in_file(shown, &error))?;

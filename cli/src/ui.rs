@@ -35,8 +35,10 @@ impl Ui {
         Self { colour: io::stderr().is_terminal() && !no_colour }
     }
 
-    /// Data, exactly as it is.
+    /// Data: exactly as it is for programs, with control characters escaped on a terminal.
     pub(crate) fn data(&self, bytes: &[u8]) -> Result<(), CommandError> {
+        let escaped = io::stdout().is_terminal().then(|| escape(bytes));
+        let bytes = escaped.as_ref().map_or(bytes, |text| text.as_bytes());
         let mut out = io::stdout().lock();
         match out.write_all(bytes).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -46,24 +48,13 @@ impl Ui {
         }
     }
 
-    /// A value for people or programs: on a terminal with control characters escaped, else exactly as it is.
+    /// A value: on a terminal it ends with a line break.
     pub(crate) fn value(&self, value: &SecretBytes) -> Result<(), CommandError> {
-        if !io::stdout().is_terminal() {
-            return self.data(value.expose());
+        self.data(value.expose())?;
+        if io::stdout().is_terminal() && !value.expose().ends_with(b"\n") {
+            self.data(b"\n")?;
         }
-        let text = Zeroizing::new(String::from_utf8_lossy(value.expose()).into_owned());
-        let mut shown = Zeroizing::new(String::with_capacity(text.len() + 1));
-        for c in text.chars() {
-            if c.is_control() && !matches!(c, '\n' | '\t') {
-                shown.extend(c.escape_unicode());
-            } else {
-                shown.push(c);
-            }
-        }
-        if !shown.ends_with('\n') {
-            shown.push('\n');
-        }
-        self.data(shown.as_bytes())
+        Ok(())
     }
 
     /// What was done, warned of and suggested.
@@ -103,6 +94,20 @@ impl Ui {
     fn paint(&self, colour: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// Text for a terminal, on which control characters could move the cursor, hide text, or worse.
+fn escape(bytes: &[u8]) -> Zeroizing<String> {
+    let text = Zeroizing::new(String::from_utf8_lossy(bytes).into_owned());
+    let mut shown = Zeroizing::new(String::with_capacity(text.len()));
+    for c in text.chars() {
+        if c.is_control() && !matches!(c, '\n' | '\t') {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 /// Asks for a secret without showing it; `None` without a terminal.
@@ -145,4 +150,9 @@ pub(crate) fn ask(question: &str) -> Option<String> {
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).ok()?;
     Some(answer.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Something to look at, outside a command's own notes.
+pub(crate) fn warn(text: &str) {
+    eprintln!("warning: {text}");
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Child;
 use std::sync::Arc;
@@ -16,19 +16,29 @@ pub(crate) fn harden() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
-/// Creates a file that must not exist yet, readable by its owner only.
-pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+/// The mode bits that a replacement takes over.
+pub(crate) fn permissions(metadata: &Metadata) -> Permissions {
+    Permissions::from_mode(metadata.mode() & 0o7777)
 }
 
-/// The mode of a folder that only its owner enters.
+/// The same without any right for others than the owner.
+pub(crate) fn owner_only(metadata: &Metadata) -> Permissions {
+    Permissions::from_mode(metadata.mode() & 0o7700)
+}
+
+/// The mode of an ordinary file.
+pub(crate) fn readable_by_all() -> Permissions {
+    Permissions::from_mode(0o644)
+}
+
+/// The mode of a folder that only its owner may enter.
 pub(crate) fn private_folder() -> Permissions {
     Permissions::from_mode(0o700)
 }
 
-/// The mode bits that a replacement takes over.
-pub(crate) fn permissions(metadata: &Metadata) -> Permissions {
-    Permissions::from_mode(metadata.mode() & 0o7777)
+/// Gives a replacement the owner and group of what it replaces, where we may.
+pub(crate) fn keep_owner(file: &File, metadata: &Metadata) {
+    let _ = std::os::unix::fs::fchown(file, Some(metadata.uid()), Some(metadata.gid()));
 }
 
 /// Makes many freshly written files durable with one call where the system has one.

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
     let keyring = crate::open::keyring(&input.shown, input.path.as_deref(), &file, &policies, &identities)?;
-    let mut opener = Opener::new(keyring);
+    let mut opener = Opener::new(&keyring);
     let plain = native::decrypt(&file, &mut opener).map_err(in_source)?.text;
     let guarded = Guarded::of(&file, &mut opener, By::Position).map_err(in_source)?;
     let plain = rename(args, &input, &plain).map_err(in_source)?;

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     for (path, result) in args.files.iter().zip(results) {
         outcomes.push(result.and_then(|(input, text, notes)| {
             if args.in_place {
-                batch.add(Staged::write(path, Some(&input.bytes), text.as_bytes())?);
+                batch.add(Staged::write(path, Some(&input.bytes), text.as_bytes())?.private()?);
                 pending.push(outcomes.len());
             } else {
                 ui.data(text.as_bytes())?;
@@ -74,7 +74,7 @@ fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Pat
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&shown, &error);
     let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
     let keyring = crate::open::keyring(&shown, input.path.as_deref(), &file, policies, identities)?;
-    let opened = native::decrypt(&file, &mut Opener::new(keyring)).map_err(in_file)?;
+    let opened = native::decrypt(&file, &mut Opener::new(&keyring)).map_err(in_file)?;
     if opened.values == 0 && !has_block(&file) {
         return Err(CommandError::refused(format!("{shown}: holds no encrypted values")));
     }

@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         }
         match reseal(args, &input, path, policy.as_deref(), (&before, &guarded), &edited) {
             Ok((text, notes)) => {
-                files::replace(path, &input.bytes, text.as_bytes())?;
+                files::replace(path, &input.bytes, text.as_bytes()).map_err(|e| keep_beside(path, &text, e))?;
                 ui.notes(&notes);
                 return Ok(Code::Done);
             }
@@ -66,6 +66,16 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
             }
             Err(error) => return Err(error.hint("The file was left as it was, and the changes were dropped.")),
         }
+    }
+}
+
+/// An edit that cannot replace the file any more is kept beside it, encrypted as it is.
+fn keep_beside(path: &Path, text: &str, error: CommandError) -> CommandError {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".edited");
+    match files::create(Path::new(&name), text.as_bytes(), false) {
+        Ok(()) => error.hint(format!("Your edit was kept, encrypted, in {}.", Path::new(&name).display())),
+        Err(_) => error,
     }
 }
 
@@ -84,7 +94,7 @@ fn open(
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&input.shown, &error);
     let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
     let keyring = crate::open::keyring(&input.shown, Some(path), &file, policies, identities)?;
-    let mut opener = Opener::new(keyring);
+    let mut opener = Opener::new(&keyring);
     let plain = native::decrypt(&file, &mut opener).map_err(in_file)?.text;
     let mut before = Vec::with_capacity(file.documents.len());
     for index in 0..file.documents.len() {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use sealwax_format::OsRandom;
-use sealwax_format::document::File;
+use sealwax_format::document::{File, Node};
 use sealwax_format::native::{self, Layout, Report, Request};
 use zeroize::Zeroizing;
 
@@ -118,7 +118,7 @@ fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Pat
         })
         .collect();
     let (text, reports) = native::encrypt(&file, &requests, &mut OsRandom).map_err(in_file)?;
-    refuse_empty(shown, &plans, &reports)?;
+    refuse_empty(shown, &file, &plans, &reports)?;
     let notes = describe(shown, &plans, &reports);
     if args.stdout || input.path.is_none() {
         return Ok(Encrypted { staged: None, printed: Some(text), notes });
@@ -140,7 +140,17 @@ fn refuse_clear_copy(shown: &str, layout: &Layout<'_>) -> Result<(), CommandErro
 }
 
 /// A file named on the command line of which nothing is selected is a mistake, not a success.
-fn refuse_empty(shown: &str, plans: &[Option<Plan>], reports: &[Report]) -> Result<(), CommandError> {
+fn refuse_empty(shown: &str, file: &File<'_>, plans: &[Option<Plan>], reports: &[Report]) -> Result<(), CommandError> {
+    for ((plan, report), document) in plans.iter().zip(reports).zip(&file.documents) {
+        let root = &document.root;
+        let secret = root.get("kind").and_then(Node::string) == Some("Secret");
+        let holds = |key: &&str| root.get(key).is_some_and(|node| !node.entries().is_empty());
+        if plan.is_some() && report.selected == 0 && secret && ["data", "stringData"].iter().any(holds) {
+            let line = file.line(root.span.start);
+            return Err(CommandError::usage(format!("{shown}:{line}: the patterns select no value of this Secret"))
+                .hint("Check the spelling of the patterns: data.* and stringData.* hold a Secret's items."));
+        }
+    }
     if plans.iter().all(Option::is_none) {
         return Err(CommandError::usage(format!("{shown}: no rule of the policy covers it"))
             .hint("Add a rule with a matching path (and kinds), or pass --to and --select."));

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         Some(token) => {
             let identities = Identities::new(&args.identities);
             let keyring = crate::open::keyring(shown, input.path.as_deref(), &file, &Policies::default(), &identities)?;
-            native::open_leaf(&file, &layout, &mut Opener::new(keyring), leaf, &token).map_err(in_file)?.value
+            native::open_leaf(&file, &layout, &mut Opener::new(&keyring), leaf, &token).map_err(in_file)?.value
         }
         None => resolve(leaf.node, scalar).map_err(|error| fail(error.into()))?.value,
     };

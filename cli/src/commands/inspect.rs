@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use sealwax_format::document::File;
-use sealwax_format::native::{Layout, TokenKey, key_of};
+use sealwax_format::native::{Layout, Object, TokenKey, key_of};
 use serde::Serialize;
 
 use crate::error::{Code, CommandError};
@@ -110,10 +110,7 @@ fn document(file: &File<'_>, layout: &Layout<'_>) -> Result<Document, sealwax_fo
     };
     Ok(Document {
         number: layout.index + 1,
-        object: layout.object.as_ref().map(|object| {
-            let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "?".to_owned());
-            format!("{} {}/{}", object.kind, part(&object.namespace), part(&object.name))
-        }),
+        object: layout.object.as_ref().map(Object::shown),
         sealed_for,
         key: key.map(|key| key.id.to_string()),
         readers: key.map(|key| key.wraps.iter().map(|(label, _)| label.to_string()).collect()).unwrap_or_default(),

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policy = policies.of(path)?;
     let identities = Identities::new(&args.identities);
     let keyring = crate::open::keyring(shown, Some(path), &file, &policies, &identities)?;
-    let mut opener = Opener::new(keyring);
+    let mut opener = Opener::new(&keyring);
     let mut rewrite = Rewrite::new(&file);
     let mut notes = Vec::new();
     for index in 0..file.documents.len() {

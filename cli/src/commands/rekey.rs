@@ -70,7 +70,7 @@ fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Pat
     let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
     let policy = policies.of(path)?;
     let keyring = crate::open::keyring(shown, Some(path), &file, policies, identities)?;
-    let mut opener = Opener::new(keyring);
+    let mut opener = Opener::new(&keyring);
     let mut rewrite = Rewrite::new(&file);
     let mut notes = Vec::new();
     let mut governed = false;

@@ -105,7 +105,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         readers: &spec.readers,
         data: &spec.data,
     };
-    let items = open(&object, keyring).map_err(|error| match error {
+    let items = open(&object, &keyring).map_err(|error| match error {
         // The controller's words speak of the cluster's keys; here it is the person's that are missing.
         OpenError::NoIdentity { readers } => {
             CommandError::in_file(shown, &sealwax_format::Error::of_file(Problem::NoIdentity { readers }))

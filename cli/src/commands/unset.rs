@@ -33,6 +33,11 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
     let layout = args.document.choose(shown, &file)?;
     let target = paths::existing(shown, &layout, &args.path)?;
+    let is_token = layout.leaf(&target).map(|leaf| layout.token(&file, leaf)).transpose().map_err(in_file)?.flatten();
+    if is_token.is_none() {
+        return Err(CommandError::refused(format!("{shown}: {target}: the value is not encrypted"))
+            .hint("Edit the file to remove what stands in the clear."));
+    }
     let text = native::unset_value(&file, &layout, &target).map_err(in_file)?;
     files::replace(path, &input.bytes, text.as_bytes())?;
     ui.notes(&[Note::Done(format!("{shown}: removed {target}; Git's history still holds it, encrypted"))]);

@@ -62,7 +62,7 @@ fn one(policies: &Policies, identities: &Identities<'_>, path: &Path, named: boo
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&input.shown, &error);
     let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
     let keyring = crate::open::keyring(&input.shown, Some(path), &file, policies, identities)?;
-    let mut opener = Opener::new(keyring);
+    let mut opener = Opener::new(&keyring);
     let mut values = 0;
     for index in 0..file.documents.len() {
         let layout = Layout::read(&file, index).map_err(in_file)?;

@@ -4,7 +4,7 @@ mod discover;
 mod parse;
 mod rule;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -12,7 +12,7 @@ pub(crate) use discover::{discover, work_tree};
 pub(crate) use rule::Governing;
 
 use parse::{FileSource, Parsed, RecipientSource, TeamSource};
-use sealwax_format::keys::Recipient;
+use sealwax_format::keys::{Fingerprint, Recipient};
 
 use crate::error::CommandError;
 use crate::{files, plugins};
@@ -25,7 +25,7 @@ pub(crate) struct Policy {
     /// The file itself, then the included ones.
     parts: Vec<Part>,
     /// Recipients already read: a call over a thousand files reads each key once.
-    known: Mutex<BTreeMap<String, Recipient>>,
+    known: Mutex<BTreeMap<(PathBuf, String), Recipient>>,
 }
 
 struct Part {
@@ -57,9 +57,15 @@ impl Policy {
         Ok(policy)
     }
 
-    /// The recipient of a name, with the folder that its files are relative to.
-    fn recipient(&self, name: &str) -> Option<(&Part, &RecipientSource)> {
-        self.parts.iter().find_map(|part| Some((part, part.parsed.recipients.get(name)?)))
+    /// The recipient of a name: the rule's own file knows it, or the main one. What an included file defines is no
+    /// business of others, else it could fill in readers of theirs.
+    fn recipient<'p>(&'p self, part: &'p Part, name: &str) -> Option<(&'p Part, &'p RecipientSource)> {
+        [part, &self.parts[0]].into_iter().find_map(|part| Some((part, part.parsed.recipients.get(name)?)))
+    }
+
+    /// Whether a file is the policy or included in it.
+    pub(crate) fn is_part(&self, file: &Path) -> bool {
+        self.parts.iter().any(|part| part.file == file)
     }
 
     fn refuse_shadowing(&self) -> Result<(), CommandError> {
@@ -78,13 +84,14 @@ impl Policy {
     }
 
     /// Loads the public key of a named recipient.
-    fn load_recipient(&self, name: &str) -> Result<Recipient, CommandError> {
-        if let Some(known) = self.known.lock().ok().and_then(|known| known.get(name).cloned()) {
+    fn load_recipient(&self, part: &Part, name: &str) -> Result<Recipient, CommandError> {
+        let Some((part, source)) = self.recipient(part, name) else {
+            return Err(in_file(&part.file, &format!("no recipient is called {name}")));
+        };
+        let key = (part.file.clone(), name.to_owned());
+        if let Some(known) = self.known.lock().ok().and_then(|known| known.get(&key).cloned()) {
             return Ok(known);
         }
-        let Some((part, source)) = self.recipient(name) else {
-            return Err(in_file(&self.parts[0].file, &format!("no recipient is called {name}")));
-        };
         let text = match source {
             RecipientSource::Text(text) => text.clone(),
             RecipientSource::File(FileSource { file }) => {
@@ -98,19 +105,24 @@ impl Policy {
         let recipient = plugins::recipient(name, &text)
             .map_err(|error| in_file(&part.file, &format!("recipient {name}: {}", crate::error::chain(&error))))?;
         if let Ok(mut known) = self.known.lock() {
-            known.insert(name.to_owned(), recipient.clone());
+            known.insert(key, recipient.clone());
         }
         Ok(recipient)
     }
 
-    /// The files that hold the teams' identities, wrapped for their members.
-    pub(crate) fn team_identities(&self) -> Vec<PathBuf> {
-        let all = self.parts.iter().flat_map(|part| part.parsed.recipients.values().map(move |source| (part, source)));
-        all.filter_map(|(part, source)| match source {
-            RecipientSource::Team(TeamSource { team }) => inside(&part.folder, &format!("{team}.age")).ok(),
-            _ => None,
-        })
-        .collect()
+    /// The files that hold the identities of those teams that are among the readers, wrapped for their members.
+    pub(crate) fn team_identities(&self, readers: &BTreeSet<Fingerprint>) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for part in &self.parts {
+            for (name, source) in &part.parsed.recipients {
+                let RecipientSource::Team(TeamSource { team }) = source else { continue };
+                let is_reader = self
+                    .load_recipient(part, name)
+                    .is_ok_and(|recipient| readers.contains(recipient.label().fingerprint()));
+                files.extend(inside(&part.folder, &format!("{team}.age")).ok().filter(|_| is_reader));
+            }
+        }
+        files
     }
 }
 

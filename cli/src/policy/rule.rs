@@ -6,7 +6,7 @@ use sealwax_format::Pattern;
 use sealwax_format::keys::{Recipient, Strength};
 use sealwax_format::native::Scope;
 
-use super::discover::folder_of;
+use super::discover::real_path;
 use super::parse::{PostQuantum, Rule, ScopeName};
 use super::{Part, Policy, in_file};
 use crate::error::CommandError;
@@ -28,9 +28,7 @@ pub(crate) struct Governing {
 impl Policy {
     /// The first rule that matches a file and the kind of one of its documents.
     pub(crate) fn govern(&self, file: &Path, kind: Option<&str>) -> Result<Option<Governing>, CommandError> {
-        let folder = folder_of(file)?;
-        let name = file.file_name().unwrap_or_default();
-        let path = folder.join(name);
+        let path = real_path(file)?;
         for part in &self.parts {
             let Ok(relative) = path.strip_prefix(&part.folder) else {
                 continue;
@@ -55,7 +53,8 @@ impl Policy {
 
     fn resolve(&self, part: &Part, rule: &Rule) -> Result<Governing, CommandError> {
         let select = rule.encrypt.iter().map(|pattern| Pattern::parse(pattern)).collect::<Result<_, _>>();
-        let readers = rule.recipients.iter().map(|name| self.load_recipient(name)).collect::<Result<Vec<_>, _>>()?;
+        let readers =
+            rule.recipients.iter().map(|name| self.load_recipient(part, name)).collect::<Result<Vec<_>, _>>()?;
         let strict = self.parts[0].parsed.post_quantum == PostQuantum::Require
             || part.parsed.post_quantum == PostQuantum::Require;
         refuse_classical(&part.file, strict, &readers)?;

@@ -299,8 +299,9 @@ fn scopes_and_patterns_of_places() {
     err: error: nonsense: write NAMESPACE/NAME, such as 'preview-*/db'
     ");
     assert_snapshot!(sandbox.sealwax(["encrypt", "db.yaml", "--for", "other-*/db"]).run(), @"
-    exit 0
-    err: db.yaml: sealed 2 for Secret other-*/db, readers: alice
+    exit 2
+    err: error: db.yaml: Secret other-*/db does not fit the object, which is Secret prod/db
+    err: hint: Values sealed so would not open. What an overlay sets later, leave out of the manifest.
     ");
 }
 

@@ -105,8 +105,8 @@ fn no_recipient_no_pattern_no_place() {
     ");
     assert_snapshot!(sandbox.sealwax(["encrypt", "db.yaml", "--to", &to, "--select", "strinData.*"]).run(), @"
     exit 2
-    err: error: db.yaml: the patterns select no value in it
-    err: hint: Check the spelling of the patterns; a selected null, {} or [] counts as a value to look at, not to encrypt.
+    err: error: db.yaml:1: the patterns select no value of this Secret
+    err: hint: Check the spelling of the patterns: data.* and stringData.* hold a Secret's items.
     ");
     assert_snapshot!(sandbox.sealwax(["encrypt", "db.yaml", "--to", &to, "--select", "a..b"]).run(), @r#"
     exit 2

@@ -15,8 +15,10 @@ fn the_mode_is_kept() {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         sandbox.sealwax(["encrypt", "db.yaml"]).run().ok();
         sandbox.sealwax(["set", "db.yaml", "password"]).input("s3cr3t").run().ok();
-        sandbox.sealwax(["decrypt", "--in-place", "db.yaml"]).by(&alice).run().ok();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, mode);
+        // Plaintext is for its owner alone, whoever could read the ciphertext.
+        sandbox.sealwax(["decrypt", "--in-place", "db.yaml"]).by(&alice).run().ok();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, mode & 0o700);
     }
 }
 
@@ -77,8 +79,11 @@ fn a_file_changed_meanwhile_is_not_overwritten() {
     exit 1
     err: error: [HOME]/work/db.yaml: changed by someone else meanwhile; nothing was written
     err: hint: Run the command again.
+    err: hint: Your edit was kept, encrypted, in db.yaml.edited.
     ");
     assert_eq!(sandbox.read("db.yaml"), format!("{sealed}# theirs\n"));
+    let kept = sandbox.sealwax(["get", "db.yaml.edited", "password"]).by(&alice).run();
+    assert_eq!(kept.code, Some(0), "what was typed is not lost");
     sandbox.assert_clean();
 }
 
@@ -92,6 +97,7 @@ fn a_file_that_disappeared_meanwhile_is_not_brought_back() {
     assert_snapshot!(outcome, @"
     exit 1
     err: error: db.yaml: cannot be written: No such file or directory (os error 2)
+    err: hint: Your edit was kept, encrypted, in db.yaml.edited.
     ");
     assert!(!sandbox.path("db.yaml").exists());
     sandbox.assert_clean();

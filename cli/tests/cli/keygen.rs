@@ -59,7 +59,7 @@ fn a_folder_that_is_not_there() {
     let sandbox = Sandbox::new();
     assert_snapshot!(sandbox.sealwax(["keygen", "-o", "missing/key.txt"]).run(), @"
     exit 1
-    err: error: missing/key.txt: cannot be created: No such file or directory (os error 2)
+    err: error: missing/key.txt: cannot be created: entity not found
     ");
 }
 
