@@ -3,6 +3,7 @@
 #![expect(clippy::format_collect, reason = "a few short lines")]
 #![cfg(unix)]
 
+mod boundaries;
 mod common;
 mod normalise;
 
