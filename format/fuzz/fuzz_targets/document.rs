@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use sealwax_format::document::{File, Syntax};
-use sealwax_format::keys::{Keyring, Label, Fingerprint};
+use sealwax_format::keys::{Fingerprint, Keyring, Label};
 use sealwax_format::native::{self, Layout, Opener, Place, Readers, Request, Scope};
 use sealwax_format::{DataKey, OsRandom, Pattern, Problem};
 

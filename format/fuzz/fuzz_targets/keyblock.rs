@@ -24,7 +24,8 @@ fn same(block: &KeyBlock, in_spec: bool) {
     for text in [lines.join("\n"), format!("{{{}}}", flow.join(", "))] {
         let file = File::parse(&text, Syntax::Yaml).unwrap();
         let root = &file.documents[0].root;
-        let again = if in_spec { KeyBlock::parse_fields(root) } else { KeyBlock::parse_root(root.get("sealwax").unwrap()) };
+        let again =
+            if in_spec { KeyBlock::parse_fields(root) } else { KeyBlock::parse_root(root.get("sealwax").unwrap()) };
         assert_eq!(again.as_ref(), Ok(block));
     }
 }
