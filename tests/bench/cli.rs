@@ -1,10 +1,9 @@
 //! Whole processes of the released `sealwax`: one reader (X25519), one data key a document.
 #![expect(
-    missing_docs,
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::format_collect,
     reason = "a benchmark"
 )]
 
@@ -29,7 +28,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let mut bench = Self { program, folder, recipient: String::new() };
         let made = bench.command(&["keygen"]).output().unwrap();
-        bench.recipient = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+        String::from_utf8(made.stdout).unwrap().trim().clone_into(&mut bench.recipient);
         bench
     }
 

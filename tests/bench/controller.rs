@@ -1,13 +1,6 @@
 //! The released controller on a real API server: from the API server's answer to an `EncryptedSecret`, to the watch event
 //! that shows its Secret. One reader (the cluster's post-quantum key), one data key and two values an object.
-#![expect(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a benchmark"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, reason = "a benchmark")]
 
 #[path = "common/mod.rs"]
 mod common;

@@ -1,12 +1,5 @@
 //! The steps inside the library on a large document: 10,000 values, one reader (X25519), one data key.
-#![expect(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a benchmark"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::format_collect, reason = "a benchmark")]
 
 #[path = "common/mod.rs"]
 mod common;
@@ -47,7 +40,7 @@ fn main() {
         drop(native::open_all(&file, &layout, &mut Opener::new(&keyring)).unwrap());
     });
     group.time("open them and restore the file", 11, || {
-        drop(native::decrypt(&file, &mut Opener::new(&keyring)).unwrap())
+        drop(native::decrypt(&file, &mut Opener::new(&keyring)).unwrap());
     });
     group.end();
 }

@@ -10,7 +10,7 @@ use xtask::tools::{build_binary, control_plane, workspace_root};
 
 const SYSTEM: &str = "sealwax-system";
 
-/// The contents of the blocks that begin with "```sh readme".
+/// The contents of the blocks that are marked `sh readme`.
 fn script() -> String {
     let readme = std::fs::read_to_string(workspace_root().join("README.md")).unwrap();
     let blocks = readme.split("```sh readme\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());

@@ -40,7 +40,7 @@ pub fn head_range(node: &Node, scalar: &Scalar) -> Range<usize> {
     }
 }
 
-/// The shortest presentation from which [`write`] rebuilds the source of this value.
+/// The shortest presentation from which [`write()`] rebuilds the source of this value.
 pub fn capture(source: &str, node: &Node, scalar: &Scalar, value_type: ValueType, value: &[u8], to: Target) -> Vec<u8> {
     let original = Written {
         head: source[head_range(node, scalar)].to_owned(),

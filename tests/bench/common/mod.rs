@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// The results of one group.
-pub struct Group {
+pub(crate) struct Group {
     name: &'static str,
     json: bool,
     lines: Vec<(String, f64, &'static str)>,
@@ -11,12 +11,13 @@ pub struct Group {
 
 impl Group {
     /// Begins a group; `--json` prints it as one JSON object.
-    pub fn begin(name: &'static str) -> Self {
+    pub(crate) fn begin(name: &'static str) -> Self {
         Self { name, json: std::env::args().any(|argument| argument == "--json"), lines: Vec::new() }
     }
 
     /// The median of several runs of something, in milliseconds.
-    pub fn time(&mut self, what: &str, runs: usize, mut work: impl FnMut()) {
+    #[allow(dead_code, reason = "not every group times closures")]
+    pub(crate) fn time(&mut self, what: &str, runs: usize, mut work: impl FnMut()) {
         work();
         let samples = (0..runs).map(|_| {
             let start = Instant::now();
@@ -28,18 +29,18 @@ impl Group {
     }
 
     /// The median of durations measured elsewhere, in milliseconds.
-    pub fn record_median(&mut self, what: &str, mut samples: Vec<Duration>) {
+    pub(crate) fn record_median(&mut self, what: &str, mut samples: Vec<Duration>) {
         samples.sort();
         self.record(what, samples[samples.len() / 2].as_secs_f64() * 1000.0, "ms");
     }
 
     /// Any other figure.
-    pub fn record(&mut self, what: &str, value: f64, unit: &'static str) {
+    pub(crate) fn record(&mut self, what: &str, value: f64, unit: &'static str) {
         self.lines.push((what.to_owned(), value, unit));
     }
 
     /// Prints everything.
-    pub fn end(self) {
+    pub(crate) fn end(self) {
         if self.json {
             let figures: Vec<_> = self
                 .lines

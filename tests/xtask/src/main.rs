@@ -84,7 +84,7 @@ fn dist(arguments: &[String]) -> Result<(), Failure> {
     for program in tools::PROGRAMS {
         let path = tools::build_release(program, &ui::progress)?;
         let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-        ui::line(&format!("{} ({:.1} MB)", path.display(), size as f64 / 1e6));
+        ui::line(&format!("{} ({}.{} MB)", path.display(), size / 1_000_000, size / 100_000 % 10));
     }
     Ok(())
 }
