@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use sealwax_format::keys::Recipient;
-use sealwax_format::native::{Layout, Object, Place, Scope};
+use sealwax_format::native::{Layout, Object, Place, Previous, Request, Scope};
 use sealwax_format::{Pattern, Problem};
 
 use crate::error::CommandError;
@@ -64,6 +64,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// The same for the format: with the values of an earlier state, whose tokens are used again.
+    pub(crate) fn request<'r>(&'r self, previous: Option<&'r Previous>) -> Request<'r, [Recipient]> {
+        Request { select: &self.select, place: self.place.clone(), readers: &self.readers, previous }
+    }
+
     /// Says where and for whom values were sealed.
     pub(crate) fn describe(&self) -> String {
         let readers = self.readers.iter().map(|reader| reader.label().name()).collect::<Vec<_>>().join(", ");

@@ -6,7 +6,7 @@ use sealwax_format::document::File;
 use sealwax_format::document::present::{Expected, canonical};
 use sealwax_format::document::rewrite::Rewrite;
 use sealwax_format::document::walk::Around;
-use sealwax_format::native::{self, Layout, Opener, Request};
+use sealwax_format::native::{self, Layout, Opener};
 use sealwax_format::{OsRandom, Path, SecretBytes, ValueType};
 use zeroize::Zeroizing;
 
@@ -55,17 +55,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         let layout = Layout::read(&file, index).map_err(in_copy)?;
         plans.push(args.write.plan(&shown, Some(&args.destination), policy.as_deref(), &layout)?);
     }
-    let requests: Vec<_> = plans
-        .iter()
-        .map(|plan| {
-            plan.as_ref().map(|plan| Request {
-                select: &plan.select,
-                place: plan.place.clone(),
-                readers: plan.readers.as_slice(),
-                previous: None,
-            })
-        })
-        .collect();
+    let requests: Vec<_> = plans.iter().map(|plan| plan.as_ref().map(|plan| plan.request(None))).collect();
     let (text, reports) = native::encrypt(&file, &requests, &mut OsRandom).map_err(in_copy)?;
     if reports.iter().all(|report| report.sealed.is_empty()) {
         // The source held secrets; a copy in the clear would be the worst outcome.

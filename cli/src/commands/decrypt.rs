@@ -8,7 +8,7 @@ use sealwax_format::native::{self, Layout, Opener};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
-use crate::files::{Batch, Input, Staged};
+use crate::files::{Input, Outcomes, Staged};
 use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
 use crate::policy::work_tree;
@@ -41,26 +41,18 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
     let results: Vec<_> = args.files.par_iter().map(|path| one(args, &policies, &identities, path)).collect();
-    let mut batch = Batch::default();
-    let mut outcomes = Vec::with_capacity(results.len());
-    let mut pending = Vec::new();
+    let mut outcomes = Outcomes::default();
     for (path, result) in args.files.iter().zip(results) {
-        outcomes.push(result.and_then(|(input, text, notes)| {
+        outcomes.add(result.and_then(|(input, text, notes)| {
             if args.in_place {
-                batch.add(Staged::write(path, Some(&input.bytes), text.as_bytes())?.private()?);
-                pending.push(outcomes.len());
-            } else {
-                ui.data(text.as_bytes())?;
+                let staged = Staged::write(path, Some(&input.bytes), text.as_bytes())?.private()?;
+                return Ok((Some(staged), notes));
             }
-            Ok(notes)
+            ui.data(text.as_bytes())?;
+            Ok((None, notes))
         }));
     }
-    for (position, written) in pending.into_iter().zip(batch.commit()) {
-        if let Err(error) = written {
-            outcomes[position] = Err(error);
-        }
-    }
-    Ok(ui.outcomes(outcomes))
+    Ok(ui.outcomes(outcomes.commit()))
 }
 
 type Decrypted = (Input, Zeroizing<String>, Vec<Note>);

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use sealwax_format::OsRandom;
 use sealwax_format::document::File;
-use sealwax_format::native::{self, Layout, Object, Opener, Previous, Request};
+use sealwax_format::native::{self, Layout, Object, Opener, Previous};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
@@ -129,18 +129,8 @@ fn reseal(
         });
         earlier.push(same.and_then(|(_, document)| document.previous.as_ref()));
     }
-    let requests: Vec<_> = plans
-        .iter()
-        .zip(earlier)
-        .map(|(plan, previous)| {
-            plan.as_ref().map(|plan| Request {
-                select: &plan.select,
-                place: plan.place.clone(),
-                readers: plan.readers.as_slice(),
-                previous,
-            })
-        })
-        .collect();
+    let requests: Vec<_> =
+        plans.iter().zip(earlier).map(|(plan, previous)| plan.as_ref().map(|plan| plan.request(previous))).collect();
     let (text, reports) = native::encrypt(&file, &requests, &mut OsRandom).map_err(in_file)?;
     guarded.check(shown, &text, &file)?;
     let mut notes = Vec::new();
@@ -150,7 +140,7 @@ fn reseal(
             let (sealed, kept) = (report.sealed.len(), report.kept);
             notes.push(Note::Done(format!("{shown}: sealed {sealed} ({kept} kept) for {}", plan.describe())));
         }
-        notes.extend(super::encrypt::fold_hint(shown, report.own_keys));
+        notes.extend(super::encrypt::fold_hint(shown, report.own));
     }
     Ok((text, notes))
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sealwax_format::OsRandom;
 use sealwax_format::document::{File, Node};
-use sealwax_format::native::{self, Layout, Report, Request};
+use sealwax_format::native::{self, Layout, OwnTokens, Report};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
-use crate::files::{Batch, Input, STDIN, Staged};
+use crate::files::{Input, Outcomes, STDIN, Staged};
 use crate::history;
 use crate::job::{Plan, Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
@@ -47,27 +47,16 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let identities = Identities::new(&args.identities);
     let work = |file: &PathBuf| one(args, &policies, &identities, file);
     let results: Vec<_> = args.files.par_iter().map(work).collect();
-    let mut batch = Batch::default();
-    let mut outcomes = Vec::with_capacity(results.len());
-    let mut pending = Vec::new();
+    let mut outcomes = Outcomes::default();
     for result in results {
-        outcomes.push(match result {
-            Ok(Encrypted { staged: Some(staged), notes, .. }) => {
-                batch.add(staged);
-                pending.push(outcomes.len());
-                Ok(notes)
+        outcomes.add(result.and_then(|Encrypted { staged, printed, notes }| {
+            if let Some(text) = printed {
+                ui.data(text.as_bytes())?;
             }
-            Ok(Encrypted { printed: Some(text), notes, .. }) => ui.data(text.as_bytes()).map(|()| notes),
-            Ok(Encrypted { notes, .. }) => Ok(notes),
-            Err(error) => Err(error),
-        });
+            Ok((staged, notes))
+        }));
     }
-    for (position, written) in pending.into_iter().zip(batch.commit()) {
-        if let Err(error) = written {
-            outcomes[position] = Err(error);
-        }
-    }
-    Ok(ui.outcomes(outcomes))
+    Ok(ui.outcomes(outcomes.commit()))
 }
 
 /// One file, encrypted and waiting to be published.
@@ -108,14 +97,7 @@ fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Pat
     let requests: Vec<_> = plans
         .iter()
         .zip(&previous)
-        .map(|(plan, previous)| {
-            plan.as_ref().map(|plan| Request {
-                select: &plan.select,
-                place: plan.place.clone(),
-                readers: plan.readers.as_slice(),
-                previous: previous.as_ref(),
-            })
-        })
+        .map(|(plan, previous)| plan.as_ref().map(|plan| plan.request(previous.as_ref())))
         .collect();
     let (text, reports) = native::encrypt(&file, &requests, &mut OsRandom).map_err(in_file)?;
     refuse_empty(shown, &file, &plans, &reports)?;
@@ -178,16 +160,17 @@ fn describe(shown: &str, plans: &[Option<Plan>], reports: &[Report]) -> Vec<Note
         for path in &report.nulls {
             notes.push(Note::Warning(format!("{shown}: {path} is null and stays in the clear")));
         }
-        notes.extend(fold_hint(shown, report.own_keys));
+        notes.extend(fold_hint(shown, report.own));
     }
     notes
 }
 
 /// Tokens with keys of their own cost space: time for a fold.
-pub(crate) fn fold_hint(shown: &str, own_keys: usize) -> Option<Note> {
-    (own_keys > 8).then(|| {
+pub(crate) fn fold_hint(shown: &str, own: OwnTokens) -> Option<Note> {
+    own.want_fold().then(|| {
         Note::Hint(format!(
-            "{shown}: {own_keys} values carry a key of their own; someone who can read them may run `sealwax rekey --fold`."
+            "{shown}: {} values carry a key of their own; someone who can read them may run `sealwax rekey --fold`.",
+            own.count
         ))
     })
 }

@@ -11,7 +11,7 @@ use sealwax_format::keys::{Label, Recipient};
 use sealwax_format::native::{self, Layout, Opener, TokenKey, key_of};
 
 use crate::error::{Code, CommandError};
-use crate::files::{Batch, Input, Staged};
+use crate::files::{Input, Outcomes, Staged};
 use crate::job::{Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::ui::{Note, Ui};
@@ -41,24 +41,11 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
     let results: Vec<_> = args.files.par_iter().map(|path| one(args, &policies, &identities, path)).collect();
-    let mut batch = Batch::default();
-    let mut outcomes = Vec::with_capacity(results.len());
-    let mut pending = Vec::new();
+    let mut outcomes = Outcomes::default();
     for result in results {
-        outcomes.push(result.map(|(staged, notes)| {
-            if let Some(staged) = staged {
-                batch.add(staged);
-                pending.push(outcomes.len());
-            }
-            notes
-        }));
+        outcomes.add(result);
     }
-    for (position, written) in pending.into_iter().zip(batch.commit()) {
-        if let Err(error) = written {
-            outcomes[position] = Err(error);
-        }
-    }
-    Ok(ui.outcomes(outcomes))
+    Ok(ui.outcomes(outcomes.commit()))
 }
 
 type Rekeyed = (Option<Staged>, Vec<Note>);

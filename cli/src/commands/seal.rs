@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
 
 use sealwax_format::document::{File, Syntax};
-use sealwax_format::native::{self, API_GROUP, ENCRYPTED_SECRET, Layout, Object, Place, Request};
+use sealwax_format::native::{self, API_GROUP, ENCRYPTED_SECRET, Layout, Object, Place};
 use sealwax_format::{OsRandom, Path, Plaintext, SecretBytes};
 use zeroize::Zeroizing;
 
@@ -68,8 +68,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policy = governed.map(|path| Policies::default().of(path)).transpose()?.flatten();
     let plan = args.write.plan(&shown, governed, policy.as_deref(), &layout)?;
     let plan = plan.ok_or_else(|| no_rule(&shown))?;
-    let request =
-        Request { select: &plan.select, place: plan.place.clone(), readers: plan.readers.as_slice(), previous: None };
+    let request = plan.request(None);
     let (text, reports) = native::encrypt(&file, &[Some(request)], &mut OsRandom).map_err(in_file)?;
     let sealed: usize = reports.iter().map(|report| report.sealed.len()).sum();
     if sealed == 0 {
@@ -130,12 +129,7 @@ fn append(args: &Args, into: &FilePath, ui: &Ui) -> Result<Code, CommandError> {
             return Err(CommandError::refused(format!("{shown}: is no EncryptedSecret")));
         }
         let plan = args.write.plan(shown, Some(into), policy.as_deref(), &layout)?.ok_or_else(|| no_rule(shown))?;
-        let request = Request {
-            select: &plan.select,
-            place: plan.place.clone(),
-            readers: plan.readers.as_slice(),
-            previous: None,
-        };
+        let request = plan.request(None);
         let path = Path::of_keys(&["spec", "data", &item]);
         let plaintext = Plaintext::canonical(manifest::type_of(&value), value);
         let changed = native::set_value(&file, &layout, &request, &path, &plaintext, &mut OsRandom).map_err(in_file)?;

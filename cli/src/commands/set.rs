@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use sealwax_format::document::File;
-use sealwax_format::native::{self, Layout, Request};
+use sealwax_format::native::{self, Layout};
 use sealwax_format::{OsRandom, Path, Plaintext, Random as _, SecretBytes, ValueType};
 use zeroize::Zeroizing;
 
@@ -61,7 +61,6 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let mut notes = Vec::new();
     let shared = shared_value(args, &mut notes)?;
     let mut text = Zeroizing::new(input.text()?.to_owned());
-    let mut own_keys = 0;
     for written in &args.paths {
         let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
         let file = File::parse(&text, input.syntax()).map_err(|error| in_file(error.into()))?;
@@ -76,29 +75,20 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         };
         let value = if paths::is_base64_item(&layout, &target) { encode(&value) } else { value };
         let value_type = if value.expose_str().is_some() { ValueType::String } else { ValueType::Binary };
-        let request = Request {
-            select: &plan.select,
-            place: plan.place.clone(),
-            readers: plan.readers.as_slice(),
-            previous: None,
-        };
+        let request = plan.request(None);
         let plaintext = Plaintext::canonical(value_type, value);
         let changed =
             native::set_value(&file, &layout, &request, &target, &plaintext, &mut OsRandom).map_err(in_file)?;
         notes.push(Note::Done(format!("{shown}: sealed {target} for {}", plan.describe())));
         notes.extend(plan.hints(shown));
-        own_keys = changed.matches("ENC[wax1,").count().min(count_own(&changed));
         text = changed;
     }
     files::replace(path, &input.bytes, text.as_bytes())?;
-    notes.extend(super::encrypt::fold_hint(shown, own_keys));
+    let after = File::parse(&text, input.syntax()).map_err(|error| CommandError::in_file(shown, &error.into()))?;
+    let own = args.document.choose(shown, &after)?.own_tokens();
+    notes.extend(super::encrypt::fold_hint(shown, own));
     ui.notes(&notes);
     Ok(Code::Done)
-}
-
-/// Tokens whose key id is written in full.
-fn count_own(text: &str) -> usize {
-    text.match_indices("ENC[wax1,").filter(|(at, _)| text[at + 9..].find(',') == Some(52)).count()
 }
 
 /// A value that no rule selects would be left in the clear by the next `encrypt` after a `decrypt`.

@@ -67,6 +67,29 @@ impl Object {
     }
 }
 
+/// How many tokens of a document carry a key of their own, and the characters that they take up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnTokens {
+    /// Tokens.
+    pub count: usize,
+    /// Characters.
+    pub chars: usize,
+}
+
+impl OwnTokens {
+    pub(super) fn add(&mut self, token: &str) {
+        if Token::names_readers(token) {
+            self.count += 1;
+            self.chars += token.len();
+        }
+    }
+
+    /// Whether they have become so many or so long that folding them under one key is worth it.
+    pub fn want_fold(&self) -> bool {
+        self.count > 8 || self.chars > 64 * 1024
+    }
+}
+
 /// A document, read.
 #[derive(Debug)]
 pub struct Layout<'d> {
@@ -177,6 +200,13 @@ impl<'d> Layout<'d> {
             }
         }
         Ok(Some(token))
+    }
+
+    /// The tokens with keys of their own.
+    pub fn own_tokens(&self) -> OwnTokens {
+        let mut own = OwnTokens::default();
+        self.leaves.iter().filter_map(|leaf| leaf.scalar).for_each(|scalar| own.add(&scalar.value));
+        own
     }
 
     /// Where and how a leaf's text is written.

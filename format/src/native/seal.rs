@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use zeroize::Zeroizing;
 
 use super::keyblock::{DocumentKey, KeyBlock, SealedFor};
-use super::layout::{Layout, at, is_identifying};
+use super::layout::{Layout, OwnTokens, at, is_identifying};
 use super::place::Place;
 use super::token::{Token, TokenKey};
 use super::value::{FreshKey, Readers, seal_alone};
@@ -72,7 +72,7 @@ pub struct Report {
     /// Selected nulls, which stay in the clear.
     pub nulls: Vec<Path>,
     /// Tokens with a key of their own, after this operation.
-    pub own_keys: usize,
+    pub own: OwnTokens,
 }
 
 /// Encrypts the selected values of one document; the edits go into `rewrite`.
@@ -118,7 +118,7 @@ pub fn encrypt_document<R: Readers + ?Sized>(
         } else {
             report.sealed.push(value.leaf.path.clone());
         }
-        report.own_keys += usize::from(matches!(token.key, TokenKey::Own { .. }));
+        report.own.add(&token.to_string());
         put_token(file, layout, value.leaf, &token, rewrite);
     }
     if layout.block.is_none() {
@@ -155,7 +155,7 @@ fn collect<'v, 'd, R: Readers + ?Sized>(
             // A token that no rule selects any more is still a token, and a text that only looks like one an error.
             if let Some(token) = layout.token(file, leaf)? {
                 report.kept += 1;
-                report.own_keys += usize::from(matches!(token.key, TokenKey::Own { .. }));
+                report.own.add(&token.to_string());
             }
             continue;
         }
@@ -171,7 +171,7 @@ fn collect<'v, 'd, R: Readers + ?Sized>(
         };
         if let Some(token) = layout.token(file, leaf)? {
             report.kept += 1;
-            report.own_keys += usize::from(matches!(token.key, TokenKey::Own { .. }));
+            report.own.add(&token.to_string());
             continue;
         }
         let resolved = resolve(leaf.node, scalar).map_err(|error| at(file, leaf, error))?;
