@@ -2,6 +2,9 @@
 //! nothing opens anywhere else.
 #![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "a failing unwrap is a failing test")]
 
+#[path = "properties/oracle.rs"]
+mod oracle;
+
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
