@@ -33,11 +33,12 @@ impl Input {
     pub(crate) fn read(path: &Path) -> Result<Self, CommandError> {
         let shown = path.display().to_string();
         if shown == STDIN {
-            let bytes = read_limited(io::stdin().lock()).map_err(|e| unreadable("standard input", &e))?;
+            let bytes = read_limited(io::stdin().lock(), 0).map_err(|e| unreadable("standard input", &e))?;
             return Ok(Self { shown: "standard input".to_owned(), path: None, bytes });
         }
         let file = File::open(path).map_err(|e| unreadable(&shown, &e))?;
-        let bytes = read_limited(file).map_err(|e| unreadable(&shown, &e))?;
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        let bytes = read_limited(file, size).map_err(|e| unreadable(&shown, &e))?;
         Ok(Self { shown, path: Some(path.to_owned()), bytes })
     }
 
@@ -62,8 +63,10 @@ fn unreadable(shown: &str, error: &io::Error) -> CommandError {
     CommandError::unreadable(format!("{shown}: cannot be read: {error}"))
 }
 
-fn read_limited(mut reader: impl io::Read) -> io::Result<SecretBytes> {
-    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+fn read_limited(mut reader: impl io::Read, size: u64) -> io::Result<SecretBytes> {
+    // As large as it will get: a vector that grows leaves copies of its contents behind.
+    let capacity = usize::try_from(size.min(MAX_INPUT)).unwrap_or_default().max(64 * 1024) + 1;
+    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(capacity));
     reader.by_ref().take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_INPUT {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 256 MiB"));
@@ -93,6 +96,20 @@ pub(crate) struct Staged {
 impl Staged {
     /// Writes the new contents of a file beside it, with its mode. A symbolic link stays one; its target is replaced.
     pub(crate) fn write(path: &Path, before: Option<&SecretBytes>, bytes: &[u8]) -> Result<Self, CommandError> {
+        Self::write_with(path, before, bytes, unix::permissions)
+    }
+
+    /// The same for plaintext: whoever could read the ciphertext need not be able to read this.
+    pub(crate) fn write_private(path: &Path, before: &SecretBytes, bytes: &[u8]) -> Result<Self, CommandError> {
+        Self::write_with(path, Some(before), bytes, unix::owner_only)
+    }
+
+    fn write_with(
+        path: &Path,
+        before: Option<&SecretBytes>,
+        bytes: &[u8],
+        mode: fn(&fs::Metadata) -> fs::Permissions,
+    ) -> Result<Self, CommandError> {
         let failed = |error: io::Error| CommandError::io(Code::Refused, "cannot be written", path, &error);
         let target = if before.is_some() { fs::canonicalize(path).map_err(failed)? } else { path.to_owned() };
         let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -101,17 +118,9 @@ impl Staged {
         if before.is_some() {
             let metadata = fs::metadata(&target).map_err(failed)?;
             unix::keep_owner(temporary.as_file(), &metadata);
-            temporary.as_file().set_permissions(unix::permissions(&metadata)).map_err(failed)?;
+            temporary.as_file().set_permissions(mode(&metadata)).map_err(failed)?;
         }
         Ok(Self { target, temporary, before: before.map(SecretBytes::duplicate) })
-    }
-
-    /// For plaintext: whoever could read the ciphertext need not be able to read this.
-    pub(crate) fn private(self) -> Result<Self, CommandError> {
-        let failed = |error: io::Error| CommandError::io(Code::Refused, "cannot be written", &self.target, &error);
-        let metadata = self.temporary.as_file().metadata().map_err(failed)?;
-        self.temporary.as_file().set_permissions(unix::owner_only(&metadata)).map_err(failed)?;
-        Ok(self)
     }
 
     fn publish(self) -> Result<(), CommandError> {

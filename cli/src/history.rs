@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use sealwax_format::document::File;
-use sealwax_format::document::walk::Leaf;
 use sealwax_format::keys::Recipient;
-use sealwax_format::native::{self, Layout, Opener, Previous, Token, TokenKey};
+use sealwax_format::native::{self, Layout, Opener, Previous, TokenKey};
 
 use crate::files::syntax_of;
 use crate::keyring::Identities;
+use crate::open::fingerprints;
 use crate::policy::{Policy, work_tree};
 
 /// For each document that has no key block: its state at HEAD, opened, if that is possible. Anything that is not
@@ -47,23 +47,6 @@ fn reopen(file: &File<'_>, now: &Layout<'_>, policy: Option<&Policy>, identities
     let keyring = identities.for_readers(&readers, policy).ok()?;
     let opened = native::open_all(file, &before, &mut Opener::new(&keyring)).ok()?;
     Previous::new(&before, opened)
-}
-
-/// The fingerprints of everyone named in a document's wraps.
-pub(crate) fn fingerprints(file: &File<'_>, layout: &Layout<'_>) -> BTreeSet<sealwax_format::keys::Fingerprint> {
-    let mut found = BTreeSet::new();
-    if let Some(key) = layout.block.as_ref().and_then(|block| block.key.as_ref()) {
-        found.extend(key.wraps.iter().map(|(label, _)| label.fingerprint().clone()));
-    }
-    let own = |leaf: &&Leaf<'_>| leaf.scalar.is_some_and(|scalar| Token::names_readers(&scalar.value));
-    for leaf in layout.leaves.iter().filter(own) {
-        if let Ok(Some(token)) = layout.token(file, leaf)
-            && let TokenKey::Own { wraps, .. } = token.key
-        {
-            found.extend(wraps.iter().map(|(label, _)| label.fingerprint().clone()));
-        }
-    }
-    found
 }
 
 /// Whether every key of an earlier state is wrapped for exactly these readers.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use sealwax_format::keys::Recipient;
-use sealwax_format::native::{Layout, Object, Place, Previous, Request, Scope};
+use sealwax_format::native::{Layout, Object, OwnTokens, Place, Previous, Request, Scope};
 use sealwax_format::{Pattern, Problem};
 
 use crate::error::CommandError;
@@ -234,4 +234,14 @@ fn parse_recipient(text: &str) -> Result<Recipient, CommandError> {
         // Named after its key: two people without a name must not pass for one with a newer key.
         None => parse(&format!("key-{}", &parse("key")?.label().fingerprint().as_str()[..8])),
     }
+}
+
+/// Tokens with keys of their own cost space: time for a fold.
+pub(crate) fn fold_hint(shown: &str, own: OwnTokens) -> Option<Note> {
+    own.want_fold().then(|| {
+        Note::Hint(format!(
+            "{shown}: {} values carry a key of their own; someone who can read them may run `sealwax rekey --fold`.",
+            own.count
+        ))
+    })
 }

@@ -6,7 +6,11 @@
 //! | `commands` | one file per subcommand, no logic that another needs |
 //! | `policy` | `.sealwax.toml`: which rule governs a file, and who reads it |
 //! | `job` | one file of a command: policy, place and readers resolved |
-//! | `keyring`, `plugins` | identities |
+//! | `open`, `keyring`, `plugins` | identities |
+//! | `paths` | values and documents as people name them |
+//! | `manifest` | from a Secret to an EncryptedSecret in the clear |
+//! | `history`, `exposure` | tokens of Git's HEAD used again; nothing encrypted left in the clear |
+//! | `cluster` | the only use of Kubernetes |
 //! | `exposure` | refuses results that show what was encrypted |
 //! | `files`, `unix` | reading, atomic replacing, private temporary files |
 //! | `error`, `ui` | kinds and exit codes; the only code that prints |

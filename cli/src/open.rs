@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sealwax_format::document::File;
-use sealwax_format::keys::Keyring;
-use sealwax_format::native::Layout;
+use sealwax_format::document::walk::Leaf;
+use sealwax_format::keys::{Fingerprint, Keyring};
+use sealwax_format::native::{Layout, Token, TokenKey};
 
 use crate::error::CommandError;
-use crate::history::fingerprints;
 use crate::job::Policies;
 use crate::keyring::Identities;
 
@@ -29,4 +29,21 @@ pub(crate) fn keyring(
     // A broken policy must not keep anyone from reading.
     let policy = path.and_then(|path| policies.of(path).ok().flatten());
     identities.for_readers(&readers, policy.as_deref())
+}
+
+/// The fingerprints of everyone named in a document's wraps.
+pub(crate) fn fingerprints(file: &File<'_>, layout: &Layout<'_>) -> BTreeSet<Fingerprint> {
+    let mut found = BTreeSet::new();
+    if let Some(key) = layout.block.as_ref().and_then(|block| block.key.as_ref()) {
+        found.extend(key.wraps.iter().map(|(label, _)| label.fingerprint().clone()));
+    }
+    let own = |leaf: &&Leaf<'_>| leaf.scalar.is_some_and(|scalar| Token::names_readers(&scalar.value));
+    for leaf in layout.leaves.iter().filter(own) {
+        if let Ok(Some(token)) = layout.token(file, leaf)
+            && let TokenKey::Own { wraps, .. } = token.key
+        {
+            found.extend(wraps.iter().map(|(label, _)| label.fingerprint().clone()));
+        }
+    }
+    found
 }

@@ -60,16 +60,26 @@ pub(crate) fn sync_all(files: &[File]) -> io::Result<()> {
 /// command can clean up behind it.
 pub(crate) struct SignalGuard {
     ended: Arc<AtomicBool>,
+    handlers: Vec<signal_hook::SigId>,
+}
+
+impl Drop for SignalGuard {
+    fn drop(&mut self) {
+        for handler in self.handlers.drain(..) {
+            signal_hook::low_level::unregister(handler);
+        }
+    }
 }
 
 impl SignalGuard {
     pub(crate) fn new() -> io::Result<Self> {
         let ended = Arc::new(AtomicBool::new(false));
+        let mut handlers = Vec::new();
         for signal in [SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&ended))?;
+            handlers.push(signal_hook::flag::register(signal, Arc::clone(&ended))?);
         }
-        signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)))?;
-        Ok(Self { ended })
+        handlers.push(signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)))?);
+        Ok(Self { ended, handlers })
     }
 
     /// Waits for the editor; `Ok(None)` if this process was told to end meanwhile.

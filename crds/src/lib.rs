@@ -14,6 +14,3 @@ pub use encrypted_secret::{
 };
 pub use rules::{FORBIDDEN_TYPES, OWN_PREFIX};
 pub use schema::all;
-
-/// The API group of every resource here; also the prefix of our labels and annotations.
-pub const GROUP: &str = "sealwax.dev";

@@ -152,7 +152,12 @@ impl fmt::Debug for ValueKey {
 
 impl ValueKey {
     /// Encrypts; the result is nonce ‖ ciphertext ‖ tag.
-    pub fn seal(&self, random: &mut dyn Random, plaintext: &[u8], associated: &[u8]) -> Result<Vec<u8>, RandomError> {
+    pub(crate) fn seal(
+        &self,
+        random: &mut dyn Random,
+        plaintext: &[u8],
+        associated: &[u8],
+    ) -> Result<Vec<u8>, RandomError> {
         let mut nonce = [0; NONCE_LEN];
         random.fill(&mut nonce)?;
         let mut sealed = Vec::with_capacity(NONCE_LEN + plaintext.len() + TAG_LEN);

@@ -28,7 +28,6 @@ async fn the_readme_works_as_it_stands() {
     let root = workspace_root();
     kubectl.run(&["apply", "--server-side", "-f", root.join("crds").to_str().unwrap()]);
     kubectl.run(&["apply", "--server-side", "-f", root.join("deploy/install.yaml").to_str().unwrap()]);
-    kubectl.run(&["create", "namespace", "prod"]);
     let identity = Identity::create(&plane, SYSTEM, "sealwax-controller", "").await;
     let controller = Controller::start(&identity, &["--cluster-name", "prod", "--listen", "127.0.0.1:0"]);
     controller.wait_for_log(std::time::Duration::from_secs(30), "sealwax-recipients").await;

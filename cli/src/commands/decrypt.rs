@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     for (path, result) in args.files.iter().zip(results) {
         outcomes.add(result.and_then(|(input, text, notes)| {
             if args.in_place {
-                let staged = Staged::write(path, Some(&input.bytes), text.as_bytes())?.private()?;
+                let staged = Staged::write_private(path, &input.bytes, text.as_bytes())?;
                 return Ok((Some(staged), notes));
             }
             ui.data(text.as_bytes())?;

@@ -140,7 +140,7 @@ fn reseal(
             let (sealed, kept) = (report.sealed.len(), report.kept);
             notes.push(Note::Done(format!("{shown}: sealed {sealed} ({kept} kept) for {}", plan.describe())));
         }
-        notes.extend(super::encrypt::fold_hint(shown, report.own));
+        notes.extend(crate::job::fold_hint(shown, report.own));
     }
     Ok((text, notes))
 }

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sealwax_format::OsRandom;
 use sealwax_format::document::{File, Node};
-use sealwax_format::native::{self, Layout, OwnTokens, Report};
+use sealwax_format::native::{self, Layout, Report};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
 use crate::files::{Input, Outcomes, STDIN, Staged};
 use crate::history;
-use crate::job::{Plan, Policies, WriteArgs};
+use crate::job::{self, Plan, Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::manifest;
 use crate::ui::{Note, Ui};
@@ -160,17 +160,7 @@ fn describe(shown: &str, plans: &[Option<Plan>], reports: &[Report]) -> Vec<Note
         for path in &report.nulls {
             notes.push(Note::Warning(format!("{shown}: {path} is null and stays in the clear")));
         }
-        notes.extend(fold_hint(shown, report.own));
+        notes.extend(job::fold_hint(shown, report.own));
     }
     notes
-}
-
-/// Tokens with keys of their own cost space: time for a fold.
-pub(crate) fn fold_hint(shown: &str, own: OwnTokens) -> Option<Note> {
-    own.want_fold().then(|| {
-        Note::Hint(format!(
-            "{shown}: {} values carry a key of their own; someone who can read them may run `sealwax rekey --fold`.",
-            own.count
-        ))
-    })
 }

@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     files::replace(path, &input.bytes, text.as_bytes())?;
     let after = File::parse(&text, input.syntax()).map_err(|error| CommandError::in_file(shown, &error.into()))?;
     let own = args.document.choose(shown, &after)?.own_tokens();
-    notes.extend(super::encrypt::fold_hint(shown, own));
+    notes.extend(crate::job::fold_hint(shown, own));
     ui.notes(&notes);
     Ok(Code::Done)
 }

@@ -34,7 +34,8 @@ pub enum RewriteError {
 pub struct Rewrite<'f, 's> {
     file: &'f File<'s>,
     splices: Vec<(Range<usize>, Zeroizing<String>)>,
-    replaced: HashMap<(usize, usize), Replacement>,
+    /// By document and node: looked up for every node, so a table.
+    replaced: Vec<Vec<Option<Replacement>>>,
     inserted: HashMap<(usize, usize), Vec<Inserted>>,
     removed: HashSet<(usize, usize)>,
 }
@@ -53,7 +54,8 @@ struct Replacement {
 impl<'f, 's> Rewrite<'f, 's> {
     /// No edits yet.
     pub fn new(file: &'f File<'s>) -> Self {
-        Self { file, splices: Vec::new(), replaced: HashMap::new(), inserted: HashMap::new(), removed: HashSet::new() }
+        let replaced = file.documents.iter().map(|_| Vec::new()).collect();
+        Self { file, splices: Vec::new(), replaced, inserted: HashMap::new(), removed: HashSet::new() }
     }
 
     /// Writes another value in the place of a scalar. `expected` is what must be read there afterwards.
@@ -71,7 +73,11 @@ impl<'f, 's> Rewrite<'f, 's> {
             }
             (None, None) => {}
         }
-        self.replaced.insert((document, node.id), Replacement { written, expected });
+        let table = &mut self.replaced[document];
+        if table.len() <= node.id {
+            table.resize_with(node.id + 1, || None);
+        }
+        table[node.id] = Some(Replacement { written, expected });
     }
 
     /// Adds an entry after the last one of a mapping. `text` is the entry as it is to stand: in block style whole
@@ -292,7 +298,7 @@ struct Comparison<'c, 'f, 's> {
 
 impl Comparison<'_, '_, '_> {
     fn same(&mut self, old: &Node, new: &Node) -> bool {
-        if let Some(replacement) = self.edits.replaced.get(&(self.document, old.id)) {
+        if let Some(Some(replacement)) = self.edits.replaced[self.document].get(old.id) {
             if !self.arrived(replacement, new) || old.anchor != new.anchor {
                 self.wrong.push((self.document, old.id));
             }

@@ -151,7 +151,8 @@ fn refuse_anchors(root: &Node, path: &Path) -> Result<(), Problem> {
 
 fn flow_entry(file: &File<'_>, keys: &[&str], token: &Token) -> String {
     let around = Around { flow: true, column: 0 };
-    let quote = |key: &str| if file.syntax == Syntax::Json { double_quoted(key, Syntax::Json) } else { quote_key(key) };
+    let quote =
+        |key: &str| if file.syntax == Syntax::Json { double_quoted(key, Syntax::Json) } else { quote_if_needed(key) };
     let target = crate::document::present::Target { syntax: file.syntax, around, line_break: "\n" };
     let mut text = write_token(&token.lines(), target).head.clone();
     for (position, key) in keys.iter().enumerate().rev() {
@@ -166,7 +167,7 @@ fn flow_entry(file: &File<'_>, keys: &[&str], token: &Token) -> String {
 fn block_entry(file: &File<'_>, layout: &Layout<'_>, column: usize, keys: &[&str], token: &Token) -> String {
     let mut lines = Vec::new();
     for (depth, key) in keys.iter().enumerate() {
-        lines.push(format!("{}{}:", " ".repeat(column + 2 * depth), quote_key(key)));
+        lines.push(format!("{}{}:", " ".repeat(column + 2 * depth), quote_if_needed(key)));
     }
     let around = Around { flow: false, column: column + 2 * (keys.len() - 1) };
     let written = write_token(&token.lines(), layout.target(file, around));
@@ -176,8 +177,4 @@ fn block_entry(file: &File<'_>, layout: &Layout<'_>, column: usize, keys: &[&str
     }
     lines.extend(written.body.clone());
     lines.join(file.line_break())
-}
-
-fn quote_key(key: &str) -> String {
-    quote_if_needed(key)
 }

@@ -7,11 +7,11 @@ use crate::keys::{Label, MAX_READERS, MAX_WRAP};
 use crate::primitives::{KeyId, SHORT_ID_CHARS};
 
 /// The root key under which the block stands in everything but an `EncryptedSecret`.
-pub const BLOCK_KEY: &str = "sealwax";
+pub(super) const BLOCK_KEY: &str = "sealwax";
 /// The fields of `EncryptedSecret.spec` that are the key block there.
-pub const SPEC_FIELDS: [&str; 3] = ["sealedFor", "key", "readers"];
+pub(super) const SPEC_FIELDS: [&str; 3] = ["sealedFor", "key", "readers"];
 /// The version of the format that is written, and the only one that is read.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// The place as the block states it; the object's group and kind come from the document.
 #[derive(Clone, Debug, PartialEq, Eq)]

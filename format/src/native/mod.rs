@@ -12,10 +12,10 @@ mod value;
 
 pub use change::{set_value, unset_value};
 pub use fold::{fold, rewrap};
-pub use keyblock::{BLOCK_KEY, DocumentKey, KeyBlock, KeyBlockError, SPEC_FIELDS, SealedFor, VERSION, parse_readers};
+pub use keyblock::{DocumentKey, KeyBlock, KeyBlockError, SealedFor, parse_readers};
 pub use layout::{API_GROUP, ENCRYPTED_SECRET, Layout, Object, OwnTokens};
 pub use open::{Decrypted, Opened, Opener, WrappedKey, decrypt, key_of, open_all, open_all_at, open_leaf};
 pub use place::{LiveObject, Place, Scope};
-pub use seal::{Previous, Report, Request, encrypt, encrypt_document, is_selected, same_place, sealed_for};
-pub use token::{MARKER, Token, TokenError, TokenKey};
-pub use value::{FreshKey, Readers, open_sealed, seal_alone};
+pub use seal::{Previous, Report, Request, encrypt, is_selected, same_place};
+pub use token::{Token, TokenError, TokenKey};
+pub use value::{Readers, open_sealed, seal_alone};

@@ -51,7 +51,7 @@ impl<'k> Opener<'k> {
     }
 
     /// The data key itself, to be wrapped for added readers. It never encrypts.
-    pub fn data_key(&mut self, id: &KeyId, wraps: &[(Label, Vec<u8>)]) -> Result<&DataKey, Problem> {
+    pub(super) fn data_key(&mut self, id: &KeyId, wraps: &[(Label, Vec<u8>)]) -> Result<&DataKey, Problem> {
         Ok(&self.key(id, wraps)?.0)
     }
 

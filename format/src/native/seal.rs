@@ -9,11 +9,11 @@ use super::layout::{Layout, OwnTokens, at, is_identifying};
 use super::place::Place;
 use super::token::{Token, TokenKey};
 use super::value::{FreshKey, Readers, seal_alone};
-use crate::document::File;
-use crate::document::present::{self, Expected};
-use crate::document::resolve::resolve;
+use crate::document::present::{self, Expected, Target};
+use crate::document::resolve::{Resolved, resolve};
 use crate::document::rewrite::Rewrite;
 use crate::document::walk::{Around, Hazard, Leaf, hidden};
+use crate::document::{File, Node, Scalar};
 use crate::error::{Error, Problem};
 use crate::padding::{Plaintext, ValueType};
 use crate::path::{Path, Step};
@@ -76,7 +76,7 @@ pub struct Report {
 }
 
 /// Encrypts the selected values of one document; the edits go into `rewrite`.
-pub fn encrypt_document<R: Readers + ?Sized>(
+pub(super) fn encrypt_document<R: Readers + ?Sized>(
     file: &File<'_>,
     layout: &Layout<'_>,
     request: &Request<'_, R>,
@@ -103,16 +103,8 @@ pub fn encrypt_document<R: Readers + ?Sized>(
         None => Some(FreshKey::mint(random).map_err(Error::of_file)?),
     };
     for value in &values {
-        let token = match (&value.token, &fresh) {
-            (Some(token), _) => token.clone(),
-            (None, Some(key)) => {
-                let sealed = key.seal(random, &request.place, &value.leaf.path, &value.plaintext);
-                let sealed = sealed.map_err(|problem| at(file, value.leaf, problem))?;
-                Token { key: TokenKey::Document(key.id().short().to_owned()), sealed }
-            }
-            (None, None) => seal_alone(random, request.readers, &request.place, &value.leaf.path, &value.plaintext)
-                .map_err(|problem| at(file, value.leaf, problem))?,
-        };
+        let token =
+            token_for(value, fresh.as_ref(), request, random).map_err(|problem| at(file, value.leaf, problem))?;
         if value.token.is_some() {
             report.kept += 1;
         } else {
@@ -133,6 +125,24 @@ pub fn encrypt_document<R: Readers + ?Sized>(
         put_block(file, layout, &block, rewrite).map_err(Error::of_file)?;
     }
     Ok(report)
+}
+
+/// The token for a value: the one it had, or one under the document key minted now, or one with a key of its own.
+fn token_for<R: Readers + ?Sized>(
+    value: &Value<'_, '_>,
+    fresh: Option<&FreshKey>,
+    request: &Request<'_, R>,
+    random: &mut dyn Random,
+) -> Result<Token, Problem> {
+    let (place, path) = (&request.place, &value.leaf.path);
+    match (&value.token, fresh) {
+        (Some(token), _) => Ok(token.clone()),
+        (None, Some(key)) => {
+            let sealed = key.seal(random, place, path, &value.plaintext)?;
+            Ok(Token { key: TokenKey::Document(key.id().short().to_owned()), sealed })
+        }
+        (None, None) => seal_alone(random, request.readers, place, path, &value.plaintext),
+    }
 }
 
 /// A value to be written as a token: sealed anew, or the token it had.
@@ -179,27 +189,31 @@ fn collect<'v, 'd, R: Readers + ?Sized>(
             report.nulls.push(leaf.path.clone());
             continue;
         }
-        if layout.in_spec() && !matches!(resolved.value_type, ValueType::String | ValueType::Binary) {
-            return Err(at(file, leaf, Problem::NotAString));
-        }
-        if resolved.value.len() > crate::padding::MAX_VALUE {
-            return Err(at(file, leaf, Problem::TooLarge));
-        }
-        let token = request.previous.and_then(|p| p.token(&leaf.path, resolved.value_type, &resolved.value));
+        let token = request.previous.and_then(|p| p.token(&leaf.path, resolved.value_type, &resolved.value)).cloned();
         let target = layout.target(file, around);
-        let bytes = resolved.value.expose();
-        let presentation = present::capture(file.source, leaf.node, scalar, resolved.value_type, bytes, target);
-        values.push(Value {
-            leaf,
-            token: token.cloned(),
-            plaintext: Plaintext {
-                value_type: resolved.value_type,
-                value: resolved.value,
-                presentation: SecretBytes::from(presentation),
-            },
-        });
+        let plaintext = plaintext_of(file, layout, (leaf.node, scalar), resolved, target);
+        values.push(Value { leaf, token, plaintext: plaintext.map_err(|problem| at(file, leaf, problem))? });
     }
     Ok(values)
+}
+
+/// What a token will hold: the value, and how it was written.
+fn plaintext_of(
+    file: &File<'_>,
+    layout: &Layout<'_>,
+    (node, scalar): (&Node, &Scalar),
+    resolved: Resolved,
+    target: Target,
+) -> Result<Plaintext, Problem> {
+    let Resolved { value_type, value } = resolved;
+    if layout.in_spec() && !matches!(value_type, ValueType::String | ValueType::Binary) {
+        return Err(Problem::NotAString);
+    }
+    if value.len() > crate::padding::MAX_VALUE {
+        return Err(Problem::TooLarge);
+    }
+    let presentation = present::capture(file.source, node, scalar, value_type, value.expose(), target);
+    Ok(Plaintext { value_type, value, presentation: SecretBytes::from(presentation) })
 }
 
 /// Values that a program sees at a selected path, and that stand elsewhere: behind an alias or a merge key.
@@ -222,7 +236,7 @@ pub fn is_selected(layout: &Layout<'_>, select: &[Pattern], path: &Path) -> bool
 }
 
 /// What is written into the block for a place.
-pub fn sealed_for(place: &Place) -> SealedFor {
+pub(super) fn sealed_for(place: &Place) -> SealedFor {
     match place {
         Place::Object { namespace, name, .. } => SealedFor::Object { namespace: namespace.clone(), name: name.clone() },
         Place::Context(context) => SealedFor::Context(context.clone()),

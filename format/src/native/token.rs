@@ -8,7 +8,7 @@ use crate::padding::MAX_PLAINTEXT;
 use crate::primitives::{KeyId, NONCE_LEN, SHORT_ID_CHARS, TAG_LEN};
 
 /// What any encrypted value starts with, ours or another tool's.
-pub const MARKER: &str = "ENC[";
+pub(super) const MARKER: &str = "ENC[";
 const PREFIX: &str = "ENC[wax1,";
 const MAX_CIPHERTEXT: usize = NONCE_LEN + MAX_PLAINTEXT + MAX_PLAINTEXT / 16 + TAG_LEN;
 

@@ -36,7 +36,7 @@ impl Readers for [Recipient] {
 /// A data key that this operation minted, ready to encrypt.
 ///
 /// There is no way to make one from a key that was found in a document: a planted key must never encrypt.
-pub struct FreshKey {
+pub(super) struct FreshKey {
     data_key: DataKey,
     value_key: ValueKey,
     id: KeyId,
@@ -44,23 +44,23 @@ pub struct FreshKey {
 
 impl FreshKey {
     /// Mints a key.
-    pub fn mint(random: &mut dyn Random) -> Result<Self, Problem> {
+    pub(super) fn mint(random: &mut dyn Random) -> Result<Self, Problem> {
         let data_key = DataKey::mint(random)?;
         Ok(Self { value_key: data_key.value_key(), id: data_key.id(), data_key })
     }
 
     /// Its id.
-    pub fn id(&self) -> &KeyId {
+    pub(super) fn id(&self) -> &KeyId {
         &self.id
     }
 
     /// Wraps it.
-    pub fn wraps<R: Readers + ?Sized>(&self, readers: &R) -> Result<Vec<(Label, Vec<u8>)>, Problem> {
+    pub(super) fn wraps<R: Readers + ?Sized>(&self, readers: &R) -> Result<Vec<(Label, Vec<u8>)>, Problem> {
         readers.wraps(&self.data_key)
     }
 
     /// Encrypts one value for its place: nonce ‖ ciphertext ‖ tag.
-    pub fn seal(
+    pub(super) fn seal(
         &self,
         random: &mut dyn Random,
         place: &Place,
