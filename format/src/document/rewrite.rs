@@ -213,7 +213,10 @@ impl<'f, 's> Rewrite<'f, 's> {
         Ok(match source[end..].find('\n') {
             Some(length) => start..end + length + 1,
             // The last line without a line break: the one before it goes instead.
-            None => source[..start].trim_end_matches('\n').trim_end_matches('\r').len()..source.len(),
+            None => {
+                let before = source[..start].strip_suffix('\n').unwrap_or(&source[..start]);
+                before.strip_suffix('\r').unwrap_or(before).len()..source.len()
+            }
         })
     }
 }
