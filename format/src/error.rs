@@ -159,6 +159,11 @@ pub enum Problem {
     /// The edit was not made.
     #[error("the file was left as it is")]
     Rewrite(#[from] RewriteError),
+    /// Decrypting would not give back the same bytes.
+    #[error(
+        "the file is written in a way that would not come back byte for byte; look at its blank lines, line ends and comments near the values"
+    )]
+    NotReversible,
     /// There is nothing at a path.
     #[error("there is no value at this path")]
     NoSuchPath,

@@ -143,6 +143,13 @@ impl<'f, 's> Rewrite<'f, 's> {
 
     /// The edited text, if it differs from the old one in nothing but the edits.
     pub fn finish(mut self) -> Result<Zeroizing<String>, RewriteError> {
+        let text = self.apply()?;
+        self.verify(&text)?;
+        Ok(text)
+    }
+
+    /// The edited text, unverified: for comparing it with another.
+    pub(crate) fn apply(&mut self) -> Result<Zeroizing<String>, RewriteError> {
         self.splices.sort_by_key(|(range, _)| (range.start, range.end));
         let source = self.file.source;
         let mut text = Zeroizing::new(String::with_capacity(
@@ -157,7 +164,6 @@ impl<'f, 's> Rewrite<'f, 's> {
             at = range.end;
         }
         text.push_str(&source[at..]);
-        self.verify(&text)?;
         Ok(text)
     }
 
@@ -210,14 +216,12 @@ impl<'f, 's> Rewrite<'f, 's> {
         let source = self.file.source;
         let start = self.line_start(key)?;
         let end = end_of_line(source, entry_end(key, value));
-        Ok(match source[end..].find('\n') {
-            Some(length) => start..end + length + 1,
-            // The last line without a line break: the one before it goes instead.
-            None => {
-                let before = source[..start].strip_suffix('\n').unwrap_or(&source[..start]);
-                before.strip_suffix('\r').unwrap_or(before).len()..source.len()
-            }
-        })
+        if let Some(length) = source[end..].find('\n') {
+            return Ok(start..end + length + 1);
+        }
+        // The last line without a line break: the one before it goes instead.
+        let before = source[..start].strip_suffix('\n').unwrap_or(&source[..start]);
+        Ok(before.strip_suffix('\r').unwrap_or(before).len()..source.len())
     }
 }
 

@@ -254,7 +254,7 @@ fn restore(
     rewrite.finish().map_err(Error::of_file)
 }
 
-fn remove_block(rewrite: &mut Rewrite<'_, '_>, layout: &Layout<'_>) -> Result<(), RewriteError> {
+pub(super) fn remove_block(rewrite: &mut Rewrite<'_, '_>, layout: &Layout<'_>) -> Result<(), RewriteError> {
     let (Some(_), Some(host)) = (&layout.block, layout.host) else {
         return Ok(());
     };

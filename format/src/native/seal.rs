@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::keyblock::{DocumentKey, KeyBlock, SealedFor};
 use super::layout::{Layout, OwnTokens, at, is_identifying};
+use super::open::remove_block;
 use super::place::Place;
 use super::token::{Token, TokenKey};
 use super::value::{FreshKey, Readers, seal_alone};
@@ -82,11 +83,11 @@ pub(super) fn encrypt_document<R: Readers + ?Sized>(
     request: &Request<'_, R>,
     random: &mut dyn Random,
     rewrite: &mut Rewrite<'_, '_>,
-) -> Result<Report, Error> {
+) -> Result<(Report, Vec<(usize, Plaintext)>), Error> {
     let mut report = Report::default();
     let values = collect(file, layout, request, &mut report)?;
     if values.is_empty() {
-        return Ok(report);
+        return Ok((report, Vec::new()));
     }
     let line = Error::at_line;
     let host = layout.host.ok_or_else(|| line(1, Problem::NoMapping))?;
@@ -124,7 +125,7 @@ pub(super) fn encrypt_document<R: Readers + ?Sized>(
         let block = KeyBlock { sealed_for: sealed_for(&request.place), key };
         put_block(file, layout, &block, rewrite).map_err(Error::of_file)?;
     }
-    Ok(report)
+    Ok((report, values.into_iter().map(|value| (value.position, value.plaintext)).collect()))
 }
 
 /// The token for a value: the one it had, or one under the document key minted now, or one with a key of its own.
@@ -147,6 +148,8 @@ fn token_for<R: Readers + ?Sized>(
 
 /// A value to be written as a token: sealed anew, or the token it had.
 struct Value<'v, 'd> {
+    /// Of the leaf among the document's.
+    position: usize,
     leaf: &'v Leaf<'d>,
     plaintext: Plaintext,
     token: Option<Token>,
@@ -160,7 +163,7 @@ fn collect<'v, 'd, R: Readers + ?Sized>(
 ) -> Result<Vec<Value<'v, 'd>>, Error> {
     refuse_hidden(file, layout, request.select)?;
     let mut values = Vec::new();
-    for leaf in &layout.leaves {
+    for (position, leaf) in layout.leaves.iter().enumerate() {
         if !is_selected(layout, request.select, &leaf.path) {
             // A token that no rule selects any more is still a token, and a text that only looks like one an error.
             if let Some(token) = layout.token(file, leaf)? {
@@ -192,7 +195,7 @@ fn collect<'v, 'd, R: Readers + ?Sized>(
         let token = request.previous.and_then(|p| p.token(&leaf.path, resolved.value_type, &resolved.value)).cloned();
         let target = layout.target(file, around);
         let plaintext = plaintext_of(file, layout, (leaf.node, scalar), resolved, target);
-        values.push(Value { leaf, token, plaintext: plaintext.map_err(|problem| at(file, leaf, problem))? });
+        values.push(Value { position, leaf, token, plaintext: plaintext.map_err(|problem| at(file, leaf, problem))? });
     }
     Ok(values)
 }
@@ -330,13 +333,44 @@ pub fn encrypt<R: Readers + ?Sized>(
 ) -> Result<(Zeroizing<String>, Vec<Report>), Error> {
     let mut rewrite = Rewrite::new(file);
     let mut reports = Vec::with_capacity(requests.len());
+    let mut sealed = Vec::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {
         let layout = Layout::read(file, index)?;
-        reports.push(match request {
+        let (report, values) = match request {
             Some(request) => encrypt_document(file, &layout, request, random, &mut rewrite)?,
-            None => Report::default(),
-        });
+            None => Default::default(),
+        };
+        let added = layout.block.is_none() && !values.is_empty();
+        reports.push(report);
+        sealed.push((values, added));
     }
     let text = rewrite.finish().map_err(Error::of_file)?;
-    Ok((text, reports))
+    if comes_back(file, &text, &sealed)? { Ok((text, reports)) } else { Err(Error::of_file(Problem::NotReversible)) }
+}
+
+/// Whether decrypting gives back the source byte for byte. Tried on every file that is written: no key is needed, as the
+/// values are at hand.
+fn comes_back(file: &File<'_>, text: &str, sealed: &[(Vec<(usize, Plaintext)>, bool)]) -> Result<bool, Error> {
+    let after = File::parse(text, file.syntax)?;
+    let mut rewrite = Rewrite::new(&after);
+    for (index, (values, added)) in sealed.iter().enumerate() {
+        let layout = Layout::read(&after, index)?;
+        for (position, plaintext) in values {
+            let leaf = layout.leaves.get(*position);
+            let Some((leaf, scalar, around)) = leaf.and_then(|leaf| Some((leaf, leaf.scalar?, leaf.around?))) else {
+                return Ok(false);
+            };
+            let Plaintext { value_type, value, presentation } = plaintext;
+            let target = layout.target(&after, around);
+            let Some(written) = present::write(*value_type, value.expose(), presentation.expose(), target) else {
+                return Ok(false);
+            };
+            let expected = Expected { value_type: *value_type, value: SecretBytes::default() };
+            rewrite.replace(index, leaf.node, scalar, written, expected);
+        }
+        if *added {
+            remove_block(&mut rewrite, &layout).map_err(Error::of_file)?;
+        }
+    }
+    Ok(rewrite.apply().is_ok_and(|restored| *restored == *file.source))
 }
