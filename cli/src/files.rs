@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use sealwax_format::SecretBytes;
 use sealwax_format::document::Syntax;
 use tempfile::NamedTempFile;
@@ -166,6 +167,15 @@ impl Batch {
                 Err(error) => Err(CommandError::io(Code::Refused, "cannot be made durable", &staged.target, error)),
             })
             .collect()
+    }
+}
+
+/// Does the same with every file, in parallel where there are several: starting threads for one file would take longer
+/// than most files.
+pub(crate) fn each<T: Sync, R: Send>(files: &[T], work: impl Fn(&T) -> R + Send + Sync) -> Vec<R> {
+    match files {
+        [one] => vec![work(one)],
+        several => several.par_iter().map(work).collect(),
     }
 }
 

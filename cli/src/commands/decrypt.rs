@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use sealwax_format::document::File;
 use sealwax_format::native::{self, Layout, Opener};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
-use crate::files::{Input, Outcomes, Staged};
+use crate::files::{self, Input, Outcomes, Staged};
 use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
 use crate::policy::work_tree;
@@ -40,7 +39,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
-    let results: Vec<_> = args.files.par_iter().map(|path| one(args, &policies, &identities, path)).collect();
+    let results = files::each(&args.files, |path| one(args, &policies, &identities, path));
     let mut outcomes = Outcomes::default();
     for (path, result) in args.files.iter().zip(results) {
         outcomes.add(result.and_then(|(input, text, notes)| {

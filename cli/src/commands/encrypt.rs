@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use sealwax_format::OsRandom;
 use sealwax_format::document::{File, Node};
 use sealwax_format::native::{self, Layout, Report};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
-use crate::files::{Input, Outcomes, STDIN, Staged};
+use crate::files::{self, Input, Outcomes, STDIN, Staged};
 use crate::history;
 use crate::job::{self, Plan, Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
@@ -45,8 +44,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
-    let work = |file: &PathBuf| one(args, &policies, &identities, file);
-    let results: Vec<_> = args.files.par_iter().map(work).collect();
+    let results = files::each(&args.files, |path| one(args, &policies, &identities, path));
     let mut outcomes = Outcomes::default();
     for result in results {
         outcomes.add(result.and_then(|Encrypted { staged, printed, notes }| {

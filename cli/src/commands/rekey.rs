@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use sealwax_format::OsRandom;
 use sealwax_format::document::File;
 use sealwax_format::document::rewrite::Rewrite;
@@ -11,7 +10,7 @@ use sealwax_format::keys::{Label, Recipient};
 use sealwax_format::native::{self, Layout, Opener, TokenKey, key_of};
 
 use crate::error::{Code, CommandError};
-use crate::files::{Input, Outcomes, Staged};
+use crate::files::{self, Input, Outcomes, Staged};
 use crate::job::{Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::ui::{Note, Ui};
@@ -40,7 +39,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
-    let results: Vec<_> = args.files.par_iter().map(|path| one(args, &policies, &identities, path)).collect();
+    let results = files::each(&args.files, |path| one(args, &policies, &identities, path));
     let mut outcomes = Outcomes::default();
     for result in results {
         outcomes.add(result);

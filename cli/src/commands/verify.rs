@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use sealwax_format::document::File;
 use sealwax_format::native::{self, Layout, Opener};
 
 use crate::error::{Code, CommandError};
-use crate::files::Input;
+use crate::files::{self, Input};
 use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
 use crate::ui::{Note, Ui};
@@ -33,8 +32,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     }
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
-    let work = |(path, named): &(PathBuf, bool)| one(&policies, &identities, path, *named);
-    let counts: Vec<_> = files.par_iter().map(work).collect();
+    let counts = files::each(&files, |(path, named)| one(&policies, &identities, path, *named));
     let (mut opened, mut values) = (0, 0);
     let mut outcomes = Vec::new();
     for count in counts {
