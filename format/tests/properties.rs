@@ -246,6 +246,7 @@ fn odd_files_come_back_too() {
 
 #[test]
 fn mixed_line_breaks_come_back_or_are_refused() {
+    assert!(encrypt("a: b\r", Syntax::Yaml, "**").is_err(), "a lone carriage return");
     for source in ["a: |\r\n  b\n   ", "a: |\n  b\r\n   c\n", "a: b\r\nc: |\n  d\r\n", "a: b\nc: d\r\n"] {
         if let Ok(sealed) = encrypt(source, Syntax::Yaml, "**") {
             assert_eq!(decrypt(&sealed, Syntax::Yaml).unwrap(), source, "{source:?}");

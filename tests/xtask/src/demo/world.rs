@@ -175,7 +175,9 @@ impl World {
 
     /// Commands with which the story can be continued by hand.
     pub(crate) fn how_to_use(&self) -> String {
-        let cluster = self.cluster.as_ref().map(|cluster| cluster.kubeconfig().display().to_string());
+        // The story ends in the second cluster.
+        let cluster =
+            self.second.as_ref().or(self.cluster.as_ref()).map(|cluster| cluster.kubeconfig().display().to_string());
         format!(
             "  cd {}\n  export KUBECONFIG={} HOME={}\n  alias sealwax={} kubectl={}",
             self.repository.display(),
