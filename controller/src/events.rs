@@ -4,7 +4,8 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
-use crate::writer::{MANAGER, describe};
+use crate::telemetry::describe;
+use crate::writer::MANAGER;
 
 /// The longest note that the API server takes.
 const MAX_NOTE: usize = 1024;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, try_join_all};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
@@ -21,11 +21,13 @@ use crate::admin::{self, Admin};
 use crate::args::Args;
 use crate::cluster_keys::{ClusterKeys, Keys};
 use crate::events::Events;
+use crate::fence::Fence;
 use crate::metrics::{Metrics, ReadyLabel};
 use crate::queue::Backoff;
 use crate::reconcile::encrypted_secret::{Context, Unseen, Watched, error_policy, reconcile};
 use crate::store::{MANAGED_BY, strip_object, strip_secret};
-use crate::writer::{MANAGER, Writer, describe_watch};
+use crate::telemetry::describe_watch;
+use crate::writer::{MANAGER, Writer};
 use crate::{ownership, telemetry};
 
 /// Objects reconciled at the same time.
@@ -79,12 +81,16 @@ async fn run(args: Args) -> Result<(), StartError> {
     let (stop, stopped) = watch::channel(false);
     let signal = stop_signal().map_err(StartError::Signals)?;
     let client = Client::try_default().await.map_err(StartError::Config)?;
+    let fence = Arc::new(Fence::closed());
+    // One replica: it leads from the start and for ever.
+    fence.open_until(Instant::now() + Duration::from_secs(u64::from(u32::MAX)));
+    let writer = Writer::new(client.clone(), fence);
     let metrics = Metrics::default();
     let (keys_sender, keys) = watch::channel::<Keys>(None);
     let scopes: Vec<_> = args
         .scopes()
         .iter()
-        .map(|scope| Scope::start(&args, &client, &metrics, &keys, scope.as_deref(), &stopped))
+        .map(|scope| Scope::start(&args, &client, &writer, &metrics, &keys, scope.as_deref(), &stopped))
         .collect();
     let objects = scopes.iter().map(|scope| scope.objects.clone()).collect();
     let listed = scopes.iter().map(|scope| Arc::clone(&scope.listed)).collect();
@@ -98,7 +104,7 @@ async fn run(args: Args) -> Result<(), StartError> {
     // The port that was given, should any have been asked for.
     let listen = listener.local_addr().map_err(cannot_listen)?;
     let server = tokio::spawn(admin::serve(listener, admin, until_stopped(&stopped)));
-    let mut key_task = tokio::spawn(cluster_keys(&args, &client, &metrics).run(keys_sender));
+    let mut key_task = tokio::spawn(cluster_keys(&args, &client, &metrics, writer.clone()).run(keys_sender));
     let mut controllers = tokio::spawn(try_join_all(scopes.into_iter().map(|scope| tokio::spawn(scope.controller))));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %listen, "started");
     let ended = tokio::select! {
@@ -137,10 +143,10 @@ fn until_stopped(stopped: &watch::Receiver<bool>) -> impl Future<Output = ()> + 
     }
 }
 
-fn cluster_keys(args: &Args, client: &Client, metrics: &Metrics) -> ClusterKeys {
+fn cluster_keys(args: &Args, client: &Client, metrics: &Metrics, writer: Writer) -> ClusterKeys {
     ClusterKeys {
         client: client.clone(),
-        writer: Writer::new(client.clone()),
+        writer,
         events: Events::new(client.clone()),
         metrics: metrics.clone(),
         namespace: args.key_namespace.clone(),
@@ -160,6 +166,7 @@ impl Scope {
     fn start(
         args: &Args,
         client: &Client,
+        writer: &Writer,
         metrics: &Metrics,
         keys: &watch::Receiver<Keys>,
         scope: Option<&str>,
@@ -169,7 +176,7 @@ impl Scope {
         let (secrets, secret_writer) = reflector::store();
         let context = Arc::new(Context {
             client: client.clone(),
-            writer: Writer::new(client.clone()),
+            writer: writer.clone(),
             events: Events::new(client.clone()),
             metrics: metrics.clone(),
             keys: keys.clone(),

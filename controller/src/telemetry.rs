@@ -1,7 +1,8 @@
-//! Logs: set up so that no value can reach them.
+//! Logs, set up so that no value can reach them, and errors in words.
 
 use std::panic;
 
+use kube::runtime::watcher;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
 
@@ -48,6 +49,26 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Says what a client error is without the body that caused it.
+pub fn describe(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} (HTTP {})", status.message, status.code),
+        kube::Error::SerdeError(_) => "the API server's answer cannot be read".to_owned(),
+        other => chain(other),
+    }
+}
+
+/// The same for a watch.
+pub fn describe_watch(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(e) | watcher::Error::WatchStartFailed(e) | watcher::Error::WatchFailed(e) => {
+            describe(e)
+        }
+        watcher::Error::WatchError(status) => status.message.clone(),
+        watcher::Error::NoResourceVersion => "the API server gave no resourceVersion".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use crate::{rules, schema};
     namespaced,
     category = "sealwax",
     shortname = "esec",
+    selectable = ".spec.class",
     status = "EncryptedSecretStatus",
     derive = "PartialEq",
     derive = "Default",
@@ -54,6 +55,11 @@ pub struct EncryptedSecretSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
 
+    /// Which controller serves this object, where several share a cluster: the one whose `--class` is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub class: Option<String>,
+
     /// True: the controller leaves the Secret as it is until this is false again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
@@ -80,26 +86,63 @@ pub struct SealedFor {
 
 /// The Secret that is made.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
 pub struct Target {
     /// Its name, if it is not that of the EncryptedSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub name: Option<String>,
-    /// What it holds besides the items.
+    /// What happens to what this object put into the Secret when the object goes; `Delete` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_delete: Option<OnDelete>,
+    /// True: a Secret whose type or immutability must change is deleted and made again. Kubernetes changes neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recreate: Option<bool>,
+    /// What it holds besides the items, or made of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<Template>,
 }
 
-/// What the Secret holds besides its items. Everything is literal and in the clear.
+/// What happens to the items when their object goes.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum OnDelete {
+    /// They go too, and with the last of them the Secret.
+    Delete,
+    /// They stay.
+    Retain,
+}
+
+/// What the Secret holds besides its items, or made of them. Type, labels and annotations are literal.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
 pub struct Template {
     /// The Secret's type, `Opaque` if absent. Kubernetes never changes the type of an existing Secret.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub type_: Option<String>,
+    /// True: Kubernetes refuses every change of the Secret's items, this controller's too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub immutable: Option<bool>,
     /// Labels and annotations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<TemplateMetadata>,
+    /// Items made from the opened ones: item to template, in the syntax of Go templates; `{{ .password }}` is the
+    /// opened item `password`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::templates")]
+    pub data: BTreeMap<String, String>,
+    /// Whether the Secret holds only what `data` makes (`Replace`, if absent and `data` is not), or the opened items too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge_policy: Option<MergePolicy>,
+}
+
+/// How templated items meet opened ones.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum MergePolicy {
+    /// The Secret holds the templated items alone.
+    Replace,
+    /// The Secret holds both; a templated item replaces the opened one of its name.
+    Merge,
 }
 
 /// Labels and annotations of the Secret. Nothing else is ever copied to it.
@@ -136,9 +179,15 @@ pub struct EncryptedSecretStatus {
     /// Its resourceVersion after that write: any other one means that somebody has changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_resource_version: Option<String>,
-    /// The generation of the spec that was last written into the Secret.
+    /// A keyed hash of what was last written: changes when and only when the content does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret_generation: Option<i64>,
+    pub content_hash: Option<String>,
+    /// True while workloads that asked to be restarted for this content have not been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts_pending: Option<bool>,
+    /// The last value of the annotation `sealwax.dev/reconcile-at` or `reconcile.fluxcd.io/requestedAt` that was obeyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ mod schema;
 
 pub use condition::{READY, RECONCILING, STALLED};
 pub use encrypted_secret::{
-    EncryptedSecret, EncryptedSecretSpec, EncryptedSecretStatus, SealedFor, Target, Template, TemplateMetadata,
+    EncryptedSecret, EncryptedSecretSpec, EncryptedSecretStatus, MergePolicy, OnDelete, SealedFor, Target, Template,
+    TemplateMetadata,
 };
 pub use rules::{FORBIDDEN_TYPES, OWN_PREFIX};
 pub use schema::all;

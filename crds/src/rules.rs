@@ -24,6 +24,9 @@ pub(crate) const MAX_READERS: usize = 64;
 /// The longest wrap: 8 KiB in base64 with the key's id before it.
 pub(crate) const MAX_WRAP: usize = 12_288;
 
+/// The longest template of one item.
+pub(crate) const MAX_TEMPLATE: usize = 65_536;
+
 /// What holds for `spec`.
 pub(crate) fn spec() -> Value {
     let types = FORBIDDEN_TYPES.map(|name| format!("'{name}'")).join(", ");
@@ -52,6 +55,11 @@ pub(crate) fn spec() -> Value {
                  !(self.target.template.type in [{types}])"
             ),
             "message": "spec.target.template.type: Kubernetes fills Secrets of this type with credentials; choose another",
+        },
+        {
+            "rule": "!has(self.target) || !has(self.target.template) || !has(self.target.template.data) || \
+                     self.target.template.data.all(k, k.matches('^[-._a-zA-Z0-9]{1,253}$'))",
+            "message": "an item's name in spec.target.template.data is 1 to 253 characters of a-z, A-Z, 0-9, '-', '_' and '.'",
         },
         {
             "rule": not_ours("labels"),

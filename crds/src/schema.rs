@@ -6,7 +6,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::EncryptedSecret;
-use crate::rules::{MAX_ITEMS, MAX_READERS, MAX_TOKEN, MAX_WRAP};
+use crate::rules::{MAX_ITEMS, MAX_READERS, MAX_TEMPLATE, MAX_TOKEN, MAX_WRAP};
 
 /// Every custom resource definition, with the name of the file that it is generated into.
 pub fn all() -> Vec<(&'static str, CustomResourceDefinition)> {
@@ -54,6 +54,10 @@ pub(crate) fn readers(_: &mut SchemaGenerator) -> Schema {
 
 pub(crate) fn labels(_: &mut SchemaGenerator) -> Schema {
     map(MAX_ITEMS, &json!({ "type": "string", "maxLength": 63 }))
+}
+
+pub(crate) fn templates(_: &mut SchemaGenerator) -> Schema {
+    map(MAX_ITEMS, &json!({ "type": "string", "maxLength": MAX_TEMPLATE }))
 }
 
 pub(crate) fn annotations(_: &mut SchemaGenerator) -> Schema {

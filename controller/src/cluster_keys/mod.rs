@@ -28,6 +28,7 @@ use kube::Client;
 use sealwax_format::keys::Keyring;
 use tokio::sync::watch;
 
+use crate::content::ContentKey;
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::queue::Backoff;
@@ -48,7 +49,16 @@ pub const FIRST_KEY: &str = "sealwax-cluster-key-1";
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
 /// The keys at hand, as of the last look. Nothing before the first look.
-pub type Keys = Option<Arc<Keyring>>;
+pub type Keys = Option<Arc<Loaded>>;
+
+/// What the key namespace holds for the rest of the program.
+#[derive(Default)]
+pub struct Loaded {
+    /// What opens.
+    pub keyring: Keyring,
+    /// What hashes contents; without it no content is known to have changed.
+    pub content: Option<ContentKey>,
+}
 
 /// What the task needs.
 pub struct ClusterKeys {
@@ -121,7 +131,7 @@ impl ClusterKeys {
         if memory.differs(&found) {
             self.report_malformed(&found).await;
             self.count(&found);
-            keys.send_replace(Some(Arc::new(found.take_keyring())));
+            keys.send_replace(Some(Arc::new(Loaded { keyring: found.take_keyring(), content: None })));
             tracing::info!(keys = found.usable(), malformed = found.malformed(), "keys: loaded");
         }
         let observed = observe::observe(self, watched, &found).await?;

@@ -15,7 +15,7 @@ use sealwax_format::keys::Keyring;
 use super::payload::{ITEM, Payload, PayloadError};
 use super::plan::{KeyFacts, Observed};
 use super::{ACTIVE, CONFIG_MAP, ClusterKeys, KEY_LABEL, KEY_TYPE, RoundError};
-use crate::writer::describe;
+use crate::telemetry::describe;
 
 /// What the watches have delivered so far.
 pub(super) struct Watched {
@@ -42,7 +42,7 @@ fn changes<K: Send + 'static>(
     events: impl futures::Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
 ) -> BoxStream<'static, ()> {
     let changes = events.map_err(|error| {
-        tracing::warn!(error = crate::writer::describe_watch(&error), "keys: the watch failed and starts again");
+        tracing::warn!(error = crate::telemetry::describe_watch(&error), "keys: the watch failed and starts again");
     });
     let telling = |event: &watcher::Event<K>| !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
     changes.filter_map(move |event| std::future::ready(event.ok().filter(telling).map(|_| ()))).boxed()

@@ -123,6 +123,7 @@ pub(super) fn outcome(error: &WriteError, secret: &str) -> Outcome {
             reason: "Conflict",
             message: format!("Secret {secret} keeps being changed by somebody else at the same time"),
         },
+        WriteError::NotLeading => Outcome::Retrying { reason: "NotLeading", message: error.to_string() },
         WriteError::Api(message) => Outcome::Retrying { reason: "ApiServer", message: message.clone() },
     }
 }

@@ -14,15 +14,15 @@ use kube::core::ObjectMeta;
 use kube::runtime::controller::Action;
 use kube::{Client, Resource};
 use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus, STALLED};
-use sealwax_format::keys::Keyring;
 use tokio::sync::watch;
 
-use crate::cluster_keys::Keys;
+use crate::cluster_keys::{Keys, Loaded};
 use crate::conditions::{self, Outcome};
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::queue::Backoff;
-use crate::writer::{WriteError, Writer, describe};
+use crate::telemetry::describe;
+use crate::writer::{WriteError, Writer};
 
 pub use observe::{Unseen, Watched};
 use plan::{Observed, Plan, Write, target_name};
@@ -133,7 +133,7 @@ impl Look {
 }
 
 /// Plans and applies until a plan holds: first by what the watches brought, then by what the API server says.
-async fn look(object: &EncryptedSecret, before: &EncryptedSecretStatus, keys: &Keyring, context: &Context) -> Look {
+async fn look(object: &EncryptedSecret, before: &EncryptedSecretStatus, keys: &Loaded, context: &Context) -> Look {
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let watched = context.watched.secret(namespace, target_name(object));
     let mut secret = watched.map(|secret| secret.metadata.clone());
@@ -147,7 +147,7 @@ async fn look(object: &EncryptedSecret, before: &EncryptedSecretStatus, keys: &K
             former: former.as_ref().map(|(name, written)| (name.as_str(), written.clone())),
             key_namespace: &context.key_namespace,
         };
-        let write = match guarded(|| plan::plan(&observed, keys)) {
+        let write = match guarded(|| plan::plan(&observed, &keys.keyring)) {
             Plan::Nothing => return Look::Unchanged,
             Plan::Report(outcome) => return Look::ended(outcome),
             Plan::Write(write) => write,

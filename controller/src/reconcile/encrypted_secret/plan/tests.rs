@@ -86,7 +86,7 @@ impl Cluster {
     }
 
     fn template(&mut self, template: Template) {
-        self.object.spec.target = Some(Target { name: None, template: Some(template) });
+        self.object.spec.target = Some(Target { template: Some(template), ..Target::default() });
     }
 }
 
@@ -212,11 +212,11 @@ fn the_label_of_a_foreign_reader_is_named() {
 fn templates_state_what_they_may() {
     let mut cluster = cluster();
     let metadata = TemplateMetadata { labels: [("a".to_owned(), "b".to_owned())].into(), annotations: [].into() };
-    cluster.template(Template { type_: Some("example.com/x".into()), metadata: Some(metadata) });
+    cluster.template(Template { type_: Some("example.com/x".into()), metadata: Some(metadata), ..Template::default() });
     let secret = cluster.written().secret;
     assert_eq!((secret.type_.as_deref(), secret.labels.len()), (Some("example.com/x"), 1));
     for forbidden in FORBIDDEN_TYPES {
-        cluster.template(Template { type_: Some(forbidden.into()), metadata: None });
+        cluster.template(Template { type_: Some(forbidden.into()), ..Template::default() });
         assert_eq!(cluster.reported().0, "TemplateRefused");
     }
     let ours = || [(crate::store::MANAGED_BY.to_owned(), "x".to_owned())].into();
@@ -224,7 +224,7 @@ fn templates_state_what_they_may() {
         TemplateMetadata { labels: ours(), ..TemplateMetadata::default() },
         TemplateMetadata { annotations: ours(), ..TemplateMetadata::default() },
     ] {
-        cluster.template(Template { type_: None, metadata: Some(metadata) });
+        cluster.template(Template { metadata: Some(metadata), ..Template::default() });
         assert_eq!(cluster.reported().0, "TemplateRefused");
     }
 }
