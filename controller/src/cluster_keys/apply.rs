@@ -14,7 +14,7 @@ use super::observe::Memory;
 use super::payload::{ITEM, Payload};
 use super::plan::{Plan, Waiting};
 use super::{ACTIVE, CONFIG_MAP, ClusterKeys, FIRST_KEY, KEY_LABEL, KEY_TYPE, LOOK_AGAIN, RoundError};
-use crate::writer::WriteError;
+use crate::writer::{MANAGER, WriteError};
 
 /// Carries it out. Returns after how long to look again though nothing changed.
 pub(super) async fn apply(keys: &ClusterKeys, memory: &mut Memory, plan: Plan) -> Result<Option<Duration>, RoundError> {
@@ -65,7 +65,7 @@ async fn create(keys: &ClusterKeys) -> Result<(), RoundError> {
     let body = serde_json::to_vec(&secret);
     secret.data.iter_mut().flat_map(BTreeMap::values_mut).for_each(|value| value.0.zeroize());
     let body = body.map_err(|_| RoundError::CreateKey(WriteError::Api("cannot write it as JSON".to_owned())))?;
-    match keys.writer.create_secret(&keys.namespace, body).await {
+    match keys.writer.create_secret(&keys.namespace, MANAGER, body).await {
         // Another controller was faster: its key comes in by the watch.
         Ok(_) | Err(WriteError::Exists) => {
             tracing::info!(secret = FIRST_KEY, "keys: the first key was made");

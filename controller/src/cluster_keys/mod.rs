@@ -105,7 +105,7 @@ impl ClusterKeys {
                     }
                     Err(error) => {
                         tracing::warn!(error = crate::telemetry::chain(&error), "keys: trying again");
-                        Some(backoff.failed(&()))
+                        Some(backoff.failed(&(), None))
                     }
                 };
                 let Some(wait) = wait else { break };
