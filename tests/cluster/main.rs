@@ -4,3 +4,6 @@
 mod control_plane;
 mod encrypted_secret;
 mod readme;
+mod requests;
+mod served;
+mod sharing;

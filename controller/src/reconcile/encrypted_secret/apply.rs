@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::core::ObjectMeta;
 use serde_json::{Map, Value, json};
 
-use super::plan::{Desired, Former, How, Write};
+use super::plan::{Desired, How, Write};
 use crate::conditions::Outcome;
 use crate::drift::{self, Change};
 use crate::ownership::{self, Feeder, field_manager};
@@ -23,7 +23,7 @@ pub(super) struct Applied {
     pub drift: Vec<Change>,
 }
 
-/// Writes the Secret, then gives up the one of the former name.
+/// Writes the Secret, then deletes the one of the former name if nobody else feeds it.
 ///
 /// `live` is the whole metadata of the Secret where the write is a repair or the first after creating.
 pub(super) async fn apply(
@@ -50,8 +50,12 @@ pub(super) async fn apply(
             Applied { written, changed, drift: drift.unwrap_or_default() }
         }
     };
-    if let Some(former) = &write.former {
-        give_up(writer, target, former).await?;
+    if let Some(former) = write.former.as_ref().filter(|former| former.sole) {
+        match writer.delete_secret(namespace, &former.name, &former.seen).await {
+            // Somebody changed it: the sweep after the next list finds what is left.
+            Ok(()) | Err(WriteError::Changed) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(applied)
 }
@@ -80,26 +84,6 @@ async fn update(writer: &Writer, target: Target<'_>, body: &Value) -> Result<Wri
             }
         }
         written => written,
-    }
-}
-
-/// Deletes the Secret of the former name, or takes our items out of it where others feed it too.
-async fn give_up(writer: &Writer, target: Target<'_>, former: &Former) -> Result<(), WriteError> {
-    let target = Target { name: &former.name, ..target };
-    let gone = if former.sole {
-        writer.delete_secret(target.namespace, target.name, &former.seen).await
-    } else {
-        let seen = ObjectMeta {
-            uid: Some(former.seen.uid.clone()),
-            resource_version: Some(former.seen.resource_version.clone()),
-            ..ObjectMeta::default()
-        };
-        writer.release_secret(target, &seen).await
-    };
-    match gone {
-        // Somebody changed it: the sweep after the next list finds what is left.
-        Err(WriteError::Changed) => Ok(()),
-        other => other,
     }
 }
 

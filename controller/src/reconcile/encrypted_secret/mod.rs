@@ -3,6 +3,7 @@
 mod apply;
 mod observe;
 mod plan;
+mod report;
 mod sweep;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use jiff::Timestamp;
+use kube::Client;
 use kube::core::ObjectMeta;
 use kube::runtime::controller::Action;
-use kube::{Client, Resource};
-use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus, STALLED};
+use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus};
 use tokio::sync::watch;
 
 use crate::cluster_keys::{Keys, Loaded};
@@ -22,7 +23,6 @@ use crate::conditions::{self, Outcome, Situation};
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::queue::{Backoff, Lanes};
-use crate::restart::{self, Content};
 use crate::store::{Contended, request};
 use crate::telemetry::describe;
 use crate::writer::{WriteError, Writer};
@@ -30,6 +30,7 @@ use crate::writer::{WriteError, Writer};
 pub use observe::{Unseen, Watched};
 pub use plan::target_name;
 use plan::{How, Observed, Plan, Write};
+use report::{restart_workloads, tell, write_status};
 pub use sweep::{Gone, sweep};
 
 /// Looks within one reconcile, each at what changed during the one before.
@@ -138,6 +139,8 @@ async fn look_and_report(object: &EncryptedSecret, context: &Context) -> Result<
     // Without the first list of keys every object would look as if its key were missing.
     let keys = keys.wait_for(Option::is_some).await.map_err(|_| ReconcileError::NoKeys)?.clone();
     let keys = keys.ok_or(ReconcileError::NoKeys)?;
+    // A watch that ended does not matter here: then the program does too.
+    let _ = context.watched.complete.clone().wait_for(|complete| *complete).await;
     let before = context.unseen.status_of(object);
     let (outcome, drift) = match look(object, &before, &keys, context).await {
         Look::Unchanged => {
@@ -269,6 +272,9 @@ async fn carry_out(
     let name = write.secret.name.clone();
     match apply::apply(&context.writer, &object.metadata, write, live).await {
         Ok(applied) => {
+            if let Some(look) = leave_former(object, write, context).await {
+                return Some(look);
+            }
             let drift = (write.repair && applied.changed).then(|| drift_note(write, &applied));
             let (namespace, own) = (object.metadata.namespace.as_deref(), object.metadata.name.as_deref());
             let content = keys
@@ -290,6 +296,14 @@ async fn carry_out(
     }
 }
 
+/// Takes the object's items out of the Secret of its former name, where others feed that too. `Some` if that failed.
+async fn leave_former(object: &EncryptedSecret, write: &Write, context: &Context) -> Option<Look> {
+    let former = write.former.as_ref().filter(|former| !former.sole)?;
+    let (namespace, name) = (object.metadata.namespace.as_deref()?, object.metadata.name.as_deref()?);
+    let error = sweep::take_out(context, namespace, name, &former.name).await.err()?;
+    Some(Look::ended(Outcome::Retrying { reason: "FormerSecret", message: crate::telemetry::chain(&error) }))
+}
+
 fn drift_note(write: &Write, applied: &apply::Applied) -> String {
     let name = &write.secret.name;
     if write.how == How::Create {
@@ -302,96 +316,6 @@ fn drift_note(write: &Write, applied: &apply::Applied) -> String {
     let more = applied.drift.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("Secret {name} was put right: {}{more}", changes.join(", "))
-}
-
-/// Writes the status if it is another one. `Some`: the object has changed since, look again after that.
-async fn write_status(
-    object: &EncryptedSecret,
-    before: &EncryptedSecretStatus,
-    after: &EncryptedSecretStatus,
-    context: &Context,
-) -> Result<Option<Duration>, ReconcileError> {
-    if after == before {
-        return Ok(None);
-    }
-    let body = serde_json::to_value(after).unwrap_or_default();
-    let seen = context.unseen.version_of(object);
-    match context.writer.write_status(&object.metadata, &seen, &body).await {
-        Ok(resource_version) => {
-            context.unseen.wrote(&uid(&object.metadata), resource_version, after.clone());
-            Ok(None)
-        }
-        // Changed, deleted, or deleted and made anew. The watch tells, but not of changes that we do not act on.
-        Err(WriteError::Changed) => Ok(Some(BEHIND)),
-        Err(error) => Err(ReconcileError::Status(error)),
-    }
-}
-
-/// Restarts what asked to be restarted for this content, if that is outstanding, and says so in the status.
-async fn restart_workloads(
-    object: &EncryptedSecret,
-    status: &EncryptedSecretStatus,
-    context: &Context,
-) -> Result<Action, ReconcileError> {
-    if status.restarts_pending != Some(true) || object.spec.suspend == Some(true) {
-        return Ok(Action::await_change());
-    }
-    let (uid, generation) = (uid(&object.metadata), object.metadata.generation);
-    if context.settings.restarts {
-        let content = Content {
-            namespace: object.metadata.namespace.as_deref().unwrap_or_default(),
-            secret: status.secret_name.as_deref().unwrap_or_default(),
-            hash: status.content_hash.as_deref().unwrap_or_default(),
-        };
-        match restart::restart(&context.client, &context.writer, content).await {
-            Ok(count) => {
-                context.metrics.restarts.inc_by(u64::try_from(count).unwrap_or_default());
-                tracing::info!(namespace = content.namespace, secret = content.secret, count, "workloads restarted");
-            }
-            Err(error) => {
-                let note = format!("restarts wait: {}", crate::telemetry::chain(&error));
-                tracing::warn!(namespace = content.namespace, secret = content.secret, note, "trying again");
-                if !context.backoff.has_failed(&uid, generation) {
-                    context.events.warn(&object.object_ref(&()), "RestartsWait", &note).await;
-                }
-                return Ok(Action::requeue(context.backoff.failed(&uid, generation)));
-            }
-        }
-    }
-    context.backoff.succeeded(&uid);
-    let wait = write_status(object, status, &conditions::restarted(status), context).await?;
-    Ok(wait.map_or_else(Action::await_change, Action::requeue))
-}
-
-/// Logs, and publishes an event when the object stalls, recovers, or its Secret was put right.
-async fn tell(
-    object: &EncryptedSecret,
-    before: &EncryptedSecretStatus,
-    outcome: &Outcome,
-    drift: Option<&str>,
-    context: &Context,
-) {
-    let (namespace, name) = (object.metadata.namespace.as_deref(), object.metadata.name.as_deref());
-    let reference = object.object_ref(&());
-    if let Some(note) = drift {
-        context.metrics.healed(KIND);
-        tracing::info!(namespace, name, note, "drift healed");
-        context.events.warn(&reference, "DriftHealed", note).await;
-    }
-    let stalled = conditions::find(before, STALLED);
-    match outcome {
-        Outcome::Stalled { reason, message } if stalled.is_none_or(|was| was.reason != *reason) => {
-            tracing::warn!(namespace, name, reason, message, "stalled");
-            context.events.warn(&reference, reason, message).await;
-        }
-        Outcome::Synced { .. } if stalled.is_some() => {
-            tracing::info!(namespace, name, "recovered");
-            context.events.tell(&reference, "Synced", "the Secret is what the spec says").await;
-        }
-        Outcome::Synced { .. } => tracing::info!(namespace, name, "synced"),
-        Outcome::Retrying { reason, message } => tracing::warn!(namespace, name, reason, message, "trying again"),
-        Outcome::Stalled { .. } | Outcome::Suspended => {}
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client};
 use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus};
+use tokio::sync::watch;
 
 use super::plan::{Former, target_name};
 use crate::ownership;
@@ -26,6 +27,8 @@ pub struct Watched {
     pub objects: Store<EncryptedSecret>,
     /// The Secrets that carry our label, stripped.
     pub secrets: Store<PartialObjectMeta<Secret>>,
+    /// Turns true when both have been listed: before that, what is not there may well exist.
+    pub complete: watch::Receiver<bool>,
 }
 
 impl Watched {

@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt};
 use sealwax_crds::EncryptedSecret;
 use tokio::sync::mpsc;
 
-use super::{Context, observe};
+use super::{Context, observe, target_name};
 use crate::ownership::{feeders, field_manager};
 use crate::telemetry::{chain, describe};
 use crate::writer::{Target, WriteError};
@@ -34,7 +34,7 @@ pub enum Gone {
 
 /// Why an object's items are still there.
 #[derive(Debug, thiserror::Error)]
-enum SweepError {
+pub(super) enum SweepError {
     #[error("cannot read: {0}")]
     Read(String),
     #[error("cannot take the items out")]
@@ -63,7 +63,7 @@ pub async fn sweep(
                         name,
                         secret,
                         error = chain(&error),
-                        "items of a deleted object: trying again"
+                        "items that are not fed any more: trying again"
                     );
                     let (wait, again) = (context.backoff.failed(&key, None), again.clone());
                     tokio::spawn(async move {
@@ -76,14 +76,17 @@ pub async fn sweep(
     }
 }
 
-/// The feeders of Secrets whose objects are not there, where the garbage collector would not take the Secret.
+/// The feeders of Secrets whose objects are not there, or feed another one now, where the garbage collector would not take the Secret.
 fn missed(context: &Context) -> Vec<Gone> {
     let mut found = Vec::new();
     for secret in context.watched.secrets.state() {
         let namespace = secret.namespace().unwrap_or_default();
         let all: Vec<_> = feeders(&secret.metadata).collect();
-        let gone =
-            all.iter().filter(|feeder| !feeder.retained && context.watched.object(&namespace, &feeder.name).is_none());
+        let feeds = |name: &str| {
+            let object = context.watched.object(&namespace, name);
+            object.is_some_and(|object| target_name(&object) == secret.name_any())
+        };
+        let gone = all.iter().filter(|feeder| !feeder.retained && !feeds(&feeder.name));
         if all.len() > 1 {
             found.extend(gone.map(|feeder| Gone::Object {
                 namespace: namespace.clone(),
@@ -97,17 +100,23 @@ fn missed(context: &Context) -> Vec<Gone> {
 
 async fn release(context: &Context, namespace: &str, name: &str, secret: &str) -> Result<(), SweepError> {
     let objects: Api<EncryptedSecret> = Api::namespaced(context.client.clone(), namespace);
-    let read = |error: &kube::Error| SweepError::Read(describe(error));
     // Not in our store may also mean: another controller's, by its class or its labels.
-    if objects.get_metadata_opt(name).await.map_err(|error| read(&error))?.is_some() {
+    let object = objects.get_opt(name).await.map_err(|error| SweepError::Read(describe(&error)))?;
+    if object.is_some_and(|object| target_name(&object) == secret) {
         return Ok(());
     }
-    let live = observe::live_secret(&context.client, namespace, secret).await.map_err(|error| read(&error))?;
+    take_out(context, namespace, name, secret).await
+}
+
+/// Takes the items that this object fed into the Secret out of it, if others feed it too.
+pub(super) async fn take_out(context: &Context, namespace: &str, name: &str, secret: &str) -> Result<(), SweepError> {
+    let live = observe::live_secret(&context.client, namespace, secret).await;
+    let live = live.map_err(|error| SweepError::Read(describe(&error)))?;
     let Some(live) = live.filter(|live| is_left_to_us(live, name)) else { return Ok(()) };
     let manager = field_manager(name);
     let target = Target { namespace, name: secret, manager: &manager };
     context.writer.release_secret(target, &live).await.map_err(SweepError::Write)?;
-    tracing::info!(namespace, name, secret, "the items of a deleted object were taken out");
+    tracing::info!(namespace, name, secret, "items that are not fed any more were taken out");
     Ok(())
 }
 

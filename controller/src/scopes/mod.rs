@@ -1,18 +1,18 @@
 //! The namespaces served: one scope each, or one for all, with its watches and its controller.
 
+mod watches;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::{Stream, StreamExt, TryStreamExt, stream};
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Config as ControllerConfig, Controller};
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::Store;
 use kube::runtime::{WatchStreamExt, reflector, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
-use sealwax_crds::{EncryptedSecret, OnDelete};
-use sealwax_format::keys::Fingerprint;
+use kube::{Api, Client, ResourceExt};
+use sealwax_crds::EncryptedSecret;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -20,19 +20,12 @@ use crate::args::Args;
 use crate::cluster_keys::Keys;
 use crate::events::Events;
 use crate::metrics::Metrics;
-use crate::ownership;
 use crate::queue::{Backoff, Lanes};
-use crate::reconcile::encrypted_secret::{
-    Context, Gone, Settings, Unseen, Watched, error_policy, reconcile, sweep, target_name,
-};
-use crate::store::{Contended, MANAGED_BY, request, strip_object, strip_secret};
+use crate::reconcile::encrypted_secret::{Context, Settings, Unseen, Watched, error_policy, reconcile, sweep};
+use crate::store::Contended;
 use crate::telemetry::describe_watch;
-use crate::writer::{MANAGER, Writer};
-
-/// Objects listed at a time: a page of ciphertext is held in full before it is stripped.
-const PAGE: u32 = 100;
-/// The lists of objects and of Secrets have arrived.
-const BOTH: u8 = 3;
+use crate::writer::Writer;
+use watches::{BOTH, Lists, complete, fed_by, key_changes, watch_objects, watch_secrets};
 
 /// What every scope shares.
 #[derive(Clone)]
@@ -63,7 +56,7 @@ pub struct Scopes {
 /// A namespace, or all of them.
 struct Scope {
     objects: Store<EncryptedSecret>,
-    listed: Arc<AtomicU8>,
+    listed: watch::Receiver<u8>,
     /// Ends this scope alone.
     stop: watch::Sender<bool>,
 }
@@ -147,7 +140,7 @@ impl Scopes {
     ///
     /// Not by waiting for the stores: a store wakes one waiter, and that one is the controller.
     pub fn are_listed(&self) -> bool {
-        self.running().values().all(|scope| scope.listed.load(Ordering::Relaxed) == BOTH)
+        self.running().values().all(|scope| *scope.listed.borrow() == BOTH)
     }
 
     /// Every object served.
@@ -171,6 +164,7 @@ impl Scope {
         let (objects, object_writer) = reflector::store();
         let (secrets, secret_writer) = reflector::store();
         let args = &shared.args;
+        let (arrived, listed) = watch::channel(0);
         let context = Arc::new(Context {
             client: shared.requests.clone(),
             writer: shared.writer.clone(),
@@ -178,17 +172,16 @@ impl Scope {
             metrics: shared.metrics.clone(),
             keys: shared.keys.clone(),
             key_namespace: args.key_namespace.clone(),
-            watched: Watched { objects: objects.clone(), secrets },
+            watched: Watched { objects: objects.clone(), secrets, complete: complete(listed.clone()) },
             unseen: Unseen::default(),
             backoff: Backoff::default(),
             lanes,
             contended: Contended::default(),
             settings: Settings { restarts: args.restarts, not_ready_after: args.not_ready_after },
         });
-        let listed = Arc::new(AtomicU8::new(0));
         let (gone, to_sweep) = mpsc::unbounded_channel();
         let again = gone.downgrade();
-        let lists = Lists { listed: Arc::clone(&listed), gone };
+        let lists = Lists { listed: Arc::new(arrived), gone };
         let object_stream = watch_objects(shared, namespace, object_writer, Arc::clone(&context), lists.clone());
         let secret_stream = watch_secrets(shared, namespace, secret_writer, lists);
         let ended = ended(shared.stopped.clone(), stopped);
@@ -207,142 +200,6 @@ impl Scope {
         };
         (Self { objects, listed, stop }, work)
     }
-}
-
-/// Tells that lists have arrived.
-#[derive(Clone)]
-struct Lists {
-    listed: Arc<AtomicU8>,
-    gone: mpsc::UnboundedSender<Gone>,
-}
-
-impl Lists {
-    /// One more list is there; with both, what went unnoticed can be seen.
-    fn arrived(&self, which: u8) {
-        if self.listed.fetch_or(which, Ordering::Relaxed) | which == BOTH {
-            // Whoever would receive it has ended.
-            let _ = self.gone.send(Gone::Listed);
-        }
-    }
-}
-
-fn watch_objects(
-    shared: &Shared,
-    namespace: Option<&str>,
-    writer: reflector::store::Writer<EncryptedSecret>,
-    context: Arc<Context>,
-    lists: Lists,
-) -> impl Stream<Item = Result<EncryptedSecret, watcher::Error>> + Send + 'static {
-    let class = shared.args.class.as_deref().unwrap_or_default();
-    let mut served = watcher::Config::default().page_size(PAGE).fields(&format!("spec.class={class}"));
-    if let Some(selector) = &shared.args.selector {
-        served = served.labels(selector);
-    }
-    let (metrics, keys) = (shared.metrics.clone(), shared.keys.clone());
-    let arrived = lists.clone();
-    watcher(crate::reconcile::api(&shared.watches, namespace), served)
-        .default_backoff()
-        .modify(move |object| strip_object(object, |fingerprint| is_own(&keys, fingerprint)))
-        .reflect(writer)
-        .inspect_ok(move |event| {
-            if matches!(event, watcher::Event::InitDone) {
-                arrived.arrived(1);
-            }
-        })
-        .touched_objects()
-        .inspect_ok(move |object| forget(object, &context, &lists))
-        .inspect_err(move |error| {
-            metrics.watch_failed("EncryptedSecret");
-            tracing::warn!(error = describe_watch(error), "the watch of objects starts again");
-        })
-        // Our own status writes change nothing that is decided by.
-        .predicate_filter(decided_by, kube::runtime::PredicateConfig::default())
-}
-
-fn is_own(keys: &watch::Receiver<Keys>, fingerprint: &Fingerprint) -> bool {
-    keys.borrow().iter().flat_map(|loaded| loaded.keyring.fingerprints()).any(|own| own == fingerprint)
-}
-
-/// Keeps nothing of an object that is gone, and has its items taken out of Secrets that others feed too.
-fn forget(object: &EncryptedSecret, context: &Context, lists: &Lists) {
-    context.unseen.saw(&object.metadata);
-    if context.watched.objects.get(&ObjectRef::from_obj(object)).is_some() {
-        return;
-    }
-    if let Some(uid) = &object.metadata.uid {
-        context.unseen.retain(|kept| kept != uid);
-        context.backoff.retain(|kept| kept != uid);
-    }
-    let target = object.spec.target.as_ref();
-    if target.and_then(|target| target.on_delete) != Some(OnDelete::Retain) {
-        // Whoever would receive it has ended.
-        let _ = lists.gone.send(Gone::Object {
-            namespace: object.namespace().unwrap_or_default(),
-            name: object.name_any(),
-            secret: target_name(object).to_owned(),
-        });
-    }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the signature of a predicate")]
-fn decided_by(object: &EncryptedSecret) -> Option<u64> {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    let meta = &object.metadata;
-    (&meta.uid, meta.generation, meta.deletion_timestamp.is_some(), request(meta, None)).hash(&mut hasher);
-    Some(hasher.finish())
-}
-
-fn watch_secrets(
-    shared: &Shared,
-    namespace: Option<&str>,
-    writer: reflector::store::Writer<PartialObjectMeta<Secret>>,
-    lists: Lists,
-) -> impl Stream<Item = Result<PartialObjectMeta<Secret>, watcher::Error>> + Send + 'static {
-    let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}")).page_size(5 * PAGE);
-    let metrics = shared.metrics.clone();
-    watcher(crate::reconcile::api(&shared.watches, namespace), ours)
-        .default_backoff()
-        .modify(strip_secret)
-        .reflect(writer)
-        .inspect_ok(move |event| {
-            if matches!(event, watcher::Event::InitDone) {
-                lists.arrived(2);
-            }
-        })
-        .touched_objects()
-        .inspect_err(move |error| {
-            metrics.watch_failed("Secret");
-            tracing::warn!(error = describe_watch(error), "the watch of Secrets starts again");
-        })
-}
-
-/// The objects that a Secret matters to: those that its annotations and owner references name, those that wait for it,
-/// and, should somebody have removed all that, the one whose status says that it made it.
-fn fed_by(
-    context: Arc<Context>,
-) -> impl Fn(PartialObjectMeta<Secret>) -> Vec<ObjectRef<EncryptedSecret>> + Send + Sync + 'static {
-    move |secret| {
-        let (namespace, name) = (secret.namespace().unwrap_or_default(), secret.name_any());
-        let mut names = context.contended.take(&namespace, &name);
-        let waiting = names.len();
-        names.extend(ownership::feeders(&secret.metadata).map(|feeder| feeder.name));
-        names.extend(ownership::owner_names(&secret).map(str::to_owned));
-        if names.len() == waiting {
-            let made = |object: &EncryptedSecret| {
-                let status = object.status.as_ref();
-                object.metadata.namespace.as_ref() == Some(&namespace)
-                    && status.is_some_and(|status| status.secret_name.as_ref() == Some(&name))
-            };
-            names.extend(context.watched.objects.find(made).and_then(|object| object.meta().name.clone()));
-        }
-        names.iter().map(|name| ObjectRef::new(name).within(&namespace)).collect()
-    }
-}
-
-/// An element for every change of the keys: objects may be waiting for one.
-fn key_changes(keys: watch::Receiver<Keys>) -> impl Stream<Item = ()> + Send + 'static {
-    stream::unfold(keys, |mut keys| async move { keys.changed().await.ok().map(|()| ((), keys)) })
 }
 
 /// Resolves when the program or this scope ends.
