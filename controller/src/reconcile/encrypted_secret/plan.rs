@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use kube::core::ObjectMeta;
 use sealwax_crds::{
-    EncryptedSecret, EncryptedSecretStatus, FORBIDDEN_TYPES, OWN_PREFIX, OnDelete, RECONCILING, Template,
+    EncryptedSecret, EncryptedSecretStatus, FORBIDDEN_TYPES, MergePolicy, OWN_PREFIX, OnDelete, RECONCILING, Template,
 };
 use sealwax_format::SecretBytes;
 use sealwax_format::keys::Keyring;
-use sealwax_render::{SealedObject, open};
+use sealwax_render::{SealedObject, content, open};
 
 use crate::conditions::{self, Outcome};
 use crate::ownership::{self, ADOPT_BY, Ownership};
@@ -223,6 +223,9 @@ fn desired(observed: &Observed<'_>, keys: &Keyring) -> Result<Desired, Outcome> 
     check(&template)?;
     let items = open(&sealed(object), keys)
         .map_err(|error| Outcome::Stalled { reason: error.category(), message: crate::telemetry::chain(&error) })?;
+    let merged = template.merge_policy == Some(MergePolicy::Merge);
+    let items = content(items, &template.data, merged)
+        .map_err(|error| Outcome::Stalled { reason: "Template", message: error.to_string() })?;
     let name = object.metadata.name.as_deref().unwrap_or_default();
     let retained = target.on_delete == Some(OnDelete::Retain);
     let others_retain = || {

@@ -237,6 +237,19 @@ fn templates_state_what_they_may() {
 }
 
 #[test]
+fn templates_make_items() {
+    let mut cluster = cluster();
+    let data = |source: &str| [("url".to_owned(), source.to_owned())].into();
+    cluster.template(Template { data: data("db://{{ .password }}"), ..Template::default() });
+    let items = cluster.written().secret.items;
+    assert_eq!((items.len(), items["url"].expose()), (1, &b"db://hunter2"[..]));
+    cluster.template(Template { data: data("{{ index . .password }}"), ..Template::default() });
+    let (reason, message) = cluster.reported();
+    assert_eq!(reason, "Template");
+    assert!(message.contains("item url") && !message.contains("hunter2"), "{message}");
+}
+
+#[test]
 fn others_may_feed_the_same_secret() {
     let mut cluster = cluster();
     let fed_by = |retained| ObjectMeta {
