@@ -61,6 +61,17 @@ impl Controller {
         .await;
     }
 
+    /// Where it serves its metrics: the address that it named when it was last started.
+    pub async fn metrics_url(&self) -> String {
+        wait_for(Duration::from_secs(20), "the address of the controller's metrics", async || {
+            let log = self.log();
+            let started = log.lines().rev().find(|line| line.contains("\"message\":\"started\""))?;
+            let line: serde_json::Value = serde_json::from_str(started).ok()?;
+            Some(line["listen"].as_str()?.to_owned())
+        })
+        .await
+    }
+
     /// The file with everything it wrote.
     pub fn log_path(&self) -> PathBuf {
         self.directory.path().join("log")

@@ -18,6 +18,7 @@ mod guarded;
 mod identity;
 mod kubectl;
 mod namespace;
+mod scrape;
 pub mod supervisor;
 mod wait;
 
@@ -29,6 +30,7 @@ pub use guarded::Guarded;
 pub use identity::Identity;
 pub use kubectl::Kubectl;
 pub use namespace::Namespace;
+pub use scrape::{get, scrape};
 pub use wait::wait_for;
 
 /// Tells on standard error what takes long.
