@@ -1,4 +1,5 @@
 //! A controller that serves one namespace with the keys of another, and what tests do with it.
+#![expect(dead_code, reason = "shared by the tests of clusters and of faults, and neither needs all of it")]
 
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
@@ -11,7 +12,7 @@ use sealwax_crds::{EncryptedSecret, EncryptedSecretSpec, READY, RECONCILING, STA
 use sealwax_format::keys::Recipient;
 use sealwax_format::native::{self, Place};
 use sealwax_format::{OsRandom, Path, Plaintext, SecretBytes, ValueType};
-use sealwax_tests::{ControlPlane, Controller, Identity, Mark, Namespace, wait_for};
+use sealwax_tests::{ControlPlane, Controller, FaultProxy, Identity, Mark, Namespace, wait_for};
 use serde_json::Value;
 
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -50,10 +51,39 @@ impl Served {
         flags: &[&str],
     ) -> Self {
         let identity = Identity::create(plane, keys.name(), "sealwax-controller", &rights(&namespace, &keys)).await;
+        Self::start_as(plane, namespace, keys, identity, None, flags).await
+    }
+
+    /// Behind a proxy that makes faults.
+    pub(crate) async fn start_behind_proxy(
+        plane: &'static ControlPlane,
+        test: &str,
+        flags: &[&str],
+    ) -> (Self, FaultProxy) {
+        install(plane);
+        let namespace = Namespace::create(plane, test).await;
+        let keys = Namespace::create(plane, &format!("{test}-keys")).await;
+        let identity = Identity::create(plane, keys.name(), "sealwax-controller", &rights(&namespace, &keys)).await;
+        let proxy = FaultProxy::start(&identity).await;
+        let served = Self::start_as(plane, namespace, keys, identity, Some(&proxy), flags).await;
+        (served, proxy)
+    }
+
+    async fn start_as(
+        plane: &'static ControlPlane,
+        namespace: Namespace,
+        keys: Namespace,
+        identity: Identity,
+        proxy: Option<&FaultProxy>,
+        flags: &[&str],
+    ) -> Self {
         let mut arguments = vec!["--namespace", namespace.name(), "--key-namespace", keys.name()];
         arguments.extend(["--listen", "127.0.0.1:0", "--lease-duration", "2s"]);
         arguments.extend(flags);
-        let controller = Controller::start(&identity, &arguments);
+        let controller = match proxy {
+            Some(proxy) => Controller::start_behind(proxy, &arguments),
+            None => Controller::start(&identity, &arguments),
+        };
         let client = plane.client().await;
         let (objects, secrets) = (namespace.api(&client), namespace.api(&client));
         let (key_secrets, config_maps) = (keys.api(&client), keys.api(&client));
