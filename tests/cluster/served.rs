@@ -1,5 +1,5 @@
 //! A controller that serves one namespace with the keys of another, and what tests do with it.
-#![expect(dead_code, reason = "shared by the tests of clusters and of faults, and neither needs all of it")]
+#![allow(dead_code, reason = "shared by the tests of clusters and of faults, and neither needs all of it")]
 
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
@@ -30,6 +30,14 @@ pub(crate) struct Served {
     pub(crate) config_maps: Api<ConfigMap>,
 }
 
+/// How the controller is started.
+enum How<'a> {
+    /// With these environment variables.
+    Directly(&'a [(&'a str, &'a str)]),
+    /// Through a proxy.
+    Behind(&'a FaultProxy),
+}
+
 impl Served {
     pub(crate) async fn start(test: &str) -> Self {
         let plane = ControlPlane::shared().await;
@@ -51,7 +59,18 @@ impl Served {
         flags: &[&str],
     ) -> Self {
         let identity = Identity::create(plane, keys.name(), "sealwax-controller", &rights(&namespace, &keys)).await;
-        Self::start_as(plane, namespace, keys, identity, None, flags).await
+        Self::start_as(plane, namespace, keys, identity, How::Directly(&[]), flags).await
+    }
+
+    /// With further environment variables.
+    pub(crate) async fn start_in_environment(
+        plane: &'static ControlPlane,
+        namespace: Namespace,
+        keys: Namespace,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let identity = Identity::create(plane, keys.name(), "sealwax-controller", &rights(&namespace, &keys)).await;
+        Self::start_as(plane, namespace, keys, identity, How::Directly(environment), &[]).await
     }
 
     /// Behind a proxy that makes faults.
@@ -65,7 +84,7 @@ impl Served {
         let keys = Namespace::create(plane, &format!("{test}-keys")).await;
         let identity = Identity::create(plane, keys.name(), "sealwax-controller", &rights(&namespace, &keys)).await;
         let proxy = FaultProxy::start(&identity).await;
-        let served = Self::start_as(plane, namespace, keys, identity, Some(&proxy), flags).await;
+        let served = Self::start_as(plane, namespace, keys, identity, How::Behind(&proxy), flags).await;
         (served, proxy)
     }
 
@@ -74,15 +93,15 @@ impl Served {
         namespace: Namespace,
         keys: Namespace,
         identity: Identity,
-        proxy: Option<&FaultProxy>,
+        how: How<'_>,
         flags: &[&str],
     ) -> Self {
         let mut arguments = vec!["--namespace", namespace.name(), "--key-namespace", keys.name()];
         arguments.extend(["--listen", "127.0.0.1:0", "--lease-duration", "2s"]);
         arguments.extend(flags);
-        let controller = match proxy {
-            Some(proxy) => Controller::start_behind(proxy, &arguments),
-            None => Controller::start(&identity, &arguments),
+        let controller = match how {
+            How::Behind(proxy) => Controller::start_behind(proxy, &arguments),
+            How::Directly(environment) => Controller::start_with(&identity, &arguments, environment),
         };
         let client = plane.client().await;
         let (objects, secrets) = (namespace.api(&client), namespace.api(&client));

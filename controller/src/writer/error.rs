@@ -29,6 +29,9 @@ pub enum WriteError {
     /// The object as wanted is not valid; the fields that the API server named.
     #[error("the API server refuses it ({})", .0.join(", "))]
     Invalid(Vec<String>),
+    /// Fields that Kubernetes never changes in what exists.
+    #[error("Kubernetes never changes {}", .0.join(", "))]
+    Immutable(Vec<String>),
     /// A right is missing, or the namespace is being deleted; the API server's words.
     #[error("{0}")]
     Forbidden(String),
@@ -49,7 +52,12 @@ impl From<kube::Error> for WriteError {
             (409, "AlreadyExists") => Self::Exists,
             (409, _) => claims(status).map_or(Self::Changed, Self::Claimed),
             (404, _) if causes(status).next().is_none() => Self::Changed,
-            (422, _) => Self::Invalid(causes(status).map(|(_, field, _)| field.to_owned()).collect()),
+            (422, _) => {
+                // Of the words, which may quote values, only this one counts.
+                let immutable = causes(status).any(|(.., message)| message.contains("field is immutable"));
+                let fields = causes(status).map(|(_, field, _)| field.to_owned()).collect();
+                if immutable { Self::Immutable(fields) } else { Self::Invalid(fields) }
+            }
             (403, _) => Self::Forbidden(status.message.clone()),
             _ => Self::Api(describe(&error)),
         }
@@ -104,6 +112,10 @@ mod tests {
         let error = answer(json!({"code": 422, "message": "data: Invalid value: hunter2", "details": {"causes": [
             {"field": "type", "message": "Invalid value: \"hunter2\": field is immutable"},
         ]}}));
-        assert_eq!(error.to_string(), "the API server refuses it (type)");
+        assert_eq!(error.to_string(), "Kubernetes never changes type");
+        let error = answer(json!({"code": 422, "details": {"causes": [
+            {"field": "data", "message": "Too long: may not be more than 1048576 bytes: hunter2"},
+        ]}}));
+        assert_eq!(error.to_string(), "the API server refuses it (data)");
     }
 }

@@ -121,16 +121,11 @@ fn body(object: &ObjectMeta, secret: &Desired, base: Option<&Written>) -> Value 
     body
 }
 
-/// Whether Kubernetes refused to change what it never changes in a Secret that exists.
-pub(super) fn is_immutable(error: &WriteError) -> bool {
-    matches!(error, WriteError::Invalid(fields) if fields.iter().any(|field| ["type", "immutable", "data"].contains(&field.as_str())))
-}
-
 /// How an error ends, in words for the object's owner.
 pub(super) fn outcome(error: &WriteError, secret: &str) -> Outcome {
     let stalled = |reason, message| Outcome::Stalled { reason, message };
     match error {
-        WriteError::Invalid(fields) if is_immutable(error) => stalled(
+        WriteError::Immutable(fields) => stalled(
             "ImmutableField",
             format!(
                 "Kubernetes never changes {} of Secret {secret}: delete it, set spec.target.name to another name, or allow \
@@ -222,9 +217,8 @@ mod tests {
 
     #[test]
     fn what_never_changes_says_what_to_do() {
-        let outcome = outcome(&WriteError::Invalid(vec!["type".into()]), "db");
+        let outcome = outcome(&WriteError::Immutable(vec!["type".into()]), "db");
         assert_eq!(outcome.reason(), "ImmutableField");
         assert!(look_again(&outcome).is_some());
-        assert!(!is_immutable(&WriteError::Invalid(vec!["data[tls.crt]".into()])));
     }
 }

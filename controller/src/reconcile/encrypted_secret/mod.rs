@@ -284,7 +284,7 @@ async fn carry_out(
             Some(Look::Ended { outcome: Outcome::Synced { name, written: applied.written, content }, drift })
         }
         Err(WriteError::Exists | WriteError::Changed) => None,
-        Err(error) if apply::is_immutable(&error) && write.may_recreate() => {
+        Err(error @ WriteError::Immutable(_)) if write.may_recreate() => {
             let How::Update { seen, .. } = &write.how else { return Some(Look::ended(apply::outcome(&error, &name))) };
             let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
             match context.writer.delete_secret(namespace, &name, seen).await {
