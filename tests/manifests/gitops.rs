@@ -108,7 +108,10 @@ fn flux_verdict(expressions: &Value, object: &Value) -> &'static str {
 fn flux_sees_the_health_of_every_state() {
     let samples = documents(&text("deploy/gitops/flux/kustomizations.yaml"));
     let expressions = &find(&samples, "Kustomization", "secrets")["spec"]["healthCheckExprs"][0];
-    assert_eq!((&expressions["apiVersion"], &expressions["kind"]), (&json!("sealwax.dev/v1alpha1"), &json!("EncryptedSecret")));
+    assert_eq!(
+        (&expressions["apiVersion"], &expressions["kind"]),
+        (&json!("sealwax.dev/v1alpha1"), &json!("EncryptedSecret"))
+    );
     let mut seen = BTreeMap::new();
     for fixture in fixtures() {
         let Some(expected) = fixture.flux else { continue };

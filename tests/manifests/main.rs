@@ -1,4 +1,5 @@
 //! What is in `deploy/`, tried by the programs that will read it: Helm, kustomize, promtool, Lua, and a real API server.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -54,7 +54,8 @@ fn every_alert_fires_when_it_shall_and_not_before() {
     let tested: Value = serde_yaml::from_str(&tests).unwrap();
     for rule in rules() {
         let name = rule["alert"].as_str().unwrap();
-        let all = tested["tests"].as_array().unwrap().iter().flat_map(|test| test["alert_rule_test"].as_array().unwrap());
+        let all =
+            tested["tests"].as_array().unwrap().iter().flat_map(|test| test["alert_rule_test"].as_array().unwrap());
         let (fires, rests): (Vec<_>, Vec<_>) =
             all.filter(|test| test["alertname"] == name).partition(|test| test["exp_alerts"][0].is_object());
         assert!(!fires.is_empty() && !rests.is_empty(), "{name} needs a test in which it fires and one in which not");
@@ -83,7 +84,11 @@ fn alerts_dashboard_and_documentation_speak_of_metrics_that_exist() {
         assert!(unknown.is_empty(), "{file} names metrics that do not exist: {unknown:?}");
     }
     let operations = metrics_in(&text("docs/operations.md"));
-    let missing: Vec<_> = known.iter().filter(|metric| !metric.ends_with("_bucket")).filter(|metric| !operations.contains(*metric)).collect();
+    let missing: Vec<_> = known
+        .iter()
+        .filter(|metric| !metric.ends_with("_bucket"))
+        .filter(|metric| !operations.contains(*metric))
+        .collect();
     assert!(missing.is_empty(), "docs/operations.md does not explain {missing:?}");
 }
 
