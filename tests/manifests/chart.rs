@@ -134,28 +134,23 @@ fn wrong_values_are_refused() {
 }
 
 #[test]
-fn namespaces_get_roles_and_no_cluster_role() {
-    let rendered = documents(&render(&["--set", "scope.namespaces={payments,billing}"]));
-    for document in &rendered {
-        let kind = document["kind"].as_str().unwrap();
-        assert!(!kind.starts_with("ClusterRole"), "{kind} in a scoped installation");
+fn every_value_has_a_comment() {
+    let values = text("deploy/chart/values.yaml");
+    let mut above = "";
+    let mut inside = String::new();
+    for line in values.lines() {
+        let depth = line.len() - line.trim_start().len();
+        let name = line.trim_start().split(':').next().unwrap_or_default();
+        let value = !line.trim().is_empty() && !line.trim_start().starts_with(['#', '-']) && depth <= 2;
+        // A mapping of values is explained by them; what a value itself consists of, by the value.
+        let mapping = depth == 0 && line.ends_with(':') && !above.trim_start().starts_with('#');
+        let explained = above.trim_start().starts_with('#') || mapping || (depth > 0 && inside == "explained");
+        assert!(!value || explained, "values.yaml: {name} has no comment");
+        if depth == 0 && value {
+            inside = if mapping { "mapping" } else { "explained" }.to_owned();
+        }
+        above = line;
     }
-    let roles = rendered.iter().filter(|document| document["kind"] == "Role");
-    let namespaces: Vec<&str> = roles.filter_map(|role| role["metadata"]["namespace"].as_str()).collect();
-    for namespace in ["payments", "billing"] {
-        assert_eq!(namespaces.iter().filter(|found| **found == namespace).count(), 1, "{namespace}: {namespaces:?}");
-    }
-}
-
-#[test]
-fn a_selector_with_roles_leaves_the_cluster_role_nothing_but_namespaces() {
-    let settings = "scope.namespaceSelector=served,rbac.perNamespaceRoles={payments}";
-    let rendered = documents(&render(&["--set", settings]));
-    let rules = &find(&rendered, "ClusterRole", "sealwax-controller")["rules"];
-    assert_eq!(
-        *rules,
-        serde_json::json!([{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]}])
-    );
 }
 
 #[test]

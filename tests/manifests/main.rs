@@ -5,8 +5,10 @@ mod common;
 
 mod admission;
 mod chart;
+mod flags;
 mod gitops;
 mod monitoring;
 mod overlays;
 mod policies;
 mod rights;
+mod roles;
