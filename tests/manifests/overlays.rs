@@ -19,6 +19,13 @@ fn the_base_is_what_is_installed() {
 }
 
 #[test]
+fn the_image_of_the_base_can_be_replaced() {
+    let built = documents(&succeeded(&kustomize(&["build", "tests/manifests/kustomize/image"])));
+    let containers = &find(&built, "Deployment", "sealwax-controller")["spec"]["template"]["spec"]["containers"];
+    assert_eq!(containers[0]["image"], format!("registry.internal/mirror@sha256:{}", "0".repeat(64)));
+}
+
+#[test]
 fn references_follow_a_renamed_encrypted_secret() {
     let built = documents(&succeeded(&kustomize(&["build", "tests/manifests/kustomize/overlay"])));
     find(&built, "EncryptedSecret", "blue-db");
