@@ -49,7 +49,11 @@ pub enum ArchiveError {
 impl Image {
     /// Reads the one image of an OCI archive.
     pub fn read(archive: &Path) -> Result<Self, ArchiveError> {
-        let blobs = unpack(File::open(archive)?)?;
+        Self::of(File::open(archive)?)
+    }
+
+    fn of(archive: impl Read) -> Result<Self, ArchiveError> {
+        let blobs = unpack(archive)?;
         let index: Value = serde_json::from_slice(blob(&blobs, "index.json")?)?;
         let digest = text(&index["manifests"][0]["digest"], "manifest")?;
         let manifest: Value = serde_json::from_slice(by_digest(&blobs, &digest)?)?;
@@ -106,4 +110,50 @@ fn by_digest<'a>(blobs: &'a BTreeMap<String, Vec<u8>>, digest: &str) -> Result<&
 
 fn text(value: &Value, what: &str) -> Result<String, ArchiveError> {
     value.as_str().map(str::to_owned).ok_or_else(|| ArchiveError::Missing(what.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    /// A tar file of these files, each with the time 7.
+    fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (name, contents) in files {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(contents.len() as u64);
+            header.set_mode(0o755);
+            header.set_mtime(7);
+            header.set_uid(1);
+            header.set_cksum();
+            builder.append_data(&mut header, name, *contents).unwrap();
+        }
+        builder.into_inner().unwrap()
+    }
+
+    #[test]
+    fn an_image_is_read_through_its_index_its_manifest_and_its_compressed_layer() {
+        let mut layer = GzEncoder::new(Vec::new(), Compression::fast());
+        layer.write_all(&archive(&[("bin/program", b"1234")])).unwrap();
+        let layer = layer.finish().unwrap();
+        let whole = archive(&[
+            ("index.json", br#"{"manifests": [{"digest": "sha256:m"}]}"#),
+            ("blobs/sha256/m", br#"{"config": {"digest": "sha256:c"}, "layers": [{"digest": "sha256:l"}]}"#),
+            ("blobs/sha256/c", br#"{"config": {"User": "1:1"}}"#),
+            ("blobs/sha256/l", &layer),
+        ]);
+        let image = Image::of(&whole[..]).unwrap();
+        assert_eq!((image.digest.as_str(), image.size()), ("sha256:m", 4));
+        assert_eq!(image.config["config"]["User"], "1:1");
+        let entry = Entry { mode: 0o755, user: 1, modified: 7, size: Some(4) };
+        assert_eq!(image.entries, BTreeMap::from([("/bin/program".to_owned(), entry)]));
+
+        let missing = Image::of(&archive(&[("index.json", br#"{"manifests": [{"digest": "sha256:m"}]}"#)])[..]);
+        assert_eq!(missing.unwrap_err().to_string(), "the archive has no blobs/sha256/m");
+    }
 }

@@ -84,6 +84,10 @@ fn inspect(image: &Image) -> Vec<String> {
         ("Cmd", Value::Null),
         ("Volumes", Value::Null),
     ];
+    let version = &config["Labels"]["org.opencontainers.image.version"];
+    if version != env!("CARGO_PKG_VERSION") {
+        findings.push(format!("its label says version {version}"));
+    }
     for (field, value) in expected {
         if config[field] != value {
             findings.push(format!("{field} is {}, not {value}", config[field]));
@@ -124,7 +128,11 @@ mod tests {
         };
         Image {
             digest: "sha256:0".into(),
-            config: json!({"config": {"User": "65532:65532", "Entrypoint": ["/sealwax-controller"]}}),
+            config: json!({"config": {
+                "User": "65532:65532",
+                "Entrypoint": ["/sealwax-controller"],
+                "Labels": {"org.opencontainers.image.version": env!("CARGO_PKG_VERSION")},
+            }}),
             entries: CONTENTS.iter().map(entry).collect::<BTreeMap<_, _>>(),
         }
     }

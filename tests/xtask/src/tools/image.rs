@@ -24,7 +24,9 @@ pub fn build_image(archive: &Path, report: Report<'_>) -> Result<(), ToolError> 
     let containerfile = workspace_root().join(SOURCE).join("Containerfile");
     let mut build = storage.buildah();
     // Nothing is run in the image, so nothing has to be isolated; `chroot` only asks for the fewest rights.
-    build.args(["bud", "--quiet", "--isolation", "chroot", "--timestamp", "0", "--format", "oci", "--tag", NAME]);
+    build.args(["bud", "--quiet", "--isolation", "chroot", "--format", "oci", "--tag", NAME]);
+    // What would tell one build, or one version of buildah, from another.
+    build.args(["--timestamp", "0", "--omit-history", "--identity-label=false"]);
     build.arg("--build-arg").arg(format!("VERSION={version}"));
     build.arg("--file").arg(containerfile).arg(scratch.0.join("context"));
     run(&mut build)?;
