@@ -23,7 +23,7 @@ cargo xtask COMMAND
   dist                  build the programs as they are released, static on Linux; print where they lie
   image [--output FILE] [--check]
                         build the controller's image as an OCI archive; --check builds it twice and looks inside
-  manifests [--check]   write what is generated in deploy/; --check only compares
+  manifests [--check]   write what is generated in crds/, docs/reference/ and deploy/; --check compares deploy/
 
 KUBEBUILDER_ASSETS may name a directory with these programs; else they are built with Go, once, into the cache.";
 

@@ -1,11 +1,12 @@
-//! `cargo xtask manifests`: writes what is generated in `deploy/`, or only compares.
+//! `cargo xtask manifests`: writes what is generated in `crds/`, `docs/reference/` and `deploy/`, or only compares.
 
 use std::fs;
+use std::process::Stdio;
 
 use xtask::generated::{self, Generated};
 use xtask::tools::workspace_root;
 
-use crate::{Failure, ui};
+use crate::{Failure, run, ui};
 
 /// Writes the files that differ; with `--check` only names them, and fails.
 pub(crate) fn manifests(arguments: &[String]) -> Result<(), Failure> {
@@ -14,6 +15,9 @@ pub(crate) fn manifests(arguments: &[String]) -> Result<(), Failure> {
         [only] if only == "--check" => true,
         [first, ..] => return Err(Failure::Usage(format!("`manifests` takes no `{first}`"))),
     };
+    if !check {
+        custom_resources()?;
+    }
     // The copies first: what is rendered contains them.
     let mut stale = update(&generated::copies()?, check)?;
     stale += update(&generated::manifests(&ui::progress)?, check)?;
@@ -21,6 +25,14 @@ pub(crate) fn manifests(arguments: &[String]) -> Result<(), Failure> {
         return Err(Failure::Unsuccessful(format!("{stale} generated files differ: run `cargo xtask manifests`")));
     }
     Ok(())
+}
+
+/// The definitions and their reference, which the tests of their types write; as tests they compare.
+fn custom_resources() -> Result<(), Failure> {
+    ui::progress("custom resources");
+    let mut command = run::cargo(&["test", "--quiet", "--package", "sealwax-crds"]);
+    command.env("UPDATE_CRDS", "1").stdout(Stdio::null());
+    run::finish(command, "UPDATE_CRDS=1 cargo test -p sealwax-crds")
 }
 
 fn update(files: &[Generated], check: bool) -> Result<usize, Failure> {
