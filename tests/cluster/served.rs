@@ -180,14 +180,15 @@ pub(crate) fn install(plane: &ControlPlane) {
     plane.kubectl().run(&wait);
 }
 
-/// `deploy/scoped.yaml` and what of `deploy/install.yaml` the key namespace needs, for these namespaces.
+/// The roles of `deploy/scoped.yaml`, for these namespaces.
 pub(crate) fn rights(namespace: &Namespace, keys: &Namespace) -> String {
-    let deploy = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
-    let scoped = std::fs::read_to_string(deploy.join("scoped.yaml")).unwrap();
-    let install = std::fs::read_to_string(deploy.join("install.yaml")).unwrap();
-    let recipients = install.split("---\n").filter(|document| document.contains("name: sealwax-recipients-writer"));
-    let all: Vec<&str> = std::iter::once(scoped.as_str()).chain(recipients).collect();
-    all.join("---\n")
+    let scoped = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/scoped.yaml");
+    let scoped = std::fs::read_to_string(scoped).unwrap();
+    let roles =
+        scoped.split("---\n").filter(|text| text.contains("\nkind: Role\n") || text.contains("kind: RoleBinding\n"));
+    roles
+        .collect::<Vec<_>>()
+        .join("---\n")
         .replace("sealwax-system", keys.name())
         .replace("namespace: payments", &format!("namespace: {}", namespace.name()))
 }

@@ -2,5 +2,7 @@
 //!
 //! Nothing here prints; whoever calls passes a `report` function that is told before something slow begins.
 
+pub mod archive;
+pub mod generated;
 pub mod plane;
 pub mod tools;

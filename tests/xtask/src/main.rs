@@ -2,6 +2,8 @@
 
 mod bench;
 mod demo;
+mod image;
+mod manifests;
 mod run;
 mod suite;
 mod ui;
@@ -19,6 +21,9 @@ cargo xtask COMMAND
   demo [--keep]         show, step by step and checked, what sealwax does
   bench [NAME] [--json] run the benchmarks, or one group of them
   dist                  build the programs as they are released, static on Linux; print where they lie
+  image [--output FILE] [--check]
+                        build the controller's image as an OCI archive; --check builds it twice and looks inside
+  manifests [--check]   write what is generated in crds/, docs/reference/ and deploy/; --check compares deploy/
 
 KUBEBUILDER_ASSETS may name a directory with these programs; else they are built with Go, once, into the cache.";
 
@@ -39,9 +44,33 @@ pub(crate) enum Failure {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A file could not be read or written.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// An image that was built cannot be read.
+    #[error("cannot look into {}", path.display())]
+    Archive {
+        /// The image.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: xtask::archive::ArchiveError,
+    },
     /// A step ran and was not successful; what it printed says more.
     #[error("{0}")]
     Unsuccessful(String),
+}
+
+impl Failure {
+    /// For `map_err`: what happened to this file.
+    pub(crate) fn file(path: impl Into<std::path::PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, source }
+    }
 }
 
 fn main() -> ExitCode {
@@ -53,6 +82,8 @@ fn main() -> ExitCode {
         "demo" => demo::demo(rest),
         "bench" => bench::bench(rest),
         "dist" => dist(rest),
+        "image" => image::image(rest),
+        "manifests" => manifests::manifests(rest),
         "help" | "--help" | "-h" => {
             ui::line(HELP);
             Ok(())

@@ -45,6 +45,11 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), Failure> {
     let control_plane = tools::control_plane(&ui::progress)?;
     let age = tools::age(&ui::progress)?;
     let python = tools::python(&ui::progress)?;
+    let deploy = [
+        (tools::deploy::HELM, tools::deploy::helm(&ui::progress)?),
+        (tools::deploy::KUSTOMIZE, tools::deploy::kustomize(&ui::progress)?),
+        (tools::deploy::PROMTOOL, tools::deploy::promtool(&ui::progress)?),
+    ];
     ui::progress("building programs and tests");
     let programs = run::build_everything()?;
     let plane = start_plane(&programs)?;
@@ -53,7 +58,7 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), Failure> {
     command.args(arguments).envs(programs);
     command.env("KUBEBUILDER_ASSETS", control_plane.directory());
     command.env(PYTHON, python).env(AGE, age.age).env(AGE_KEYGEN, age.age_keygen);
-    command.env(CONTROL_PLANE, plane.directory());
+    command.envs(deploy).env(CONTROL_PLANE, plane.directory());
     let (tally, success) = counted(command)?;
     drop(plane);
 

@@ -4,7 +4,9 @@
 //! from the pins in `tests/control-plane/go.mod`. Everything else goes straight to the cache.
 
 mod cargo;
+pub mod deploy;
 mod go;
+pub mod image;
 mod python;
 mod release;
 
