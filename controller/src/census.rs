@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus, READY, STALLED};
+use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus, FRESH, READY, STALLED};
 
 use crate::conditions::find;
 use crate::metrics::{KindLabel, Metrics, ReadyLabel, ReasonLabel};
@@ -18,6 +18,7 @@ struct Census {
     stalled: BTreeMap<String, i64>,
     unseen: i64,
     oldest_unready: i64,
+    stale: i64,
     restarts_pending: i64,
 }
 
@@ -34,6 +35,7 @@ pub fn take_census(metrics: &Metrics, objects: &[Arc<EncryptedSecret>]) {
     }
     metrics.queue_depth.get_or_create(&KindLabel { kind: KIND }).set(census.unseen);
     metrics.oldest_unready.get_or_create(&KindLabel { kind: KIND }).set(census.oldest_unready);
+    metrics.stale.get_or_create(&KindLabel { kind: KIND }).set(census.stale);
     metrics.restarts_pending.set(census.restarts_pending);
 }
 
@@ -49,6 +51,7 @@ fn count(objects: &[Arc<EncryptedSecret>], now: Timestamp) -> Census {
             *census.stalled.entry(stalled.reason.clone()).or_default() += 1;
         }
         census.unseen += i64::from(status.observed_generation != object.metadata.generation);
+        census.stale += i64::from(find(status, FRESH).is_some());
         census.restarts_pending += i64::from(status.restarts_pending == Some(true));
         if state != "True" && object.spec.suspend != Some(true) {
             let created = object.metadata.creation_timestamp.as_ref().map(|time| time.0);

@@ -1,10 +1,10 @@
-//! From what happened to the status that tells it, as `Ready`, `Reconciling` and `Stalled`. Pure.
+//! From what happened to the status that tells it, as `Ready`, `Reconciling`, `Stalled` and `Fresh`. Pure.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use sealwax_crds::{EncryptedSecretStatus, READY, RECONCILING, STALLED};
+use sealwax_crds::{EncryptedSecretStatus, FRESH, READY, RECONCILING, STALLED};
 
 use crate::content;
 use crate::writer::Written;
@@ -94,13 +94,15 @@ pub fn status(before: &EncryptedSecretStatus, situation: Situation<'_>, outcome:
         Outcome::Retrying { reason, message } => {
             let ready =
                 find(before, READY).filter(|ready| ready.status == "True" && ready.observed_generation == generation);
-            match ready {
-                // The Secret is good as far as anybody knows: a rollout must not fail because the API server hiccups.
-                Some(ready) => set.add(READY, "True", &ready.reason, &ready.message),
-                None if waited(before, now) >= situation.not_ready_after => set.add(READY, "False", reason, message),
-                None => set.add(READY, "Unknown", reason, message),
+            // The Secret is good as far as anybody knows: a rollout must not fail, or wait, for an API server's hiccup.
+            if let Some(ready) = ready {
+                set.add(READY, "True", &ready.reason, &ready.message);
+                set.add(FRESH, "False", reason, message);
+            } else {
+                let late = waited(before, now) >= situation.not_ready_after;
+                set.add(READY, if late { "False" } else { "Unknown" }, reason, message);
+                set.add(RECONCILING, "True", reason, message);
             }
-            set.add(RECONCILING, "True", reason, message);
         }
         Outcome::Suspended => {
             let ready = find(before, READY).map_or("Unknown", |ready| ready.status.as_str());
@@ -114,6 +116,11 @@ pub fn status(before: &EncryptedSecretStatus, situation: Situation<'_>, outcome:
     }
     after.conditions = set.conditions;
     after
+}
+
+/// Whether the last look ended in trouble that may be over.
+pub fn is_troubled(status: &EncryptedSecretStatus) -> bool {
+    find(status, RECONCILING).or_else(|| find(status, FRESH)).is_some()
 }
 
 /// The status once every workload that asked for it has been restarted.
@@ -202,7 +209,7 @@ mod tests {
             (&new, 1, synced(), &["Ready=True Synced"]),
             (&new, 1, stalled(), &["Ready=False NoIdentity", "Stalled=True NoIdentity"]),
             (&new, 1, retrying(), &["Ready=Unknown ApiServer", "Reconciling=True ApiServer"]),
-            (&good, 1, retrying(), &["Ready=True Synced", "Reconciling=True ApiServer"]),
+            (&good, 1, retrying(), &["Ready=True Synced", "Fresh=False ApiServer"]),
             (&good, 2, retrying(), &["Ready=Unknown ApiServer", "Reconciling=True ApiServer"]),
             (&good, 2, Outcome::Suspended, &["Ready=True Suspended"]),
             (&new, 1, Outcome::Suspended, &["Ready=Unknown Suspended"]),

@@ -71,6 +71,8 @@ pub struct Metrics {
     pub queue_depth: Family<KindLabel, Gauge>,
     /// For how many seconds the object that waits longest has not been ready.
     pub oldest_unready: Family<KindLabel, Gauge>,
+    /// Objects whose Secret is good, and that could not be looked after of late.
+    pub stale: Family<KindLabel, Gauge>,
     /// Objects whose workloads are still to be restarted.
     pub restarts_pending: Gauge,
     /// Workloads restarted.
@@ -97,6 +99,7 @@ impl Default for Metrics {
             stalled: Family::default(),
             queue_depth: Family::default(),
             oldest_unready: Family::default(),
+            stale: Family::default(),
             restarts_pending: Gauge::default(),
             restarts: Counter::default(),
             drift_healed: Family::default(),
@@ -124,6 +127,11 @@ impl Metrics {
             "oldest_unready_seconds",
             "For how long the object that waits longest has not been Ready",
             self.oldest_unready.clone(),
+        );
+        registry.register(
+            "objects_stale",
+            "Objects whose Secret is good, and that could not be looked after of late",
+            self.stale.clone(),
         );
         registry.register(
             "restarts_pending",

@@ -8,7 +8,7 @@ mod encrypted_secret;
 mod rules;
 mod schema;
 
-pub use condition::{READY, RECONCILING, STALLED};
+pub use condition::{FRESH, READY, RECONCILING, STALLED};
 pub use encrypted_secret::{
     EncryptedSecret, EncryptedSecretSpec, EncryptedSecretStatus, MergePolicy, OnDelete, SealedFor, Target, Template,
     TemplateMetadata,

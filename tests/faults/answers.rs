@@ -39,7 +39,7 @@ async fn weathers(test: &str, mut fault: impl FnMut(&Passing) -> Fault + Send + 
     wait_for(LONG, "the object to be ready after the fault", async || {
         let object = served.objects.get("db").await.ok()?;
         let ready = crate::served::condition(&object, "Ready")?;
-        let clean = crate::served::condition(&object, "Reconciling").is_none();
+        let clean = ["Reconciling", "Fresh"].iter().all(|type_| crate::served::condition(&object, type_).is_none());
         (ready.0 == "True" && clean && object.status?.observed_generation == object.metadata.generation).then_some(())
     })
     .await;

@@ -41,7 +41,7 @@ impl World {
             plane.kubectl().run(&["apply", "--server-side", "--force-conflicts", "-f", &path.display().to_string()]);
         }
         let identity = Identity::create(&plane, SYSTEM, "sealwax-controller", "").await;
-        let flags = ["--listen", "127.0.0.1:0", "--lease-duration", "2s"];
+        let flags = ["--listen", "127.0.0.1:0"];
         let controller = Controller::start_program(program, &identity, &flags, &[]);
         let client = plane.client().await;
         let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), SYSTEM);
@@ -150,27 +150,34 @@ pub(crate) async fn shown(events: &mut mpsc::UnboundedReceiver<Shown>, name: &st
 
 /// Follows the objects until so many of them are Ready.
 pub(crate) async fn until_ready(objects: &Api<EncryptedSecret>, wanted: usize) -> Instant {
-    let ready = |object: &EncryptedSecret| {
-        let status = object.status.as_ref();
-        status.is_some_and(|status| {
-            status.observed_generation == object.metadata.generation
-                && status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
-        })
-    };
     let mut states: BTreeMap<String, bool> = BTreeMap::new();
-    let list = objects.list(&ListParams::default()).await.unwrap();
-    states.extend(list.items.iter().map(|object| (object.name_any(), ready(object))));
-    let mut missing = wanted - states.values().filter(|ready| **ready).count();
-    let version = list.metadata.resource_version.unwrap();
-    let mut events =
-        std::pin::pin!(objects.watch(&WatchParams::default().timeout(290), &version).await.expect("a watch starts"));
-    while missing > 0 {
-        let Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object))) = events.next().await else { continue };
-        let now = ready(&object);
-        let before = states.insert(object.name_any(), now).unwrap_or_default();
-        if now && !before {
-            missing -= 1;
+    loop {
+        let list = objects.list(&ListParams::default()).await.unwrap();
+        states.extend(list.items.iter().map(|object| (object.name_any(), is_ready(object))));
+        let version = list.metadata.resource_version.unwrap();
+        let parameters = WatchParams::default().timeout(60);
+        let mut events = std::pin::pin!(objects.watch(&parameters, &version).await.expect("a watch starts"));
+        let mut missing = wanted.saturating_sub(states.values().filter(|ready| **ready).count());
+        while missing > 0 {
+            // At its end the watch begins anew.
+            let Some(event) = events.next().await else { break };
+            let Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) = event else { continue };
+            let now = is_ready(&object);
+            let before = states.insert(object.name_any(), now).unwrap_or_default();
+            if now && !before {
+                missing -= 1;
+            }
+        }
+        if missing == 0 {
+            return Instant::now();
         }
     }
-    Instant::now()
+}
+
+fn is_ready(object: &EncryptedSecret) -> bool {
+    let status = object.status.as_ref();
+    status.is_some_and(|status| {
+        status.observed_generation == object.metadata.generation
+            && status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    })
 }

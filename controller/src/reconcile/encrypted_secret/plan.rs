@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kube::core::ObjectMeta;
 use sealwax_crds::{
-    EncryptedSecret, EncryptedSecretStatus, FORBIDDEN_TYPES, MergePolicy, OWN_PREFIX, OnDelete, RECONCILING, Template,
+    EncryptedSecret, EncryptedSecretStatus, FORBIDDEN_TYPES, MergePolicy, OWN_PREFIX, OnDelete, Template,
 };
 use sealwax_format::SecretBytes;
 use sealwax_format::keys::Keyring;
@@ -147,7 +147,7 @@ pub(super) fn plan(observed: &Observed<'_>, keys: &Keyring) -> Plan {
     };
     let asked = request(meta, observed.status.last_handled_reconcile_at.as_deref()).is_some();
     let intact = how.is_intact(observed.status);
-    let clean = conditions::find(observed.status, RECONCILING).is_none();
+    let clean = !conditions::is_troubled(observed.status);
     if settled && intact && clean && !asked {
         return Plan::Nothing;
     }
