@@ -3,6 +3,7 @@
 
 mod control_plane;
 mod encrypted_secret;
+mod places;
 mod readme;
 mod requests;
 mod served;

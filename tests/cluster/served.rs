@@ -34,6 +34,8 @@ pub(crate) struct Served {
 enum How<'a> {
     /// With these environment variables.
     Directly(&'a [(&'a str, &'a str)]),
+    /// Without a list of namespaces.
+    Selecting,
     /// Through a proxy.
     Behind(&'a FaultProxy),
 }
@@ -73,6 +75,27 @@ impl Served {
         Self::start_as(plane, namespace, keys, identity, How::Directly(environment), &[]).await
     }
 
+    /// Serving whichever namespaces match, with the right to see which they are.
+    pub(crate) async fn start_selecting(
+        plane: &'static ControlPlane,
+        namespace: Namespace,
+        keys: Namespace,
+        selector: &str,
+    ) -> Self {
+        let name = keys.name().to_owned();
+        let see = format!(
+            "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: {name}}}\n\
+             rules:\n- {{apiGroups: [\"\"], resources: [namespaces], verbs: [list, watch]}}\n---\n\
+             apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: {name}}}\n\
+             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {name}}}\n\
+             subjects: [{{kind: ServiceAccount, name: sealwax-controller, namespace: {name}}}]\n"
+        );
+        let rights = format!("{}{see}", rights(&namespace, &keys));
+        let identity = Identity::create(plane, keys.name(), "sealwax-controller", &rights).await;
+        let flags = ["--namespace-selector", selector];
+        Self::start_as(plane, namespace, keys, identity, How::Selecting, &flags).await
+    }
+
     /// Behind a proxy that makes faults.
     pub(crate) async fn start_behind_proxy(
         plane: &'static ControlPlane,
@@ -96,11 +119,15 @@ impl Served {
         how: How<'_>,
         flags: &[&str],
     ) -> Self {
-        let mut arguments = vec!["--namespace", namespace.name(), "--key-namespace", keys.name()];
+        let mut arguments = vec!["--key-namespace", keys.name()];
+        if !matches!(how, How::Selecting) {
+            arguments.extend(["--namespace", namespace.name()]);
+        }
         arguments.extend(["--listen", "127.0.0.1:0", "--lease-duration", "2s"]);
         arguments.extend(flags);
         let controller = match how {
             How::Behind(proxy) => Controller::start_behind(proxy, &arguments),
+            How::Selecting => Controller::start(&identity, &arguments),
             How::Directly(environment) => Controller::start_with(&identity, &arguments, environment),
         };
         let client = plane.client().await;
