@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::admin::{self, Admin};
 use crate::args::Args;
+use crate::cluster_keys::escrow::Escrow;
 use crate::cluster_keys::{ClusterKeys, Keys};
 use crate::events::Events;
 use crate::fence::Fence;
@@ -43,6 +44,9 @@ pub enum StartError {
     /// Flags that do not go together.
     #[error(transparent)]
     Args(#[from] crate::args::ArgsError),
+    /// Escrow recipients that cannot be used.
+    #[error(transparent)]
+    Escrow(#[from] crate::cluster_keys::escrow::EscrowError),
     /// The runtime did not start.
     #[error("cannot start the runtime")]
     Runtime(#[source] std::io::Error),
@@ -78,6 +82,7 @@ pub fn main(args: Args) -> ExitCode {
 
 async fn run(args: Args) -> Result<(), StartError> {
     args.validate()?;
+    let escrow = Escrow::new(&args.escrow_recipients, args.escrow_config_map)?;
     let (stop, stopped) = watch::channel(false);
     let signal = stop_signal().map_err(StartError::Signals)?;
     let client = Client::try_default().await.map_err(StartError::Config)?;
@@ -104,7 +109,7 @@ async fn run(args: Args) -> Result<(), StartError> {
     // The port that was given, should any have been asked for.
     let listen = listener.local_addr().map_err(cannot_listen)?;
     let server = tokio::spawn(admin::serve(listener, admin, until_stopped(&stopped)));
-    let mut key_task = tokio::spawn(cluster_keys(&args, &client, &metrics, writer.clone()).run(keys_sender));
+    let mut key_task = tokio::spawn(cluster_keys(&args, &client, &metrics, writer.clone(), escrow).run(keys_sender));
     let mut controllers = tokio::spawn(try_join_all(scopes.into_iter().map(|scope| tokio::spawn(scope.controller))));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %listen, "started");
     let ended = tokio::select! {
@@ -143,7 +148,7 @@ fn until_stopped(stopped: &watch::Receiver<bool>) -> impl Future<Output = ()> + 
     }
 }
 
-fn cluster_keys(args: &Args, client: &Client, metrics: &Metrics, writer: Writer) -> ClusterKeys {
+fn cluster_keys(args: &Args, client: &Client, metrics: &Metrics, writer: Writer, escrow: Escrow) -> ClusterKeys {
     ClusterKeys {
         client: client.clone(),
         writer,
@@ -152,6 +157,8 @@ fn cluster_keys(args: &Args, client: &Client, metrics: &Metrics, writer: Writer)
         namespace: args.key_namespace.clone(),
         scopes: args.scopes(),
         cluster_name: args.cluster_name.as_str().to_owned(),
+        rotate_every: args.rotate_keys_every,
+        escrow,
     }
 }
 

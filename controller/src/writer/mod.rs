@@ -4,6 +4,7 @@
 //! Answers are asked for as metadata only: what was written does not travel back.
 
 mod error;
+mod keys;
 mod secrets;
 mod status;
 
