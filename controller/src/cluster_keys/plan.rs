@@ -336,9 +336,9 @@ fn publish(observed: &Observed, listed: &Published, sealing: &KeyFacts, plan: &m
     let mut others: Vec<&KeyFacts> = observed.keys.iter().filter(opens).collect();
     others.sort_by(|a, b| newest_first(a, b));
     others.dedup_by(|a, b| a.recipient == b.recipient);
-    let mut text = entry("sealing key", sealing);
+    let mut text = entry(published::SEALS, sealing);
     for key in others {
-        text.push_str(&entry("opens only", key));
+        text.push_str(&entry(published::OPENS, key));
     }
     let mut items = BTreeMap::from([(CLUSTER.to_owned(), observed.cluster_name.clone())]);
     let before = observed.listed.as_ref().map(|listed| &listed.items);
@@ -391,8 +391,7 @@ fn next_name(observed: &Observed) -> String {
 }
 
 fn entry(role: &str, key: &KeyFacts) -> String {
-    let created = key.created.map_or_else(|| "at an unknown time".to_owned(), |time| time.to_string());
-    format!("# {role}, fingerprint {}, created {created}\n{}\n", key.fingerprint, key.recipient)
+    published::entry(role, &key.recipient, key.created.map(|time| time.to_string()).as_deref())
 }
 
 #[cfg(test)]

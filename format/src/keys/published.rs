@@ -61,6 +61,17 @@ pub struct Entry<'t> {
     pub created: Option<&'t str>,
 }
 
+/// An entry as it is written: its comment, and the recipient on a line of its own.
+pub fn entry(role: &str, recipient: &str, created: Option<&str>) -> String {
+    let (fingerprint, created) = (Fingerprint::of(recipient), created.unwrap_or("at an unknown time"));
+    format!("# {role}, fingerprint {fingerprint}, created {created}\n{recipient}\n")
+}
+
+/// What the comment above the first recipient begins with.
+pub const SEALS: &str = "sealing key";
+/// What the comments above the others begin with.
+pub const OPENS: &str = "opens only";
+
 impl Entry<'_> {
     /// The recipient's fingerprint, computed: comments are only comments.
     pub fn fingerprint(&self) -> Fingerprint {
