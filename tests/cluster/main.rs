@@ -3,4 +3,5 @@
 
 mod control_plane;
 mod encrypted_secret;
+mod keys;
 mod readme;

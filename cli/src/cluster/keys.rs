@@ -130,7 +130,8 @@ impl Cluster {
 
     /// Waits a moment.
     pub(crate) fn pause(&self, time: std::time::Duration) {
-        self.runtime.block_on(tokio::time::sleep(time));
+        // Made inside the runtime, whose clock it needs.
+        self.runtime.block_on(async { tokio::time::sleep(time).await });
     }
 
     /// All keys with their private halves. A malformed one is named, and not among them.
