@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         ui.data(published.to_file().as_bytes())?;
     }
     let fingerprint = recipient.label().fingerprint();
-    let signing = published.signing_key().map(|key| format!(", signing key {}", key.fingerprint()));
+    let signing = published.signing_key().map(|key| format!(", signing key fingerprint {}", key.fingerprint()));
     let signing = signing.unwrap_or_default();
     notes.push(Note::Done(format!("fingerprint {fingerprint}{signing}; compare with the controller's log")));
     ui.notes(&notes);

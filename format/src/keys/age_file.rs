@@ -15,7 +15,10 @@ const MAX: u64 = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncryptFileError {
-    /// A recipient's own step failed, or classical and post-quantum recipients were mixed.
+    /// One classical recipient would undo the strength of the others.
+    #[error("classical and post-quantum recipients cannot read one file together; use one kind")]
+    Mixed,
+    /// A recipient's own step failed, or there is none.
     #[error("the recipients cannot read one file together")]
     Recipients(#[source] age::EncryptError),
     /// The age library wrote nothing.
@@ -27,8 +30,11 @@ pub enum EncryptFileError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecryptFileError {
-    /// No age file, or altered.
-    #[error("it is no age file, or damaged")]
+    /// Something else.
+    #[error("it is no age file")]
+    NotAge,
+    /// Cut off or altered in its header.
+    #[error("it is a damaged age file")]
     Damaged(#[source] age::DecryptError),
     /// Made for others.
     #[error("none of the identities at hand is one of its readers")]
@@ -40,6 +46,11 @@ pub enum DecryptFileError {
 
 /// Encrypts a text to recipients as `age --armor` does.
 pub fn encrypt_file(recipients: &[Recipient], plaintext: &[u8]) -> Result<String, EncryptFileError> {
+    let mut strengths = recipients.iter().map(Recipient::strength);
+    let first = strengths.next();
+    if strengths.any(|strength| Some(strength) != first) {
+        return Err(EncryptFileError::Mixed);
+    }
     let recipients = recipients.iter().map(|recipient| &*recipient.wraps as &dyn age::Recipient);
     let encryptor = age::Encryptor::with_recipients(recipients).map_err(EncryptFileError::Recipients)?;
     let mut file = Vec::new();
@@ -54,6 +65,10 @@ pub fn encrypt_file(recipients: &[Recipient], plaintext: &[u8]) -> Result<String
 
 /// Opens an age file, armored or not.
 pub fn decrypt_file(file: &[u8], identities: &Keyring) -> Result<SecretBytes, DecryptFileError> {
+    let begins = |with: &[u8]| file.trim_ascii_start().starts_with(with);
+    if !begins(b"age-encryption.org/") && !begins(b"-----BEGIN AGE ENCRYPTED FILE-----") {
+        return Err(DecryptFileError::NotAge);
+    }
     let decryptor = age::Decryptor::new_buffered(ArmoredReader::new(file)).map_err(DecryptFileError::Damaged)?;
     let mut reader = match decryptor.decrypt(identities.identities()) {
         Ok(reader) => reader.take(MAX),
@@ -87,7 +102,7 @@ mod tests {
         assert_eq!(decrypt_file(file.as_bytes(), &ours).unwrap().expose(), b"text");
         assert!(matches!(decrypt_file(file.as_bytes(), &theirs), Err(DecryptFileError::NoIdentity)));
         assert!(matches!(decrypt_file(&file.as_bytes()[..200], &ours), Err(DecryptFileError::Damaged(_))));
-        assert!(matches!(decrypt_file(b"text", &ours), Err(DecryptFileError::Damaged(_))));
+        assert!(matches!(decrypt_file(b"text", &ours), Err(DecryptFileError::NotAge)));
     }
 
     #[test]
@@ -96,6 +111,6 @@ mod tests {
         let classical = age::x25519::Identity::generate().to_public().to_string();
         let classical = Recipient::parse("escrow", &classical).unwrap();
         let refused = encrypt_file(&[quantum, classical], b"text");
-        assert!(matches!(refused, Err(EncryptFileError::Recipients(_) | EncryptFileError::Write(_))));
+        assert!(matches!(refused, Err(EncryptFileError::Mixed)));
     }
 }

@@ -77,7 +77,7 @@ pub(crate) fn verify(args: &VerifyArgs, ui: &Ui) -> Result<Code, CommandError> {
     let opened = open(&args.file, &args.identities)?;
     let mut text: String = opened.bundle.keys.iter().map(|key| shown(key) + "\n").collect();
     if let Some(controller) = &opened.bundle.controller {
-        text.push_str(&format!("signing key {}\n", controller.signing_key().public().fingerprint()));
+        text.push_str(&format!("signing key, fingerprint {}\n", controller.signing_key().public().fingerprint()));
     }
     ui.data(text.as_bytes())?;
     if args.offline {
@@ -143,5 +143,5 @@ pub(super) fn open(path: &Path, identities: &IdentityArgs) -> Result<Opened, Com
 
 fn shown(key: &KeySecret) -> String {
     let created = key.created.as_deref().unwrap_or("at an unknown time");
-    format!("{} {} {}, created {created}", key.state, key.name, key.fingerprint)
+    format!("{}, {}, fingerprint {}, created {created}", key.name, key.state, key.fingerprint)
 }

@@ -67,10 +67,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let copies = copies.collect::<Result<BTreeMap<_, _>, CommandError>>()?;
     // One file for all of them, as `age -r A -r B` makes it.
     let together = (!escrow.is_empty()).then(|| encrypt_file(&escrow, key.file.expose())).transpose();
-    let together = together.map_err(|error| {
-        CommandError::usage(format!("--escrow: {}", chain(&error)))
-            .hint("Classical and post-quantum keys cannot read one file together: use one kind.")
-    })?;
+    let together = together.map_err(|error| CommandError::usage(format!("--escrow: {}", chain(&error))))?;
     let fingerprint = key.fingerprint.clone();
     let signing = controller.signing_key().public().fingerprint();
     let bundle = Bundle { controller: Some(controller), keys: vec![key], escrow: copies };
@@ -79,7 +76,10 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     files::create(&public, publication.to_file().as_bytes(), false)?;
     let mut notes = vec![
         Note::Done(format!("private keys written to {}", manifest.display())),
-        Note::Done(format!("recipient {fingerprint}, signing key {signing}, written to {}", public.display())),
+        Note::Done(format!(
+            "recipient, fingerprint {fingerprint}, and signing key, fingerprint {signing}, written to {}",
+            public.display()
+        )),
     ];
     if let Some(copy) = together {
         files::create(&wrapped, copy.as_bytes(), false)?;
