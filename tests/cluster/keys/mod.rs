@@ -1,5 +1,6 @@
 //! The life of cluster keys against a real API server: made, escrowed, rotated, retired, lost and restored.
 
+mod drill;
 mod recovery;
 mod world;
 
