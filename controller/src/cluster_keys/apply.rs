@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
 use sealwax_format::OsRandom;
 use sealwax_format::keys::cluster::{
     CONTROLLER_KEY_NAME, ControllerKey, ESCROW_MAP, FINGERPRINT, KEY, RECIPIENTS_MAP, ROTATED, State,
@@ -11,8 +12,8 @@ use sealwax_format::keys::{Fingerprint, IdentityFile, encrypt_file};
 use serde_json::{Map, Value, json};
 
 use super::escrow::{Missing, told_by};
-use super::notices::{Notice, reference, tell};
-use super::observe::Watched;
+use super::notices::{Notice, tell};
+use super::observe::{Watched, reference};
 use super::plan::{Plan, Step, Why};
 use super::{ClusterKeys, LOOK_AGAIN, Memory, RoundError};
 use crate::telemetry::chain;
@@ -30,17 +31,12 @@ pub(super) async fn apply(
     let makes = plan.steps.iter().any(|step| matches!(step, Step::MakeKey(..)));
     for step in plan.steps {
         let Err(error) = carry_out(keys, watched, &step).await else { continue };
-        // A replica that does not lead has nothing to tell.
-        let leads = !matches!(
-            error,
-            RoundError::Escrow(.., WriteError::NotLeading) | RoundError::Relabel(.., WriteError::NotLeading)
-        );
-        if let (Step::Escrow(key, ..), true) = (&step, leads) {
+        if let Step::Escrow(key, ..) = &step {
             notices.insert(Notice::EscrowMissing(key.clone(), chain(&error)));
         }
         failure.get_or_insert(error);
     }
-    tell(keys, memory, notices).await;
+    tell(keys, watched, memory, notices).await;
     match failure {
         Some(error) => Err(error),
         // Should the watch not bring in what was made, it is not labelled as it should be; then this comes back.
@@ -94,12 +90,12 @@ async fn make_key(keys: &ClusterKeys, name: &str, why: &Why) -> Result<(), Round
     let (file, recipient) = IdentityFile::generate(&Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     let fingerprint = Fingerprint::of(&recipient);
     let request = if let Why::Requested(text) = why { Some(text.as_str()) } else { None };
-    match keys.writer.create_key(&keys.namespace, name, &fingerprint, request, &file).await {
+    let written = match keys.writer.create_key(&keys.namespace, name, &fingerprint, request, &file).await {
         // Another controller was faster, or this one did not see its own yet.
         Err(WriteError::Exists) => return Ok(()),
         Err(error) => return Err(RoundError::CreateKey(name.to_owned(), error)),
-        Ok(_) => {}
-    }
+        Ok(written) => written,
+    };
     let because = match why {
         Why::First => "the first key was made",
         Why::Requested(_) => "a key was made because it was asked for",
@@ -107,7 +103,8 @@ async fn make_key(keys: &ClusterKeys, name: &str, why: &Why) -> Result<(), Round
     };
     tracing::info!(secret = name, %fingerprint, "keys: {because}");
     let note = format!("{because}, fingerprint {fingerprint}; back it up with `sealwax keys backup`");
-    keys.events.tell(&reference(keys, "Secret", name), "KeyMade", &note).await;
+    let about = ObjectReference { uid: Some(written.uid), ..reference(&keys.namespace, "Secret", name) };
+    keys.events.tell(&about, "KeyMade", &note).await;
     Ok(())
 }
 
@@ -122,7 +119,7 @@ async fn relabel(keys: &ClusterKeys, watched: &Watched, key: &str, state: State)
         State::Old => ("KeyReplaced", "another key seals from now on; this one opens what was sealed for it"),
         State::Made | State::Waiting | State::Retired => ("KeyWaiting", "another key was made later; this one waits"),
     };
-    keys.events.tell(&reference(keys, "Secret", key), reason, note).await;
+    keys.events.tell(&watched.about_key(&keys.namespace, key), reason, note).await;
     Ok(())
 }
 
@@ -173,7 +170,7 @@ async fn escrow_secret(keys: &ClusterKeys, watched: &Watched, key: &str, missing
     written.map_err(|error| RoundError::Escrow(key.to_owned(), format!("in Secret {name}"), error))?;
     tracing::info!(secret = name, key, "keys: escrow copies written");
     let note = format!("wrapped for {} escrow recipients in Secret {name}", missing.recipients.len());
-    keys.events.tell(&reference(keys, "Secret", key), "EscrowWritten", &note).await;
+    keys.events.tell(&watched.about_key(&keys.namespace, key), "EscrowWritten", &note).await;
     Ok(())
 }
 

@@ -44,6 +44,9 @@ use plan::Observed;
 /// While there is no key, somebody may delete the last `EncryptedSecret`, which no key watch tells; and clocks go on.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
+/// How soon a replica that begins to lead takes up what there is to do.
+const STANDBY: Duration = Duration::from_secs(1);
+
 /// The keys at hand, as of the last look. Nothing before the first look.
 pub type Keys = Option<Arc<Loaded>>;
 
@@ -151,6 +154,10 @@ impl ClusterKeys {
         }
         let (mut observed, keyring) = observe::read(self, watched);
         load(&observed, keyring, memory, keys);
+        if !self.writer.leads() {
+            // The keys are loaded, for the moment that this replica leads; what is to be done is the leader's.
+            return Ok(Some(STANDBY));
+        }
         if observed.keys.is_empty() {
             // Asked only where it decides something.
             observed.encrypted_secrets = observe::any_encrypted_secret(self).await?;

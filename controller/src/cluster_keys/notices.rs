@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::ObjectReference;
 use sealwax_format::keys::cluster::{CONTROLLER_KEY_NAME, KEY, RECIPIENTS_MAP};
 
+use super::observe::Watched;
 use super::plan::Waiting;
 use super::{ClusterKeys, Memory};
 
@@ -117,26 +117,15 @@ impl Notice {
 }
 
 /// Tells what is new, and remembers all of it.
-pub(super) async fn tell(keys: &ClusterKeys, memory: &mut Memory, now: BTreeSet<Notice>) {
+pub(super) async fn tell(keys: &ClusterKeys, watched: &Watched, memory: &mut Memory, now: BTreeSet<Notice>) {
     for notice in now.difference(&memory.notices) {
         let message = notice.message(&keys.namespace);
         tracing::warn!(reason = notice.reason(), secret = notice.secret(), message, "keys: {}", notice.headline());
         let about = match notice.secret() {
-            Some(name) => reference(keys, "Secret", name),
-            None => reference(keys, "ConfigMap", RECIPIENTS_MAP),
+            Some(name) => watched.about_key(&keys.namespace, name),
+            None => watched.about_recipients(&keys.namespace),
         };
         keys.events.warn(&about, notice.reason(), &message).await;
     }
     memory.notices = now;
-}
-
-/// An object of the key namespace, for events.
-pub(super) fn reference(keys: &ClusterKeys, kind: &str, name: &str) -> ObjectReference {
-    ObjectReference {
-        api_version: Some("v1".to_owned()),
-        kind: Some(kind.to_owned()),
-        name: Some(name.to_owned()),
-        namespace: Some(keys.namespace.clone()),
-        ..ObjectReference::default()
-    }
 }

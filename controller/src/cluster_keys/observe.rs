@@ -3,7 +3,7 @@
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use kube::api::ListParams;
 use kube::runtime::reflector::Store;
 use kube::runtime::{WatchStreamExt, reflector, watcher};
@@ -92,6 +92,18 @@ impl Watched {
         self.keys.find(|secret| secret.name_any() == name)?.resource_version()
     }
 
+    /// A Secret with keys, for events.
+    pub(super) fn about_key(&self, namespace: &str, name: &str) -> ObjectReference {
+        let found = [&self.keys, &self.own].into_iter().find_map(|store| store.find(|one| one.name_any() == name));
+        ObjectReference { uid: found.and_then(|secret| secret.uid()), ..reference(namespace, "Secret", name) }
+    }
+
+    /// The ConfigMap with the recipients, for events.
+    pub(super) fn about_recipients(&self, namespace: &str) -> ObjectReference {
+        let uid = self.recipients.state().first().and_then(|config_map| config_map.uid());
+        ObjectReference { uid, ..reference(namespace, "ConfigMap", RECIPIENTS_MAP) }
+    }
+
     /// The identity file of a key Secret.
     pub(super) fn identity_file(&self, name: &str) -> Option<SecretBytes> {
         let secret = self.keys.find(|secret| secret.name_any() == name)?;
@@ -133,6 +145,17 @@ impl Watched {
             items.map(|(item, text)| if item.ends_with(AGE) { (item, String::new()) } else { (item, text) }).collect()
         });
         facts
+    }
+}
+
+/// An object of the key namespace.
+pub(super) fn reference(namespace: &str, kind: &str, name: &str) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some(kind.to_owned()),
+        name: Some(name.to_owned()),
+        namespace: Some(namespace.to_owned()),
+        ..ObjectReference::default()
     }
 }
 

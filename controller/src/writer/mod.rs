@@ -57,6 +57,11 @@ impl Writer {
         Self { client, fence }
     }
 
+    /// Whether a write would be sent now.
+    pub fn leads(&self) -> bool {
+        self.fence.is_open()
+    }
+
     /// The one way to the client: every write passes here, right before it is sent.
     fn client(&self) -> Result<&Client, WriteError> {
         if self.fence.is_open() { Ok(&self.client) } else { Err(WriteError::NotLeading) }

@@ -252,3 +252,16 @@ fn fingerprints_are_noted_where_they_are_missing() {
     let bare = KeyFacts { annotated: false, ..key("age1x", 1, State::Waiting) };
     assert_eq!(steps(&cluster(&[bare])), [Step::Annotate("age1x".into(), Fingerprint::of("age1x"))]);
 }
+
+#[test]
+fn classical_escrow_is_told_where_it_undoes_something() {
+    let told = |recipient: &str, classical: &[&str]| {
+        let classical = classical.iter().map(|one| Fingerprint::of(one)).collect();
+        let escrow = EscrowFacts { classical, ..EscrowFacts::default() };
+        let observed = Observed { escrow, ..cluster(&[key(recipient, 1, State::Active)]) };
+        plan(&observed).notices.iter().any(|notice| matches!(notice, Notice::ClassicalEscrow(_)))
+    };
+    assert!(told("age1pq1x", &["ops"]));
+    assert!(!told("age1pq1x", &[]));
+    assert!(!told("age1x", &["ops"]));
+}
