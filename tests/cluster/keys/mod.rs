@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use kube::api::{DeleteParams, Patch, PatchParams};
-use sealwax_tests::wait_for;
+use sealwax_tests::{Identity, wait_for};
 use serde_json::json;
 
 use world::{ALL, FIRST, SECOND, SOON, World, age, identity_file, metrics, wait_for_metric};
@@ -190,6 +190,60 @@ async fn a_malformed_key_is_told_and_harms_nothing_else() {
     world.apply("odd", other, "other").await;
     world.holds("odd", "other").await;
     assert!(!controller.log().contains("HUNTER2"));
+}
+
+#[tokio::test]
+async fn a_request_waits_for_the_controller_and_makes_a_key_on_purpose() {
+    let world = World::new("purpose").await;
+    // An object of a lost cluster: no key would be made unasked.
+    let (_, lost) = identity_file("2026-01-01T00:00:00Z");
+    world.apply("db", lost, "value").await;
+    let unanswered = world.sealwax_keys(&["rotate", "--timeout", "1"]);
+    assert!(unanswered.failure(1).contains("Is it running?"), "{}", unanswered.stderr);
+    let controller = world.controller(&[]).await;
+    world.is_in_state(FIRST, "active").await;
+    world.apply("web", world.recipient().await, "value").await;
+    world.holds("web", "value").await;
+    world.reason("db", "NoIdentity").await;
+    assert!(!controller.log().contains("there is no key to seal with"));
+}
+
+#[tokio::test]
+async fn missing_rights_are_named() {
+    let mut world = World::new("rights").await;
+    let _controller = world.controller(&[]).await;
+    world.apply("db", world.recipient().await, "value").await;
+    world.holds("db", "value").await;
+    let (keys, namespace) = (world.keys.name().to_owned(), world.namespace.name().to_owned());
+    let nobody = Identity::create(world.plane, &keys, "nobody", "").await;
+    world.cli.env("KUBECONFIG", nobody.kubeconfig());
+    let refused = world.sealwax_keys(&["list"]);
+    assert!(refused.failure(1).contains("cannot list resource \"secrets\""), "{}", refused.stderr);
+    let refused = world.fetch(&["-o", "prod.pub"]);
+    assert!(refused.failure(1).contains("cannot get resource \"configmaps\""), "{}", refused.stderr);
+
+    // Metadata of keys, and the objects of one namespace: enough to see who needs what.
+    let role = |namespace: &str, rules: &str| {
+        format!(
+            "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: some, namespace: {namespace}}}\n\
+             rules: [{rules}]\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\n\
+             metadata: {{name: some, namespace: {namespace}}}\n\
+             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: some}}\n\
+             subjects: [{{kind: ServiceAccount, name: some, namespace: {keys}}}]\n---\n"
+        )
+    };
+    let rights = role(
+        &keys,
+        "{apiGroups: [\"\"], resources: [secrets], verbs: [list]}, {apiGroups: [\"\"], resources: [configmaps], verbs: [get]}",
+    ) + &role(&namespace, "{apiGroups: [sealwax.dev], resources: [encryptedsecrets], verbs: [list]}");
+    let some = Identity::create(world.plane, &keys, "some", &rights).await;
+    world.cli.env("KUBECONFIG", some.kubeconfig());
+    let everywhere = world.sealwax_keys(&["needed-by", FIRST]);
+    assert!(everywhere.failure(1).contains("--in NAMESPACE"), "{}", everywhere.stderr);
+    assert_eq!(world.sealwax_keys(&["needed-by", FIRST, "--in", &namespace]).success(), format!("{namespace}/db\n"));
+    assert!(world.sealwax_keys(&["list"]).success().trim_end().ends_with('?'), "not counted, and shown all the same");
+    let refused = world.sealwax_keys(&["rotate"]);
+    assert!(refused.failure(1).contains("cannot patch resource \"configmaps\""), "{}", refused.stderr);
 }
 
 /// Runs a command with bytes on its standard input.
