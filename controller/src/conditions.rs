@@ -1,9 +1,12 @@
 //! From what happened to the status that tells it, as `Ready`, `Reconciling` and `Stalled`. Pure.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use sealwax_crds::{EncryptedSecretStatus, READY, RECONCILING, STALLED};
 
+use crate::content;
 use crate::writer::Written;
 
 /// How one look at an object ended.
@@ -15,6 +18,8 @@ pub enum Outcome {
         name: String,
         /// Which one, and as of which write.
         written: Written,
+        /// The keyed hash of its content, where there is a key for it.
+        content: Option<String>,
     },
     /// Nothing changes until somebody acts.
     Stalled {
@@ -45,19 +50,38 @@ impl Outcome {
     }
 }
 
+/// What the status depends on besides the outcome.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// The object's generation.
+    pub generation: Option<i64>,
+    /// The request for a look that has not been obeyed.
+    pub requested: Option<&'a str>,
+    /// Whether workloads are restarted on changes.
+    pub restarts: bool,
+    /// For how long an object may be retried before it counts as not ready.
+    pub not_ready_after: Duration,
+    /// Now.
+    pub now: Timestamp,
+}
+
 /// The status after `outcome`. Equal to `before` when nothing changed, so that nothing is written.
-pub fn status(
-    before: &EncryptedSecretStatus,
-    generation: Option<i64>,
-    outcome: &Outcome,
-    now: Timestamp,
-) -> EncryptedSecretStatus {
+pub fn status(before: &EncryptedSecretStatus, situation: Situation<'_>, outcome: &Outcome) -> EncryptedSecretStatus {
+    let Situation { generation, now, .. } = situation;
     let mut after = before.clone();
     // Always moves, on failure too: consumers wait for it before they read anything else.
     after.observed_generation = generation;
+    if let (Some(requested), false) = (situation.requested, matches!(outcome, Outcome::Retrying { .. })) {
+        after.last_handled_reconcile_at = Some(requested.to_owned());
+    }
     let mut set = Setter { before, generation, now, conditions: Vec::new() };
     match outcome {
-        Outcome::Synced { name, written } => {
+        Outcome::Synced { name, written, content } => {
+            if let Some(content) = content {
+                let changed = before.content_hash.as_deref().is_some_and(|before| content::changed(before, content));
+                after.restarts_pending = (changed && situation.restarts).then_some(true).or(before.restarts_pending);
+                after.content_hash = Some(content.clone());
+            }
             after.secret_name = Some(name.clone());
             after.secret_uid = Some(written.uid.clone());
             after.secret_resource_version = Some(written.resource_version.clone());
@@ -73,6 +97,7 @@ pub fn status(
             match ready {
                 // The Secret is good as far as anybody knows: a rollout must not fail because the API server hiccups.
                 Some(ready) => set.add(READY, "True", &ready.reason, &ready.message),
+                None if waited(before, now) >= situation.not_ready_after => set.add(READY, "False", reason, message),
                 None => set.add(READY, "Unknown", reason, message),
             }
             set.add(RECONCILING, "True", reason, message);
@@ -89,6 +114,17 @@ pub fn status(
     }
     after.conditions = set.conditions;
     after
+}
+
+/// The status once every workload that asked for it has been restarted.
+pub fn restarted(before: &EncryptedSecretStatus) -> EncryptedSecretStatus {
+    EncryptedSecretStatus { restarts_pending: None, ..before.clone() }
+}
+
+/// For how long the object has been retried without any success.
+fn waited(before: &EncryptedSecretStatus, now: Timestamp) -> Duration {
+    let since = find(before, RECONCILING).map_or(now, |reconciling| reconciling.last_transition_time.0);
+    Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }
 
 /// The condition of this type.
@@ -133,7 +169,17 @@ mod tests {
     }
 
     fn synced() -> Outcome {
-        Outcome::Synced { name: "db".into(), written: Written { uid: "s1".into(), resource_version: "7".into() } }
+        with_content("k:1")
+    }
+
+    fn with_content(hash: &str) -> Outcome {
+        let written = Written { uid: "s1".into(), resource_version: "7".into() };
+        Outcome::Synced { name: "db".into(), written, content: Some(hash.into()) }
+    }
+
+    fn when(generation: i64, second: i64) -> Situation<'static> {
+        let not_ready_after = Duration::from_mins(10);
+        Situation { generation: Some(generation), requested: None, restarts: true, not_ready_after, now: at(second) }
     }
 
     fn stalled() -> Outcome {
@@ -151,7 +197,7 @@ mod tests {
     #[test]
     fn tells_each_outcome() {
         let new = EncryptedSecretStatus { observed_generation: Some(-1), ..EncryptedSecretStatus::default() };
-        let good = status(&new, Some(1), &synced(), at(1));
+        let good = status(&new, when(1, 1), &synced());
         let cases: [(_, _, _, &[&str]); 7] = [
             (&new, 1, synced(), &["Ready=True Synced"]),
             (&new, 1, stalled(), &["Ready=False NoIdentity", "Stalled=True NoIdentity"]),
@@ -162,7 +208,7 @@ mod tests {
             (&new, 1, Outcome::Suspended, &["Ready=Unknown Suspended"]),
         ];
         for (before, generation, outcome, expected) in cases {
-            let after = status(before, Some(generation), &outcome, at(9));
+            let after = status(before, when(generation, 9), &outcome);
             assert_eq!(shown(&after), expected, "{outcome:?}");
             assert_eq!(after.observed_generation, Some(generation));
         }
@@ -170,19 +216,53 @@ mod tests {
 
     #[test]
     fn a_failure_keeps_what_is_known_of_the_good_secret() {
-        let good = status(&EncryptedSecretStatus::default(), Some(1), &synced(), at(1));
-        let after = status(&good, Some(2), &stalled(), at(2));
+        let good = status(&EncryptedSecretStatus::default(), when(1, 1), &synced());
+        let after = status(&good, when(2, 2), &stalled());
         assert_eq!(after.secret_uid.as_deref(), Some("s1"));
     }
 
     #[test]
     fn equal_when_nothing_changed_and_times_move_with_the_status_only() {
-        let first = status(&EncryptedSecretStatus::default(), Some(1), &stalled(), at(1));
-        assert_eq!(status(&first, Some(1), &stalled(), at(2)), first);
+        let first = status(&EncryptedSecretStatus::default(), when(1, 1), &stalled());
+        assert_eq!(status(&first, when(1, 2), &stalled()), first);
         let other = Outcome::Stalled { reason: "Altered", message: "other".into() };
-        let second = status(&first, Some(2), &other, at(3));
+        let second = status(&first, when(2, 3), &other);
         assert_eq!(second.conditions[0].last_transition_time.0, at(1));
-        let third = status(&second, Some(2), &synced(), at(4));
+        let third = status(&second, when(2, 4), &synced());
         assert_eq!(third.conditions[0].last_transition_time.0, at(4));
+    }
+
+    #[test]
+    fn trouble_that_does_not_pass_is_not_ready_and_still_tried() {
+        let first = status(&EncryptedSecretStatus::default(), when(1, 0), &retrying());
+        assert_eq!(shown(&status(&first, when(1, 599), &retrying()))[0], "Ready=Unknown ApiServer");
+        assert_eq!(
+            shown(&status(&first, when(1, 600), &retrying())),
+            ["Ready=False ApiServer", "Reconciling=True ApiServer"]
+        );
+    }
+
+    #[test]
+    fn restarts_wait_for_a_real_change() {
+        let first = status(&EncryptedSecretStatus::default(), when(1, 0), &with_content("k:1"));
+        assert_eq!(first.restarts_pending, None, "the first sync is no change");
+        let other_key = status(&first, when(1, 1), &with_content("l:2"));
+        assert_eq!(other_key.restarts_pending, None, "another key says nothing");
+        let changed = status(&first, when(2, 1), &with_content("k:2"));
+        assert_eq!(changed.restarts_pending, Some(true));
+        let repaired = status(&changed, when(2, 2), &with_content("k:2"));
+        assert_eq!(repaired.restarts_pending, Some(true), "they wait until they are done");
+        assert_eq!(restarted(&repaired).restarts_pending, None);
+        let off = Situation { restarts: false, ..when(2, 1) };
+        assert_eq!(status(&first, off, &with_content("k:2")).restarts_pending, None);
+    }
+
+    #[test]
+    fn requests_are_echoed_once_obeyed() {
+        let asked = Situation { requested: Some("t1"), ..when(1, 0) };
+        let handled = |outcome| status(&EncryptedSecretStatus::default(), asked, &outcome).last_handled_reconcile_at;
+        assert_eq!(handled(retrying()), None);
+        assert_eq!(handled(synced()).as_deref(), Some("t1"));
+        assert_eq!(handled(stalled()).as_deref(), Some("t1"));
     }
 }

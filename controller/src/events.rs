@@ -39,13 +39,21 @@ impl Events {
             type_,
             reason: reason.to_owned(),
             note: Some(shortened(note)),
-            action: "Reconcile".to_owned(),
+            // Events of one action are counted as one, and only the first one's note is kept.
+            action: format!("Reconcile-{}", short_hash(note)),
             secondary: None,
         };
         if let Err(error) = self.recorder.publish(&event, regarding).await {
             tracing::warn!(error = describe(&error), reason, "an event could not be published");
         }
     }
+}
+
+fn short_hash(text: &str) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("{:08x}", hasher.finish() & 0xffff_ffff)
 }
 
 fn shortened(note: &str) -> String {

@@ -37,6 +37,12 @@ impl Fence {
         self.is_open_at(Instant::now())
     }
 
+    /// For how long writes may still be sent.
+    pub fn remaining(&self) -> Duration {
+        let until = Duration::from_millis(self.until.load(Ordering::SeqCst));
+        until.saturating_sub(self.base.elapsed())
+    }
+
     fn is_open_at(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.base) < Duration::from_millis(self.until.load(Ordering::SeqCst))
     }

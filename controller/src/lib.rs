@@ -5,27 +5,33 @@
 //!   observe -> plan -> apply    observe -> plan -> apply
 //! ```
 //!
-//! * [`startup`] wires clients, watches and servers; [`args`] holds the flags.
+//! * [`startup`] wires clients, election and servers; [`args`] holds the flags; [`scopes`] watches the namespaces served.
+//! * [`leader`] agrees with other replicas who leads; the [`fence`] before every write keeps that certain.
 //! * [`cluster_keys`] reads the cluster's keys from Secrets in the key namespace, makes the first one, and publishes
 //!   the recipients.
 //! * [`reconcile`] brings each resource's Secret to what its spec says. `observe` reads, `plan` is pure and decides,
 //!   `apply` writes.
-//! * [`writer`] makes the only changes that this program makes to the cluster.
+//! * [`writer`] makes the only changes that this program makes to the cluster, besides events and its own lease.
 //!
 //! Plaintext lives in `SecretBytes` from the moment it is opened until the request's body is built. It reaches no log,
 //! event, status, metric or error.
 
 pub mod admin;
 pub mod args;
+pub mod census;
 pub mod cluster_keys;
 pub mod conditions;
 pub mod content;
+pub mod drift;
 pub mod events;
 pub mod fence;
+pub mod leader;
 pub mod metrics;
 pub mod ownership;
 pub mod queue;
 pub mod reconcile;
+pub mod restart;
+pub mod scopes;
 pub mod startup;
 pub mod store;
 pub mod telemetry;

@@ -1,23 +1,46 @@
 //! What `/metrics` tells. Labels are few and bounded: never a name, never a message.
 
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-/// The label of a reconcile: how it ended.
+/// The label of what concerns one kind of object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct KindLabel {
+    /// The kind.
+    pub kind: &'static str,
+}
+
+/// The labels of a reconcile.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ResultLabel {
-    /// The reason of the conditions, `Unchanged`, or `Panic`.
+    /// The kind of object.
+    pub kind: &'static str,
+    /// How it ended: the reason of the conditions, `Unchanged`, `StatusFailed`, `NoKeys` or `Panic`.
     pub result: &'static str,
 }
 
-/// The label of an object: its `Ready` condition.
+/// The labels of failures and of stalled objects.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabel {
+    /// The kind of object.
+    pub kind: &'static str,
+    /// The reason of the conditions.
+    pub reason: String,
+}
+
+/// The labels of an object: its `Ready` condition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReadyLabel {
+    /// The kind of object.
+    pub kind: &'static str,
     /// `True`, `False` or `Unknown`.
     pub ready: &'static str,
 }
@@ -30,12 +53,32 @@ pub struct StateLabel {
 }
 
 /// Every metric.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Metrics {
+    /// Whether this replica leads.
+    pub leader: Gauge,
     /// Reconciles by how they ended.
     pub reconciles: Family<ResultLabel, Counter>,
-    /// Objects by their `Ready` condition; counted when somebody asks.
+    /// How long they took.
+    pub durations: Family<KindLabel, Histogram>,
+    /// Reconciles that ended in a failure.
+    pub failures: Family<ReasonLabel, Counter>,
+    /// Objects by their `Ready` condition; counted when somebody asks, like all that follows up to drift.
     pub objects: Family<ReadyLabel, Gauge>,
+    /// Stalled objects by reason.
+    pub stalled: Family<ReasonLabel, Gauge>,
+    /// Objects whose last change has not been looked at.
+    pub queue_depth: Family<KindLabel, Gauge>,
+    /// For how many seconds the object that waits longest has not been ready.
+    pub oldest_unready: Family<KindLabel, Gauge>,
+    /// Objects whose workloads are still to be restarted.
+    pub restarts_pending: Gauge,
+    /// Workloads restarted.
+    pub restarts: Counter<u64, AtomicU64>,
+    /// Secrets put right after somebody changed or deleted them.
+    pub drift_healed: Family<KindLabel, Counter>,
+    /// Watches that failed and began again.
+    pub watch_errors: Family<KindLabel, Counter>,
     /// Key Secrets by state.
     pub cluster_keys: Family<StateLabel, Gauge>,
     /// Whether the cluster lacks a key to seal with.
@@ -46,16 +89,63 @@ pub struct Metrics {
     pub sealing_key_due: Gauge,
     /// Keys without a copy for every escrow recipient.
     pub escrow_missing: Gauge,
-    /// Secrets put right after somebody changed or deleted them.
-    pub repairs: Counter<u64, AtomicU64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let histogram = || Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0]);
+        Self {
+            leader: Gauge::default(),
+            reconciles: Family::default(),
+            durations: Family::new_with_constructor(histogram),
+            failures: Family::default(),
+            objects: Family::default(),
+            stalled: Family::default(),
+            queue_depth: Family::default(),
+            oldest_unready: Family::default(),
+            restarts_pending: Gauge::default(),
+            restarts: Counter::default(),
+            drift_healed: Family::default(),
+            watch_errors: Family::default(),
+            cluster_keys: Family::default(),
+            key_missing: Gauge::default(),
+            sealing_key_created: Gauge::default(),
+            sealing_key_due: Gauge::default(),
+            escrow_missing: Gauge::default(),
+        }
+    }
 }
 
 impl Metrics {
     /// A registry that holds all of them.
     pub fn registry(&self) -> Registry {
         let mut registry = Registry::with_prefix("sealwax");
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which program this is", build);
+        registry.register("leader", "1 while this replica leads", self.leader.clone());
         registry.register("reconciles", "Reconciles by how they ended", self.reconciles.clone());
-        registry.register("objects", "EncryptedSecrets by their Ready condition", self.objects.clone());
+        registry.register("reconcile_duration_seconds", "How long reconciles took", self.durations.clone());
+        registry.register("reconcile_failures", "Reconciles that failed, by reason", self.failures.clone());
+        registry.register("objects", "Objects by their Ready condition", self.objects.clone());
+        registry.register("objects_stalled", "Objects that somebody must act on, by reason", self.stalled.clone());
+        registry.register("queue_depth", "Objects whose last change was not looked at yet", self.queue_depth.clone());
+        registry.register(
+            "oldest_unready_seconds",
+            "For how long the object that waits longest has not been Ready",
+            self.oldest_unready.clone(),
+        );
+        registry.register(
+            "restarts_pending",
+            "Objects whose workloads are still to be restarted",
+            self.restarts_pending.clone(),
+        );
+        registry.register("restarts", "Workloads restarted because a Secret changed", self.restarts.clone());
+        registry.register(
+            "drift_healed",
+            "Secrets put right after somebody changed or deleted them",
+            self.drift_healed.clone(),
+        );
+        registry.register("watch_errors", "Watches that failed and began again", self.watch_errors.clone());
         registry.register("cluster_keys", "Key Secrets by state", self.cluster_keys.clone());
         registry.register(
             "cluster_key_missing",
@@ -77,12 +167,29 @@ impl Metrics {
             "Keys without a copy for every escrow recipient",
             self.escrow_missing.clone(),
         );
-        registry.register("repairs", "Secrets put right after somebody changed or deleted them", self.repairs.clone());
         registry
     }
 
-    /// Counts a reconcile.
-    pub fn reconciled(&self, result: &'static str) {
-        self.reconciles.get_or_create(&ResultLabel { result }).inc();
+    /// Counts a reconcile that ended well, or with nothing to do.
+    pub fn reconciled(&self, kind: &'static str, result: &'static str) {
+        self.reconciles.get_or_create(&ResultLabel { kind, result }).inc();
+        if !["Synced", "Unchanged", "Suspended"].contains(&result) {
+            self.failures.get_or_create(&ReasonLabel { kind, reason: result.to_owned() }).inc();
+        }
+    }
+
+    /// Counts the time of a reconcile.
+    pub fn took(&self, kind: &'static str, time: Duration) {
+        self.durations.get_or_create(&KindLabel { kind }).observe(time.as_secs_f64());
+    }
+
+    /// Counts a Secret put right.
+    pub fn healed(&self, kind: &'static str) {
+        self.drift_healed.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// Counts a watch that failed.
+    pub fn watch_failed(&self, kind: &'static str) {
+        self.watch_errors.get_or_create(&KindLabel { kind }).inc();
     }
 }

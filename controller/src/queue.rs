@@ -1,9 +1,12 @@
-//! When to look again: capped, jittered, endless backoff, and a brake on fights over a Secret.
+//! When to look again, and who goes first: capped, jittered, endless backoff, a brake on fights over a Secret, and places
+//! that failures cannot take.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_mins(5);
@@ -20,6 +23,8 @@ pub struct Backoff<K>(Mutex<HashMap<K, Entry>>);
 #[derive(Debug, Default)]
 struct Entry {
     failures: u32,
+    /// The generation that failed: another one is a fresh change.
+    generation: Option<i64>,
     /// Repairs not yet paid for by time, as of then.
     repairs: Option<(u32, Instant)>,
 }
@@ -31,12 +36,18 @@ impl<K> Default for Backoff<K> {
 }
 
 impl<K: Eq + Hash + Clone> Backoff<K> {
-    /// The wait after one more failure.
-    pub fn failed(&self, key: &K) -> Duration {
+    /// The wait after one more failure of this generation.
+    pub fn failed(&self, key: &K, generation: Option<i64>) -> Duration {
         let mut entries = self.lock();
         let entry = entries.entry(key.clone()).or_default();
-        entry.failures = entry.failures.saturating_add(1);
+        entry.failures = if entry.generation == generation { entry.failures.saturating_add(1) } else { 1 };
+        entry.generation = generation;
         delay(entry.failures, random_share())
+    }
+
+    /// Whether the last try of this generation failed.
+    pub fn has_failed(&self, key: &K, generation: Option<i64>) -> bool {
+        self.lock().get(key).is_some_and(|entry| entry.failures > 0 && entry.generation == generation)
     }
 
     /// A success: the next failure is the first again.
@@ -77,6 +88,40 @@ impl<K: Eq + Hash + Clone> Backoff<K> {
     }
 }
 
+/// Who goes first. However many objects fail, and however long each failure takes, half of the places stay free for what
+/// has just changed.
+#[derive(Debug)]
+pub struct Lanes {
+    places: Semaphore,
+    retries: Semaphore,
+}
+
+/// A place among those who work at the same time, for as long as it is held.
+#[derive(Debug)]
+pub struct Turn<'l> {
+    _place: SemaphorePermit<'l>,
+    _retry: Option<SemaphorePermit<'l>>,
+}
+
+impl Lanes {
+    /// For so many at the same time.
+    pub fn new(concurrency: u16) -> Self {
+        let places = usize::from(concurrency.max(2));
+        Self { places: Semaphore::new(places), retries: Semaphore::new(places / 2) }
+    }
+
+    /// Waits for a place. A retry that finds its half taken gets none, and comes again [`Lanes::later`].
+    pub async fn turn(&self, retry: bool) -> Option<Turn<'_>> {
+        let retry = if retry { Some(self.retries.try_acquire().ok()?) } else { None };
+        Some(Turn { _place: self.places.acquire().await.ok()?, _retry: retry })
+    }
+
+    /// After how long a retry without a place comes again.
+    pub fn later(&self) -> Duration {
+        FIRST.mul_f64(1.0 + random_share())
+    }
+}
+
 /// Doubles from [`FIRST`] to [`LONGEST`]; `share` of the second half is taken off, so that what failed together does not
 /// come back together.
 fn delay(failures: u32, share: f64) -> Duration {
@@ -89,6 +134,14 @@ fn delay(failures: u32, share: f64) -> Duration {
 pub fn random_share() -> f64 {
     let mut bytes = [0; 4];
     getrandom::fill(&mut bytes).map_or(0.0, |()| f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX))
+}
+
+/// Ten random characters: what tells this process from any other.
+pub fn random_name() -> String {
+    let mut bytes = [0; 6];
+    // Without randomness nothing else works either.
+    let _ = getrandom::fill(&mut bytes);
+    data_encoding::BASE32_NOPAD.encode(&bytes).to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -107,10 +160,30 @@ mod tests {
     fn a_success_starts_anew() {
         let backoff = Backoff::default();
         for _ in 0..9 {
-            backoff.failed(&"a");
+            backoff.failed(&"a", None);
         }
         backoff.succeeded(&"a");
-        assert!(backoff.failed(&"a") <= FIRST);
+        assert!(backoff.failed(&"a", None) <= FIRST);
+    }
+
+    #[test]
+    fn a_new_generation_is_no_retry() {
+        let backoff = Backoff::default();
+        for _ in 0..9 {
+            backoff.failed(&"a", Some(1));
+        }
+        assert!(backoff.has_failed(&"a", Some(1)) && !backoff.has_failed(&"a", Some(2)));
+        assert!(backoff.failed(&"a", Some(2)) <= FIRST);
+    }
+
+    #[tokio::test]
+    async fn retries_never_take_more_than_half() {
+        let lanes = Lanes::new(4);
+        let (one, two) = (lanes.turn(true).await, lanes.turn(true).await);
+        assert!(one.is_some() && two.is_some() && lanes.turn(true).await.is_none());
+        assert!(lanes.turn(false).await.is_some());
+        drop(one);
+        assert!(lanes.turn(true).await.is_some());
     }
 
     #[test]

@@ -1,42 +1,35 @@
-//! Wiring only: client, watches, tasks and servers, one function each.
+//! Wiring only: clients, the election, tasks and servers, one function each.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures::future::{BoxFuture, try_join_all};
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
-use k8s_openapi::api::core::v1::Secret;
-use kube::core::PartialObjectMeta;
-use kube::runtime::controller::{Config as ControllerConfig, Controller};
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::{WatchStreamExt, reflector, watcher};
-use kube::{Api, Client};
-use sealwax_crds::{EncryptedSecret, READY};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{Client, Config};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::admin::{self, Admin};
 use crate::args::Args;
+use crate::census::take_census;
 use crate::cluster_keys::escrow::Escrow;
 use crate::cluster_keys::{ClusterKeys, Keys};
 use crate::events::Events;
 use crate::fence::Fence;
-use crate::metrics::{Metrics, ReadyLabel};
-use crate::queue::Backoff;
-use crate::reconcile::encrypted_secret::{Context, Unseen, Watched, error_policy, reconcile};
-use crate::store::{MANAGED_BY, strip_object, strip_secret};
-use crate::telemetry::describe_watch;
-use crate::writer::{MANAGER, Writer};
-use crate::{ownership, telemetry};
+use crate::leader::{Election, Lost};
+use crate::metrics::Metrics;
+use crate::queue::random_name;
+use crate::scopes::{Scopes, Shared, until_true};
+use crate::telemetry;
+use crate::writer::Writer;
 
-/// Objects reconciled at the same time.
-const CONCURRENCY: u16 = 16;
-/// Objects listed at a time: a page of ciphertext is held in full before it is stripped.
-const PAGE: u32 = 100;
 /// How long running reconciles may take to end after a signal.
 const GRACE: Duration = Duration::from_secs(10);
+/// A watch that is silent for so long is taken for dead. The API server sends a bookmark every minute.
+const SILENCE: Duration = Duration::from_secs(75);
 
 /// Why the program ends other than by being told to.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +45,10 @@ pub enum StartError {
     Runtime(#[source] std::io::Error),
     /// No kubeconfig and no service account.
     #[error("cannot find out how to reach the API server")]
-    Config(#[source] kube::Error),
+    Config(#[source] kube::config::InferConfigError),
+    /// What was found cannot be used.
+    #[error("cannot use what says how to reach the API server")]
+    Client(#[source] kube::Error),
     /// The address is taken or not ours.
     #[error("cannot listen on {0}")]
     Listen(std::net::SocketAddr, #[source] std::io::Error),
@@ -62,12 +58,15 @@ pub enum StartError {
     /// The server for probes and metrics ended.
     #[error("the server for probes and metrics ended")]
     Admin(#[source] std::io::Error),
+    /// This replica led and does not any more; started again, it waits for its turn.
+    #[error("this replica does not lead any more")]
+    Lost(#[source] Lost),
     /// A task ended that should never end.
     #[error("the task {0} ended")]
     Ended(&'static str),
 }
 
-/// Runs until a signal.
+/// Runs until a signal, or until another replica leads in its place.
 pub fn main(args: Args) -> ExitCode {
     telemetry::start(args.log_format);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Runtime);
@@ -83,45 +82,104 @@ pub fn main(args: Args) -> ExitCode {
 async fn run(args: Args) -> Result<(), StartError> {
     args.validate()?;
     let escrow = Escrow::new(&args.escrow_recipients, args.escrow_config_map)?;
+    let mut signal = stop_signal().map_err(StartError::Signals)?;
+    let (requests, watches) = clients().await?;
     let (stop, stopped) = watch::channel(false);
-    let signal = stop_signal().map_err(StartError::Signals)?;
-    let client = Client::try_default().await.map_err(StartError::Config)?;
-    let fence = Arc::new(Fence::closed());
-    // One replica: it leads from the start and for ever.
-    fence.open_until(Instant::now() + Duration::from_secs(u64::from(u32::MAX)));
-    let writer = Writer::new(client.clone(), fence);
-    let metrics = Metrics::default();
     let (keys_sender, keys) = watch::channel::<Keys>(None);
-    let scopes: Vec<_> = args
-        .scopes()
-        .iter()
-        .map(|scope| Scope::start(&args, &client, &writer, &metrics, &keys, scope.as_deref(), &stopped))
-        .collect();
-    let objects = scopes.iter().map(|scope| scope.objects.clone()).collect();
-    let listed = scopes.iter().map(|scope| Arc::clone(&scope.listed)).collect();
-    let admin = Arc::new(Admin {
-        registry: metrics.registry(),
-        ready: readiness(listed, keys),
-        refresh: count_objects(metrics.clone(), objects),
+    let fence = Arc::new(Fence::closed());
+    let writer = Writer::new(requests.clone(), Arc::clone(&fence));
+    let metrics = Metrics::default();
+    let leads = Arc::new(AtomicBool::new(false));
+    let shared = Shared {
+        args: args.clone(),
+        requests: requests.clone(),
+        watches: watches.clone(),
+        writer: writer.clone(),
+        metrics: metrics.clone(),
+        keys: keys.clone(),
+        stopped: stopped.clone(),
+    };
+    let scopes = Arc::new(Scopes::new(shared));
+    let server = serve(&args, &metrics, &scopes, &keys, &leads, &stopped).await?;
+
+    let identity = format!("{}_{}", std::env::var("HOSTNAME").unwrap_or_default(), random_name());
+    let lease = (args.key_namespace.as_str(), args.lease_name.as_str());
+    let election = Election::new(&requests, &watches, lease, identity, args.lease_duration, Arc::clone(&fence));
+    tracing::info!(lease = args.lease_name, "waiting to lead");
+    let held = tokio::select! {
+        held = election.win() => held,
+        () = &mut signal => {
+            stop.send_replace(true);
+            return finish(server, Ok(())).await;
+        }
+    };
+    tracing::info!("leading");
+    leads.store(true, Ordering::Relaxed);
+    metrics.leader.set(1);
+    let cluster_keys = cluster_keys(&args, (&requests, &watches), &metrics, writer, escrow).run(keys_sender);
+    let (ended, held) = lead(cluster_keys, scopes, keys, &election, held, signal, &stop).await;
+    metrics.leader.set(0);
+    if let Some(held) = held {
+        election.release(&held).await;
+    }
+    finish(server, ended).await
+}
+
+/// One client for single requests, one for watches. Neither tries again by itself: whoever asks decides that, with the
+/// fence before every write.
+async fn clients() -> Result<(Client, Client), StartError> {
+    let mut config = Config::infer().await.map_err(StartError::Config)?;
+    config.default_retry = false;
+    let requests = Client::try_from(config.clone()).map_err(StartError::Client)?;
+    config.read_timeout = Some(SILENCE);
+    let watches = Client::try_from(config).map_err(StartError::Client)?;
+    Ok((requests, watches))
+}
+
+/// Does the work of the leader until a signal or the loss of the lease; the lease, if it is still held.
+async fn lead(
+    cluster_keys: impl Future<Output = ()> + Send + 'static,
+    scopes: Arc<Scopes>,
+    keys: watch::Receiver<Keys>,
+    election: &Election,
+    held: Lease,
+    signal: BoxFuture<'static, ()>,
+    stop: &watch::Sender<bool>,
+) -> (Result<(), StartError>, Option<Lease>) {
+    let mut key_task = tokio::spawn(cluster_keys);
+    let mut work = tokio::spawn(async move {
+        // What is kept of an object depends on the keys at hand.
+        let mut keys = keys;
+        if keys.wait_for(Option::is_some).await.is_ok() {
+            scopes.run().await;
+        }
     });
-    let cannot_listen = |error| StartError::Listen(args.listen, error);
-    let listener = TcpListener::bind(args.listen).await.map_err(cannot_listen)?;
-    // The port that was given, should any have been asked for.
-    let listen = listener.local_addr().map_err(cannot_listen)?;
-    let server = tokio::spawn(admin::serve(listener, admin, until_stopped(&stopped)));
-    let mut key_task = tokio::spawn(cluster_keys(&args, &client, &metrics, writer.clone(), escrow).run(keys_sender));
-    let mut controllers = tokio::spawn(try_join_all(scopes.into_iter().map(|scope| tokio::spawn(scope.controller))));
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), %listen, "started");
+    let mut holding = Box::pin(election.hold(held.clone()));
     let ended = tokio::select! {
         () = signal => Ok(()),
+        (lost, _) = &mut holding => Err(StartError::Lost(lost)),
         _ = &mut key_task => Err(StartError::Ended("keys")),
-        _ = &mut controllers => Err(StartError::Ended("controller")),
+        _ = &mut work => Err(StartError::Ended("controller")),
     };
     tracing::info!("stopping");
     stop.send_replace(true);
     key_task.abort();
-    // What is half done is finished: nothing of it is kept for the next start.
-    let _ = tokio::time::timeout(GRACE, &mut controllers).await;
+    let lost = matches!(ended, Err(StartError::Lost(_)));
+    if !lost {
+        // What is half done is finished, while the lease goes on being renewed: nothing of it is kept for the next start.
+        tokio::select! {
+            _ = tokio::time::timeout(GRACE, &mut work) => {}
+            _ = &mut holding => {}
+        }
+    }
+    work.abort();
+    (ended, (!lost).then_some(held))
+}
+
+async fn finish(
+    server: tokio::task::JoinHandle<Result<(), std::io::Error>>,
+    ended: Result<(), StartError>,
+) -> Result<(), StartError> {
     match server.await {
         Ok(Err(error)) => Err(StartError::Admin(error)),
         _ => ended,
@@ -141,18 +199,43 @@ fn stop_signal() -> Result<BoxFuture<'static, ()>, std::io::Error> {
     .boxed())
 }
 
-fn until_stopped(stopped: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + Sync + 'static {
-    let mut stopped = stopped.clone();
-    async move {
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-    }
+/// Starts the server for probes and metrics.
+async fn serve(
+    args: &Args,
+    metrics: &Metrics,
+    scopes: &Arc<Scopes>,
+    keys: &watch::Receiver<Keys>,
+    leads: &Arc<AtomicBool>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<tokio::task::JoinHandle<Result<(), std::io::Error>>, StartError> {
+    let cannot_listen = |error| StartError::Listen(args.listen, error);
+    let listener = TcpListener::bind(args.listen).await.map_err(cannot_listen)?;
+    // The port that was given, should any have been asked for.
+    let listen = listener.local_addr().map_err(cannot_listen)?;
+    let (ready_scopes, keys, leads) = (Arc::clone(scopes), keys.clone(), Arc::clone(leads));
+    let (metrics, counted) = (metrics.clone(), Arc::clone(scopes));
+    let admin = Arc::new(Admin {
+        registry: metrics.registry(),
+        // Who waits for the lease is ready to take it.
+        ready: Box::new(move || !leads.load(Ordering::Relaxed) || keys.borrow().is_some() && ready_scopes.are_listed()),
+        refresh: Box::new(move || take_census(&metrics, &counted.objects())),
+    });
+    let server = tokio::spawn(admin::serve(listener, admin, until_true(stopped.clone())));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %listen, "started");
+    Ok(server)
 }
 
-fn cluster_keys(args: &Args, client: &Client, metrics: &Metrics, writer: Writer, escrow: Escrow) -> ClusterKeys {
+fn cluster_keys(
+    args: &Args,
+    (requests, watches): (&Client, &Client),
+    metrics: &Metrics,
+    writer: Writer,
+    escrow: Escrow,
+) -> ClusterKeys {
     ClusterKeys {
-        client: client.clone(),
+        client: watches.clone(),
         writer,
-        events: Events::new(client.clone()),
+        events: Events::new(requests.clone()),
         metrics: metrics.clone(),
         namespace: args.key_namespace.clone(),
         scopes: args.scopes(),
@@ -160,149 +243,4 @@ fn cluster_keys(args: &Args, client: &Client, metrics: &Metrics, writer: Writer,
         rotate_every: args.rotate_keys_every,
         escrow,
     }
-}
-
-/// The watches and the controller of one namespace, or of all.
-struct Scope {
-    objects: Store<EncryptedSecret>,
-    listed: Arc<AtomicBool>,
-    controller: BoxFuture<'static, ()>,
-}
-
-impl Scope {
-    fn start(
-        args: &Args,
-        client: &Client,
-        writer: &Writer,
-        metrics: &Metrics,
-        keys: &watch::Receiver<Keys>,
-        scope: Option<&str>,
-        stopped: &watch::Receiver<bool>,
-    ) -> Self {
-        let (objects, object_writer) = reflector::store();
-        let (secrets, secret_writer) = reflector::store();
-        let context = Arc::new(Context {
-            client: client.clone(),
-            writer: writer.clone(),
-            events: Events::new(client.clone()),
-            metrics: metrics.clone(),
-            keys: keys.clone(),
-            key_namespace: args.key_namespace.clone(),
-            watched: Watched { objects: objects.clone(), secrets },
-            unseen: Unseen::default(),
-            backoff: Backoff::default(),
-        });
-        let listed = Arc::new(AtomicBool::new(false));
-        let api = crate::reconcile::api(client, scope);
-        let object_stream = watch_objects(api, object_writer, Arc::clone(&context), Arc::clone(&listed));
-        let secret_stream = watch_secrets(crate::reconcile::api(client, scope), secret_writer);
-        let controller = Controller::for_stream(object_stream, objects.clone())
-            .with_config(ControllerConfig::default().concurrency(CONCURRENCY))
-            .watches_stream(secret_stream, owner_of(objects.clone()))
-            .reconcile_all_on(key_changes(keys.clone()))
-            .graceful_shutdown_on(until_stopped(stopped))
-            .run(reconcile, error_policy, context)
-            .for_each(|_| std::future::ready(()))
-            .boxed();
-        Self { objects, listed, controller }
-    }
-}
-
-fn watch_objects(
-    api: Api<EncryptedSecret>,
-    writer: reflector::store::Writer<EncryptedSecret>,
-    context: Arc<Context>,
-    listed: Arc<AtomicBool>,
-) -> impl Stream<Item = Result<EncryptedSecret, watcher::Error>> + Send + 'static {
-    watcher(api, watcher::Config::default().page_size(PAGE))
-        .default_backoff()
-        .inspect_ok(move |event| {
-            if matches!(event, watcher::Event::InitDone) {
-                listed.store(true, Ordering::Relaxed);
-            }
-        })
-        .modify(strip_object)
-        .reflect(writer)
-        .touched_objects()
-        .inspect_ok(move |object| forget(object, &context))
-        .inspect_err(|error| tracing::warn!(error = describe_watch(error), "the watch of objects starts again"))
-        // Our own status writes change nothing that is decided by.
-        .predicate_filter(decided_by, kube::runtime::PredicateConfig::default())
-}
-
-/// Keeps nothing of an object that is gone.
-fn forget(object: &EncryptedSecret, context: &Context) {
-    context.unseen.saw(&object.metadata);
-    let gone = context.watched.objects.get(&ObjectRef::from_obj(object)).is_none();
-    if let (true, Some(uid)) = (gone, &object.metadata.uid) {
-        context.unseen.retain(|kept| kept != uid);
-        context.backoff.retain(|kept| kept != uid);
-    }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the signature of a predicate")]
-fn decided_by(object: &EncryptedSecret) -> Option<u64> {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    let meta = &object.metadata;
-    (&meta.uid, meta.generation, meta.deletion_timestamp.is_some()).hash(&mut hasher);
-    Some(hasher.finish())
-}
-
-fn watch_secrets(
-    api: Api<PartialObjectMeta<Secret>>,
-    writer: reflector::store::Writer<PartialObjectMeta<Secret>>,
-) -> impl Stream<Item = Result<PartialObjectMeta<Secret>, watcher::Error>> + Send + 'static {
-    let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
-    watcher(api, ours)
-        .default_backoff()
-        .modify(strip_secret)
-        .reflect(writer)
-        .touched_objects()
-        .inspect_err(|error| tracing::warn!(error = describe_watch(error), "the watch of Secrets starts again"))
-}
-
-/// The object that a Secret belongs to: by its owner reference, or, should that have been removed, by the name that the
-/// object's status gives.
-fn owner_of(
-    objects: Store<EncryptedSecret>,
-) -> impl Fn(PartialObjectMeta<Secret>) -> Option<ObjectRef<EncryptedSecret>> + Send + Sync + 'static {
-    move |secret| {
-        let namespace = secret.metadata.namespace.as_deref()?;
-        if let Some(owner) = ownership::owner_name(&secret) {
-            return Some(ObjectRef::new(owner).within(namespace));
-        }
-        let made = |object: &EncryptedSecret| {
-            let status = object.status.as_ref();
-            object.metadata.namespace.as_deref() == Some(namespace)
-                && status.is_some_and(|status| status.secret_name == secret.metadata.name)
-        };
-        objects.find(made).map(|object| ObjectRef::from_obj(&*object))
-    }
-}
-
-/// An element for every change of the keys: objects may be waiting for one.
-fn key_changes(keys: watch::Receiver<Keys>) -> impl Stream<Item = ()> + Send + 'static {
-    stream::unfold(keys, |mut keys| async move { keys.changed().await.ok().map(|()| ((), keys)) })
-}
-
-/// Whether every list has arrived and the keys are loaded.
-///
-/// Not by waiting for the stores: a store wakes one waiter, and that one is the controller.
-fn readiness(listed: Vec<Arc<AtomicBool>>, keys: watch::Receiver<Keys>) -> Box<dyn Fn() -> bool + Send + Sync> {
-    Box::new(move || keys.borrow().is_some() && listed.iter().all(|listed| listed.load(Ordering::Relaxed)))
-}
-
-fn count_objects(metrics: Metrics, stores: Vec<Store<EncryptedSecret>>) -> Box<dyn Fn() + Send + Sync> {
-    Box::new(move || {
-        let mut counts = [("True", 0), ("False", 0), ("Unknown", 0)];
-        for object in stores.iter().flat_map(Store::state) {
-            let conditions = object.status.iter().flat_map(|status| &status.conditions);
-            let ready = conditions.filter(|c| c.type_ == READY).map(|c| c.status.as_str()).next().unwrap_or("Unknown");
-            counts.iter_mut().filter(|(name, _)| *name == ready).for_each(|(_, count)| *count += 1);
-        }
-        for (ready, count) in counts {
-            metrics.objects.get_or_create(&ReadyLabel { ready }).set(count);
-        }
-    })
 }

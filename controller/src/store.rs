@@ -1,25 +1,47 @@
 //! What is kept of watched objects: as little as the next decision needs.
 
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::{ObjectMeta, PartialObjectMeta};
 use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus, READY};
+use sealwax_format::keys::{Fingerprint, Label};
 
-use crate::ownership::ADOPT_BY;
+use crate::ownership::{ADOPT_BY, FEEDS};
 use crate::writer::is_from_create;
 
 /// Label of every Secret that the controller makes, by which it watches them.
 pub const MANAGED_BY: &str = "sealwax.dev/managed-by";
 
+/// Annotations of an object that ask for a look at it, whatever they say, when they say something new: ours, and the one
+/// that `flux reconcile` and its like set.
+pub const REQUESTS: [&str; 2] = ["sealwax.dev/reconcile-at", "reconcile.fluxcd.io/requestedAt"];
+
+/// The latest request for a look at an object, as far as it has not been obeyed. Both annotations hold times as a rule,
+/// whose order is that of their text.
+pub fn request<'o>(meta: &'o ObjectMeta, handled: Option<&str>) -> Option<&'o str> {
+    let annotations = meta.annotations.as_ref()?;
+    let latest = REQUESTS.iter().filter_map(|key| annotations.get(*key)).max()?;
+    (handled != Some(latest.as_str())).then_some(latest)
+}
+
 /// Strips an `EncryptedSecret` on its way into the store.
 ///
 /// The ciphertext of an object that is settled is dropped: whoever needs it after all, to heal, reads it again. Objects
-/// that are not settled keep theirs, because they are about to be opened, or wait for a key.
-pub fn strip_object(object: &mut EncryptedSecret) {
+/// that are not settled keep theirs, because they are about to be opened: with our own wraps, not those of other readers.
+pub fn strip_object(object: &mut EncryptedSecret, own: impl Fn(&Fingerprint) -> bool) {
     let meta = &mut object.metadata;
     meta.managed_fields = None;
-    meta.annotations = None;
     meta.labels = None;
-    if is_settled(object.metadata.generation, object.status.as_ref()) {
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.retain(|key, _| REQUESTS.contains(&key.as_str()));
+    }
+    meta.annotations = meta.annotations.take().filter(|annotations| !annotations.is_empty());
+    let named = !object.spec.readers.is_empty();
+    object.spec.readers.retain(|label, _| label.parse::<Label>().is_ok_and(|label| own(label.fingerprint())));
+    let opens = !named || !object.spec.readers.is_empty();
+    if is_settled(object.metadata.generation, object.status.as_ref()) || !opens {
         object.spec.data.clear();
         object.spec.readers.clear();
         object.spec.sealed_for = sealwax_crds::SealedFor::default();
@@ -41,9 +63,10 @@ pub fn is_settled(generation: Option<i64>, status: Option<&EncryptedSecretStatus
 /// Strips the metadata of a Secret of ours on its way into the store.
 pub fn strip_secret(secret: &mut PartialObjectMeta<Secret>) {
     let meta = std::mem::take(&mut secret.metadata);
-    let adopt = meta.annotations.and_then(|mut annotations| annotations.remove_entry(ADOPT_BY));
+    let mut annotations = meta.annotations.unwrap_or_default();
+    annotations.retain(|key, _| key == ADOPT_BY || key.starts_with(FEEDS));
     let mut from_create = meta.managed_fields.unwrap_or_default();
-    from_create.retain(is_from_create);
+    from_create.retain(|entry| entry.manager.as_deref().is_some_and(|manager| is_from_create(entry, manager)));
     for entry in &mut from_create {
         entry.fields_v1 = None;
     }
@@ -53,10 +76,30 @@ pub fn strip_secret(secret: &mut PartialObjectMeta<Secret>) {
         uid: meta.uid,
         resource_version: meta.resource_version,
         owner_references: meta.owner_references,
-        annotations: adopt.map(|entry| [entry].into()),
+        annotations: (!annotations.is_empty()).then_some(annotations),
         managed_fields: (!from_create.is_empty()).then_some(from_create),
         ..ObjectMeta::default()
     };
+}
+
+/// Objects that wait for a Secret which others hold, by namespace and name of the Secret: no owner reference leads to
+/// them.
+#[derive(Debug, Default)]
+pub struct Contended(Mutex<HashMap<(String, String), BTreeSet<String>>>);
+
+impl Contended {
+    /// The object waits for this Secret.
+    pub fn wait(&self, object: &ObjectMeta, secret: &str) {
+        let key = (object.namespace.clone().unwrap_or_default(), secret.to_owned());
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.entry(key).or_default().insert(object.name.clone().unwrap_or_default());
+    }
+
+    /// Who has waited for this Secret. They look, and wait again if they must.
+    pub fn take(&self, namespace: &str, secret: &str) -> BTreeSet<String> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.remove(&(namespace.to_owned(), secret.to_owned())).unwrap_or_default()
+    }
 }
 
 /// Whether resource version `a` is later than `b`. Kubernetes orders them as numbers since 1.35; what is no number is
@@ -83,11 +126,21 @@ mod tests {
         let condition = serde_json::json!([{"type": "Ready", "status": "True", "reason": "Synced", "message": "",
             "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
         let mut behind = manifest(serde_json::json!({"observedGeneration": 1, "conditions": condition}));
-        strip_object(&mut behind);
+        strip_object(&mut behind, |_| false);
         assert!(is_complete(&behind));
         let mut settled = manifest(serde_json::json!({"observedGeneration": 2, "conditions": condition}));
-        strip_object(&mut settled);
+        strip_object(&mut settled, |_| false);
         assert!(!is_complete(&settled) && settled.spec.data.is_empty());
+    }
+
+    #[test]
+    fn a_request_counts_until_it_is_obeyed() {
+        let mut meta = ObjectMeta::default();
+        assert_eq!(request(&meta, None), None);
+        let annotations = [(REQUESTS[0], "2026-01-01T00:00:00Z"), (REQUESTS[1], "2026-02-01T00:00:00Z")];
+        meta.annotations = Some(annotations.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+        assert_eq!(request(&meta, Some("2026-01-01T00:00:00Z")), Some("2026-02-01T00:00:00Z"));
+        assert_eq!(request(&meta, Some("2026-02-01T00:00:00Z")), None);
     }
 
     #[test]

@@ -1,9 +1,12 @@
-//! What a Secret shall hold: the values of an `EncryptedSecret`, opened for one live object.
+//! What a Secret shall hold: the values of an `EncryptedSecret`, opened for one live object, and what templates make of them.
 //!
 //! Pure: objects and identities come in, items come out. `sealwax render` and the controller share it, so that what
 //! is recovered without a cluster is what the cluster had.
 
+mod bytes;
 mod error;
+mod functions;
+mod template;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,6 +17,7 @@ use sealwax_format::native::{
 use sealwax_format::{KeyId, Path, SecretBytes, ValueKey, ValueType};
 
 pub use error::OpenError;
+pub use template::{TemplateError, TemplateProblem, content};
 
 /// An `EncryptedSecret` as the API server or a file holds it.
 #[derive(Clone, Copy, Debug)]

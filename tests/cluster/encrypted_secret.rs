@@ -1,158 +1,16 @@
 //! From an `EncryptedSecret` to its `Secret`, by the built controller, with the rights that `deploy/` gives it.
 
-use std::collections::BTreeMap;
-use std::path::Path as FilePath;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use sealwax_crds::{EncryptedSecret, EncryptedSecretSpec, READY, RECONCILING, STALLED, SealedFor};
+use kube::api::{DeleteParams, ListParams, PostParams};
+use sealwax_crds::{EncryptedSecret, READY};
 use sealwax_format::keys::Recipient;
-use sealwax_format::native::{self, Place};
-use sealwax_format::{OsRandom, Path, Plaintext, SecretBytes, ValueType};
-use sealwax_tests::{ControlPlane, Controller, Identity, Mark, Namespace, wait_for};
-use serde_json::{Value, json};
+use sealwax_tests::{ControlPlane, Namespace, wait_for};
+use serde_json::json;
 
-const SOON: Duration = Duration::from_secs(20);
-
-/// A namespace, one for keys, and a controller that serves the one with the keys of the other.
-struct Served {
-    plane: &'static ControlPlane,
-    namespace: Namespace,
-    keys: Namespace,
-    controller: Controller,
-    identity: Identity,
-    objects: Api<EncryptedSecret>,
-    secrets: Api<Secret>,
-    key_secrets: Api<Secret>,
-    config_maps: Api<ConfigMap>,
-}
-
-impl Served {
-    async fn start(test: &str) -> Self {
-        let plane = ControlPlane::shared().await;
-        install(plane);
-        let namespace = Namespace::create(plane, test).await;
-        let keys = Namespace::create(plane, &format!("{test}-keys")).await;
-        Self::start_in(plane, namespace, keys).await
-    }
-
-    async fn start_in(plane: &'static ControlPlane, namespace: Namespace, keys: Namespace) -> Self {
-        let identity = Identity::create(plane, keys.name(), "sealwax-controller", &rights(&namespace, &keys)).await;
-        let arguments = ["--namespace", namespace.name(), "--key-namespace", keys.name(), "--listen", "127.0.0.1:0"];
-        let controller = Controller::start(&identity, &arguments);
-        let client = plane.client().await;
-        let (objects, secrets) = (namespace.api(&client), namespace.api(&client));
-        let (key_secrets, config_maps) = (keys.api(&client), keys.api(&client));
-        Self { plane, namespace, keys, controller, identity, objects, secrets, key_secrets, config_maps }
-    }
-
-    /// The recipient that the controller published.
-    async fn recipient(&self) -> Recipient {
-        let text = wait_for(SOON, "a published recipient", async || {
-            let data = self.config_maps.get_opt("sealwax-recipients").await.ok()??.data?;
-            data.get("recipients")?.lines().find(|line| !line.starts_with('#')).map(str::to_owned)
-        })
-        .await;
-        Recipient::parse("cluster", &text).unwrap()
-    }
-
-    fn seal(&self, reader: Recipient, name: &str, items: &[(&str, &str)]) -> EncryptedSecret {
-        seal_for(reader, self.namespace.name(), name, items)
-    }
-
-    async fn apply(&self, object: &EncryptedSecret) {
-        let name = object.metadata.name.as_deref().unwrap();
-        self.objects.patch(name, &PatchParams::apply("git").force(), &Patch::Apply(object)).await.unwrap();
-    }
-
-    /// Waits until the Secret holds exactly these items.
-    async fn holds(&self, name: &str, items: &[(&str, &str)]) {
-        let expected: BTreeMap<String, Vec<u8>> =
-            items.iter().map(|(item, value)| ((*item).to_owned(), value.as_bytes().to_vec())).collect();
-        wait_for(SOON, &format!("Secret {name} to hold what it shall"), async || {
-            let data = self.secrets.get_opt(name).await.ok()??.data.unwrap_or_default();
-            let data: BTreeMap<String, Vec<u8>> = data.into_iter().map(|(item, value)| (item, value.0)).collect();
-            (data == expected).then_some(())
-        })
-        .await;
-    }
-
-    /// Waits until the current generation was looked at and `Ready` has this status and reason.
-    async fn ready(&self, name: &str, status: &str, reason: &str) -> EncryptedSecret {
-        wait_for(SOON, &format!("{name} to be Ready={status} {reason}"), async || {
-            let object = self.objects.get(name).await.ok()?;
-            let seen = object.status.as_ref()?.observed_generation == object.metadata.generation;
-            let ready = condition(&object, READY)?;
-            (seen && ready.0 == status && ready.1 == reason).then_some(object)
-        })
-        .await
-    }
-
-    async fn stalled(&self, name: &str, reason: &str) -> String {
-        let object = self.ready(name, "False", reason).await;
-        let (status, stalled, message) = condition(&object, STALLED).unwrap();
-        assert_eq!((status.as_str(), stalled.as_str()), ("True", reason));
-        assert!(condition(&object, RECONCILING).is_none(), "who is stalled does not try again");
-        message
-    }
-
-    async fn edit(&self, name: &str, patch: Value) {
-        self.secrets.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
-    }
-
-    /// What the controller asked for since then, other than lists and watches.
-    fn requests(&self, mark: Mark) -> Vec<String> {
-        let requests = self.plane.audit().since(mark);
-        let own = requests.iter().filter(|request| request.user == self.identity.username());
-        let single = own.filter(|request| !["list", "watch"].contains(&request.verb.as_str()));
-        single.map(|request| format!("{} {}", request.verb, request.resource)).collect()
-    }
-}
-
-fn install(plane: &ControlPlane) {
-    let crds = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../crds/encryptedsecrets.sealwax.dev.yaml");
-    plane.kubectl().apply(&std::fs::read_to_string(crds).unwrap());
-    let wait = ["wait", "--for=condition=Established", "crd/encryptedsecrets.sealwax.dev", "--timeout=20s"];
-    plane.kubectl().run(&wait);
-}
-
-/// `deploy/scoped.yaml` and what of `deploy/install.yaml` the key namespace needs, for these namespaces.
-fn rights(namespace: &Namespace, keys: &Namespace) -> String {
-    let deploy = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
-    let scoped = std::fs::read_to_string(deploy.join("scoped.yaml")).unwrap();
-    let install = std::fs::read_to_string(deploy.join("install.yaml")).unwrap();
-    let recipients = install.split("---\n").filter(|document| document.contains("name: sealwax-recipients-writer"));
-    let all: Vec<&str> = std::iter::once(scoped.as_str()).chain(recipients).collect();
-    all.join("---\n")
-        .replace("sealwax-system", keys.name())
-        .replace("namespace: payments", &format!("namespace: {}", namespace.name()))
-}
-
-fn seal_for(reader: Recipient, namespace: &str, name: &str, items: &[(&str, &str)]) -> EncryptedSecret {
-    let place = Place::Object {
-        group: "sealwax.dev".into(),
-        kind: "EncryptedSecret".into(),
-        namespace: namespace.into(),
-        name: name.into(),
-    };
-    let readers = [reader];
-    let token = |item: &str, value: &str| {
-        let value = Plaintext::canonical(ValueType::String, SecretBytes::from(value.as_bytes().to_vec()));
-        let path = Path::of_keys(&["spec", "data", item]);
-        native::seal_alone(&mut OsRandom, &readers[..], &place, &path, &value).unwrap().to_string()
-    };
-    let data = items.iter().map(|(item, value)| ((*item).to_owned(), token(item, value))).collect();
-    let sealed_for = SealedFor { namespace: namespace.into(), name: name.into() };
-    EncryptedSecret::new(name, EncryptedSecretSpec { data, sealed_for, ..EncryptedSecretSpec::default() })
-}
-
-fn condition(object: &EncryptedSecret, type_: &str) -> Option<(String, String, String)> {
-    let conditions = &object.status.as_ref()?.conditions;
-    let found = conditions.iter().find(|condition| condition.type_ == type_)?;
-    Some((found.status.clone(), found.reason.clone(), found.message.clone()))
-}
+use crate::served::{SOON, Served, condition, install, seal_for};
 
 #[tokio::test]
 async fn a_value_arrives_is_updated_in_place_and_goes_with_its_object() {

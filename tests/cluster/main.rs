@@ -5,3 +5,6 @@ mod control_plane;
 mod encrypted_secret;
 mod keys;
 mod readme;
+mod requests;
+mod served;
+mod sharing;

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -15,7 +15,7 @@ use crate::{AuditLog, Kubectl};
 pub struct ControlPlane {
     directory: PathBuf,
     /// Held if it is ours to end; a shared one of `cargo xtask test` is not.
-    plane: Option<Plane>,
+    plane: Option<Mutex<Plane>>,
 }
 
 impl ControlPlane {
@@ -36,12 +36,17 @@ impl ControlPlane {
         tokio::task::spawn_blocking(Self::start_blocking).await.expect("the control plane starts")
     }
 
+    /// The same for as long as the process lives, which ends it.
+    pub async fn start_for_good() -> &'static Self {
+        Box::leak(Box::new(Self::start().await))
+    }
+
     fn start_blocking() -> Self {
         let plane = Plane::start(&crate::report).unwrap_or_else(|error| {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             panic!("no control plane: {error}{cause}")
         });
-        Self { directory: plane.directory().to_path_buf(), plane: Some(plane) }
+        Self { directory: plane.directory().to_path_buf(), plane: Some(Mutex::new(plane)) }
     }
 
     /// The kubeconfig of the administrator.
@@ -56,7 +61,7 @@ impl ControlPlane {
 
     /// The supervisor's process id, if this process started it.
     pub fn supervisor_id(&self) -> Option<u32> {
-        self.plane.as_ref().map(Plane::supervisor_id)
+        self.plane.as_ref().map(|plane| plane.lock().expect("one at a time").supervisor_id())
     }
 
     /// A client with all rights. It belongs to the async runtime that asks: make one for each test.
@@ -72,6 +77,12 @@ impl ControlPlane {
     /// The API server's audit log.
     pub fn audit(&self) -> AuditLog {
         AuditLog::new(self.directory.join("audit.log"))
+    }
+
+    /// Kills a server (`etcd`, `kube-apiserver`) and starts it again. Only for a control plane of one's own.
+    pub fn restart(&self, server: &str) {
+        let mut plane = self.plane.as_ref().expect("a control plane of one's own").lock().expect("one at a time");
+        plane.restart(server).expect("the supervisor listens");
     }
 
     /// The process ids of the servers.

@@ -1,7 +1,7 @@
 //! The controller as a process of its own, under an identity of its own.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::thread;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::guarded::{Guarded, log_directory, program};
-use crate::{Identity, wait_for};
+use crate::{FaultProxy, Identity, wait_for};
 
 /// A controller that ends when this is dropped; prints the end of its log when the test fails.
 #[derive(Debug)]
@@ -40,12 +40,29 @@ impl Controller {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
+        Self::start_at(program, &identity.kubeconfig(), arguments, environment)
+    }
+
+    fn start_at(program: PathBuf, kubeconfig: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let directory = log_directory();
         let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
-        let mut variables = vec![("KUBECONFIG".to_owned(), identity.kubeconfig().display().to_string())];
+        let mut variables = vec![("KUBECONFIG".to_owned(), kubeconfig.display().to_string())];
         variables.extend(environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
         let process = spawn(&program, &arguments, &variables, &directory);
         Self { program, arguments, environment: variables, directory, process }
+    }
+
+    /// Starts the built controller behind a proxy, whose identity it then has.
+    pub fn start_behind(proxy: &FaultProxy, arguments: &[&str]) -> Self {
+        let program = program("SEALWAX_CONTROLLER_BIN", "sealwax-controller");
+        Self::start_at(program, &proxy.kubeconfig(), arguments, &[])
+    }
+
+    /// Starts it again if it has ended, as a kubelet does.
+    pub fn keep_running(&mut self) {
+        if !self.is_running() {
+            self.restart();
+        }
     }
 
     /// Everything it wrote since it was first started.
@@ -59,6 +76,17 @@ impl Controller {
             self.log().contains(text).then_some(())
         })
         .await;
+    }
+
+    /// Where it serves its metrics: the address that it named when it was last started.
+    pub async fn metrics_url(&self) -> String {
+        wait_for(Duration::from_secs(20), "the address of the controller's metrics", async || {
+            let log = self.log();
+            let started = log.lines().rev().find(|line| line.contains("\"message\":\"started\""))?;
+            let line: serde_json::Value = serde_json::from_str(started).ok()?;
+            Some(line["listen"].as_str()?.to_owned())
+        })
+        .await
     }
 
     /// The file with everything it wrote.

@@ -14,10 +14,12 @@ mod audit;
 mod cli;
 mod control_plane;
 mod controller;
+mod fault_proxy;
 mod guarded;
 mod identity;
 mod kubectl;
 mod namespace;
+mod scrape;
 pub mod supervisor;
 mod wait;
 
@@ -25,10 +27,12 @@ pub use audit::{AuditLog, Mark, Request};
 pub use cli::{Cli, CliOutput};
 pub use control_plane::ControlPlane;
 pub use controller::Controller;
+pub use fault_proxy::{Fault, FaultProxy, Passing};
 pub use guarded::Guarded;
 pub use identity::Identity;
 pub use kubectl::Kubectl;
 pub use namespace::Namespace;
+pub use scrape::{get, scrape};
 pub use wait::wait_for;
 
 /// Tells on standard error what takes long.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use sealwax_format::document::File;
 use sealwax_format::native::Layout;
 use sealwax_format::{Problem, SecretBytes, base64};
-use sealwax_render::{OpenError, SealedObject, open};
+use sealwax_render::{OpenError, SealedObject, content, open};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -70,8 +70,13 @@ struct Target {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Template {
     r#type: Option<String>,
+    immutable: Option<bool>,
+    #[serde(default)]
+    data: BTreeMap<String, String>,
+    merge_policy: Option<String>,
     #[serde(default)]
     metadata: TemplateMetadata,
 }
@@ -112,6 +117,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         }
         error => CommandError::refused(format!("{shown}: {}", chain(&error))),
     })?;
+    let template = &spec.target.template;
+    let items = content(items, &template.data, template.merge_policy.as_deref() == Some("Merge"))
+        .map_err(|error| CommandError::refused(format!("{shown}: {error}")))?;
     ui.data(secret(&manifest, &items).as_bytes())?;
     Ok(Code::Done)
 }
@@ -143,6 +151,9 @@ fn secret(manifest: &Manifest, items: &BTreeMap<String, SecretBytes>) -> Zeroizi
                 yaml.push_str(&format!("    {}: {}\n", quote(k), quote(v)));
             }
         }
+    }
+    if let Some(immutable) = template.immutable {
+        yaml.push_str(&format!("immutable: {immutable}\n"));
     }
     yaml.push_str(&format!("type: {}\ndata:\n", quote(template.r#type.as_deref().unwrap_or("Opaque"))));
     for (item, value) in items {

@@ -44,7 +44,7 @@ use plan::Observed;
 /// While there is no key, somebody may delete the last `EncryptedSecret`, which no key watch tells; and clocks go on.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
-/// How soon a replica that begins to lead takes up what there is to do.
+/// How soon a replica that leads again takes up what there is to do.
 const STANDBY: Duration = Duration::from_secs(1);
 
 /// The keys at hand, as of the last look. Nothing before the first look.
@@ -130,7 +130,7 @@ impl ClusterKeys {
                     }
                     Err(error) => {
                         tracing::warn!(error = crate::telemetry::chain(&error), "keys: trying again");
-                        Some(backoff.failed(&()))
+                        Some(backoff.failed(&(), None))
                     }
                 };
                 let Some(wait) = wait else { break };
@@ -155,7 +155,7 @@ impl ClusterKeys {
         let (mut observed, keyring) = observe::read(self, watched);
         load(&observed, keyring, memory, keys);
         if !self.writer.leads() {
-            // The keys are loaded, for the moment that this replica leads; what is to be done is the leader's.
+            // What is to be done is done by whoever leads; should that be this replica again, it goes on.
             return Ok(Some(STANDBY));
         }
         if observed.keys.is_empty() {

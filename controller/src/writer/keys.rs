@@ -66,14 +66,14 @@ impl Writer {
         let body = serde_json::to_vec(&secret).map(Zeroizing::new);
         secret.data.iter_mut().flat_map(|data| data.values_mut()).for_each(|value| value.0.zeroize());
         let mut body = body.map_err(|_| WriteError::Api("cannot write it as JSON".to_owned()))?;
-        self.create_secret(namespace, std::mem::take(&mut *body)).await
+        self.create_secret(namespace, MANAGER, std::mem::take(&mut *body)).await
     }
 
     /// Changes labels or annotations of a key Secret; the metadata must name the resourceVersion that was looked at.
     pub async fn patch_key(&self, namespace: &str, name: &str, metadata: Value) -> Result<(), WriteError> {
         let api: Api<Secret> = Api::namespaced(self.client()?.clone(), namespace);
         let body = Patch::Merge(json!({"metadata": metadata}));
-        api.patch_metadata(name, &by_us(), &body).await?;
+        self.in_time(api.patch_metadata(name, &by_us(), &body)).await?;
         Ok(())
     }
 
@@ -98,11 +98,11 @@ impl Writer {
         if exists {
             let api: Api<Secret> = Api::namespaced(self.client()?.clone(), namespace);
             // The answer's contents are ciphertext.
-            api.patch(name, &by_us(), &Patch::Merge(body)).await?;
+            self.in_time(api.patch(name, &by_us(), &Patch::Merge(body))).await?;
             return Ok(());
         }
         let body = serde_json::to_vec(&body).map_err(|_| WriteError::Api("cannot write it as JSON".to_owned()))?;
-        self.create_secret(namespace, body).await.map(|_| ())
+        self.create_secret(namespace, MANAGER, body).await.map(|_| ())
     }
 
     /// Adds escrow copies to the ConfigMap, or makes it.
@@ -118,12 +118,12 @@ impl Writer {
         });
         if exists {
             // Items are only added, and nobody else writes ours: no version has to be named.
-            api.patch(ESCROW_MAP, &by_us(), &Patch::Merge(body)).await?;
+            self.in_time(api.patch(ESCROW_MAP, &by_us(), &Patch::Merge(body))).await?;
             return Ok(());
         }
         let made = serde_json::from_value(body).map_err(|_| WriteError::Api("cannot write it as JSON".to_owned()))?;
         let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-        api.create(&parameters, &made).await?;
+        self.in_time(api.create(&parameters, &made)).await?;
         Ok(())
     }
 }

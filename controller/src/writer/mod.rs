@@ -7,8 +7,11 @@ mod error;
 mod keys;
 mod secrets;
 mod status;
+mod workloads;
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
@@ -17,12 +20,15 @@ use kube::core::{ObjectMeta, PartialObjectMeta};
 use serde_json::Value;
 
 pub use error::{Claim, WriteError};
-pub use secrets::is_from_create;
+pub use secrets::{Target, is_from_create};
 
 use crate::fence::Fence;
 
-/// The field manager of everything written here. Must never change: it is who owns the items.
+/// The field manager of everything that is not fed by an object. Must never change: it is who owns the fields.
 pub const MANAGER: &str = "sealwax-controller";
+
+/// For how long an answer is waited for.
+const LONGEST: Duration = Duration::from_secs(15);
 
 const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
@@ -70,14 +76,24 @@ impl Writer {
     /// Applies a ConfigMap of ours.
     pub async fn apply_config_map(&self, namespace: &str, name: &str, body: &Value) -> Result<(), WriteError> {
         let api: Api<ConfigMap> = Api::namespaced(self.client()?.clone(), namespace);
-        api.patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(body)).await?;
+        self.in_time(api.patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(body))).await?;
         Ok(())
+    }
+
+    /// Waits for an answer for as long as it may count: no longer than a request takes, and never beyond the fence.
+    async fn in_time<T>(&self, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, WriteError> {
+        let limit = self.fence.remaining().min(LONGEST);
+        match tokio::time::timeout(limit, request).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) if self.fence.is_open() => Err(WriteError::Api("the API server did not answer in time".to_owned())),
+            Err(_) => Err(WriteError::NotLeading),
+        }
     }
 
     async fn send(&self, mut request: http::Request<Vec<u8>>) -> Result<Written, WriteError> {
         let accept = http::HeaderValue::from_static(METADATA_ONLY);
         request.headers_mut().insert(http::header::ACCEPT, accept);
-        let answer: PartialObjectMeta = self.client()?.request(request).await?;
+        let answer: PartialObjectMeta = self.in_time(self.client()?.request(request)).await?;
         Ok(Written::from(&answer.metadata))
     }
 }

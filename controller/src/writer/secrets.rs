@@ -1,55 +1,70 @@
-//! Writes of Secrets.
+//! Writes of Secrets that objects feed. Each names the uid and resourceVersion that was looked at.
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use kube::Resource;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions, Request};
-use kube::{Resource, core::PartialObjectMeta};
+use kube::core::{ObjectMeta, PartialObjectMeta};
 use serde_json::{Value, json};
 
-use super::{MANAGER, WriteError, Writer, Written};
+use super::{WriteError, Writer, Written};
+
+/// A Secret, and the field manager under which it is written: who owns the items.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Namespace.
+    pub namespace: &'a str,
+    /// Name.
+    pub name: &'a str,
+    /// Field manager.
+    pub manager: &'a str,
+}
 
 impl Writer {
     /// Creates a Secret, or says that one is there. Apply has no such guard: it would merge into a Secret that somebody
     /// made in this very moment.
-    pub async fn create_secret(&self, namespace: &str, body: Vec<u8>) -> Result<Written, WriteError> {
-        let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+    pub async fn create_secret(&self, namespace: &str, manager: &str, body: Vec<u8>) -> Result<Written, WriteError> {
+        let parameters = PostParams { field_manager: Some(manager.to_owned()), ..PostParams::default() };
         let url = Secret::url_path(&(), Some(namespace));
         let request = Request::new(url).create(&parameters, body).map_err(kube::Error::BuildRequest)?;
         self.send(request).await
     }
 
     /// Applies a Secret; the body must name the uid and resourceVersion that were looked at.
-    pub async fn apply_secret(
-        &self,
-        namespace: &str,
-        name: &str,
-        body: &Value,
-        force: bool,
-    ) -> Result<Written, WriteError> {
-        let parameters = PatchParams { force, ..PatchParams::apply(MANAGER) };
-        let request = Request::new(Secret::url_path(&(), Some(namespace)))
-            .patch(name, &parameters, &Patch::Apply(body))
+    pub async fn apply_secret(&self, target: Target<'_>, body: &Value, force: bool) -> Result<Written, WriteError> {
+        let parameters = PatchParams { force, ..PatchParams::apply(target.manager) };
+        let request = Request::new(Secret::url_path(&(), Some(target.namespace)))
+            .patch(target.name, &parameters, &Patch::Apply(body))
             .map_err(kube::Error::BuildRequest)?;
         self.send(request).await
     }
 
     /// Turns the ownership that creating left ("Update") into that of applying ("Apply"), so that an item which is no
     /// longer wanted goes away with the next apply. `kubectl apply --server-side` does the same to its own old objects.
-    pub async fn own_by_apply(&self, namespace: &str, name: &str, uid: &str) -> Result<Written, WriteError> {
-        let api: Api<Secret> = Api::namespaced(self.client()?.clone(), namespace);
-        let live = api.get_metadata(name).await?.metadata;
-        if live.uid.as_deref() != Some(uid) {
-            return Err(WriteError::Changed);
-        }
+    pub async fn own_by_apply(&self, target: Target<'_>, live: &ObjectMeta) -> Result<Written, WriteError> {
         let mut entries = live.managed_fields.clone().unwrap_or_default();
-        for entry in &mut entries {
-            if is_from_create(entry) {
-                entry.operation = Some("Apply".to_owned());
-            }
+        for entry in entries.iter_mut().filter(|entry| is_from_create(entry, target.manager)) {
+            entry.operation = Some("Apply".to_owned());
         }
-        let body = json!({"metadata": {"resourceVersion": live.resource_version, "managedFields": entries}});
-        let answer = api.patch_metadata(name, &PatchParams::default(), &Patch::Merge(body)).await?;
-        Ok(Written::from(&answer.metadata))
+        let body =
+            json!({"metadata": {"uid": live.uid, "resourceVersion": live.resource_version, "managedFields": entries}});
+        let request = Request::new(Secret::url_path(&(), Some(target.namespace)))
+            .patch(target.name, &PatchParams::default(), &Patch::Merge(body))
+            .map_err(kube::Error::BuildRequest)?;
+        self.send(request).await
+    }
+
+    /// Takes back everything that this manager put into the Secret, and leaves it to the others.
+    pub async fn release_secret(&self, target: Target<'_>, live: &ObjectMeta) -> Result<(), WriteError> {
+        let from_create = live.managed_fields.iter().flatten().any(|entry| is_from_create(entry, target.manager));
+        let seen = if from_create { self.own_by_apply(target, live).await? } else { Written::from(live) };
+        let body = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": target.name, "namespace": target.namespace, "uid": seen.uid,
+                "resourceVersion": seen.resource_version},
+        });
+        self.apply_secret(target, &body, true).await.map(drop)
     }
 
     /// Deletes a Secret if it is still the one that was looked at.
@@ -58,14 +73,14 @@ impl Writer {
             Preconditions { uid: Some(seen.uid.clone()), resource_version: Some(seen.resource_version.clone()) };
         let parameters = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         let api: Api<PartialObjectMeta<Secret>> = Api::namespaced(self.client()?.clone(), namespace);
-        api.delete(name, &parameters).await?;
+        self.in_time(api.delete(name, &parameters)).await?;
         Ok(())
     }
 }
 
-/// Whether this is the ownership that [`Writer::create_secret`] left.
-pub fn is_from_create(entry: &ManagedFieldsEntry) -> bool {
-    entry.manager.as_deref() == Some(MANAGER)
+/// Whether this is the ownership that [`Writer::create_secret`] left to the manager.
+pub fn is_from_create(entry: &ManagedFieldsEntry, manager: &str) -> bool {
+    entry.manager.as_deref() == Some(manager)
         && entry.operation.as_deref() == Some("Update")
         && entry.subresource.is_none()
 }

@@ -9,14 +9,15 @@ use serde_json::{Value, json};
 use super::{MANAGER, WriteError, Writer};
 
 impl Writer {
-    /// Replaces the status of the object with this uid; the answer's resourceVersion.
-    pub async fn write_status(&self, object: &ObjectMeta, status: &Value) -> Result<String, WriteError> {
+    /// Replaces the status of the object with this uid, as of `seen`; the answer's resourceVersion.
+    pub async fn write_status(&self, object: &ObjectMeta, seen: &str, status: &Value) -> Result<String, WriteError> {
         let (namespace, name) = (object.namespace.as_deref().unwrap_or_default(), object.name.as_deref());
         let body = json!({
             "apiVersion": EncryptedSecret::api_version(&()),
             "kind": EncryptedSecret::kind(&()),
-            // The uid is a precondition: an object deleted and made anew gets no status of its predecessor.
-            "metadata": {"uid": object.uid},
+            // Preconditions: an object deleted and made anew gets no status of its predecessor, and none is replaced
+            // that another replica has written since.
+            "metadata": {"uid": object.uid, "resourceVersion": seen},
             "status": status,
         });
         let request = Request::new(EncryptedSecret::url_path(&(), Some(namespace)))

@@ -58,8 +58,8 @@ async fn a_new_escrow_recipient_gets_copies_of_every_key() {
     let (_, other) = world.person("other");
     let mut controller = world.controller(&["--escrow-recipient", &one]).await;
     world.is_in_state(FIRST, "active").await;
-    let own = ["--namespace", world.namespace.name(), "--key-namespace", world.keys.name(), "--listen", "127.0.0.1:0"];
-    controller.restart_with(&[&own[..], &["--escrow-recipient", &one, "--escrow-recipient", &other]].concat());
+    controller
+        .restart_with(&[&world.flags()[..], &["--escrow-recipient", &one, "--escrow-recipient", &other]].concat());
     wait_for(SOON, "two copies", async || {
         let data = world.key_secrets.get(&format!("{FIRST}-escrow")).await.ok()?.data?;
         (data.len() == 2 && data.values().all(|copy| copy.0.starts_with(b"-----BEGIN AGE"))).then_some(())
@@ -140,9 +140,17 @@ async fn a_request_makes_one_key_however_often_the_controller_starts() {
     let patch = Patch::Merge(request);
     world.config_maps.patch("sealwax-recipients", &PatchParams::default(), &patch).await.unwrap();
     world.is_in_state(SECOND, "active").await;
-    for _ in 0..3 {
+    wait_for(SOON, "the answer to be noted", async || {
+        let annotations = world.config_maps.get("sealwax-recipients").await.ok()?.metadata.annotations?;
+        (annotations.get("sealwax.dev/rotated")? == "by hand").then_some(())
+    })
+    .await;
+    for starts in 2..4 {
         controller.restart();
-        controller.wait_for_log(SOON, "keys: loaded").await;
+        wait_for(SOON, "it to lead again", async || {
+            (controller.log().matches("\"leading\"").count() == starts).then_some(())
+        })
+        .await;
     }
     // A request stays answered when its key is gone.
     world.key_secrets.delete(SECOND, &DeleteParams::default()).await.unwrap();
@@ -160,8 +168,8 @@ async fn the_schedule_replaces_an_old_key_once() {
     world.is_in_state(FIRST, "active").await;
     assert_eq!(world.state("ancient").await.as_deref(), Some("old"));
     wait_for_metric(&controller, "sealwax_cluster_keys{state=\"active\"} 1").await;
+    let served = metrics(&controller).await;
     let value = |name: &str| {
-        let served = metrics(&controller);
         let line = served.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
         line.parse::<i64>().unwrap()
     };

@@ -1,7 +1,5 @@
 //! A controller with namespaces of its own, and the command line beside it.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -10,14 +8,15 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use sealwax_crds::{EncryptedSecret, EncryptedSecretSpec, READY, SealedFor};
+use sealwax_crds::{EncryptedSecret, READY};
+use sealwax_format::SecretBytes;
 use sealwax_format::keys::published::Published;
 use sealwax_format::keys::{IdentityFile, Recipient};
-use sealwax_format::native::{self, Place};
-use sealwax_format::{OsRandom, Path, Plaintext, SecretBytes, ValueType};
-use sealwax_tests::{Cli, CliOutput, ControlPlane, Controller, Identity, Namespace, wait_for};
+use sealwax_tests::{Cli, CliOutput, ControlPlane, Controller, Identity, Namespace, scrape, wait_for};
 use serde_json::json;
 use xtask::tools;
+
+use crate::served::{install, seal_for};
 
 pub(crate) const SOON: Duration = Duration::from_secs(40);
 pub(crate) const FIRST: &str = "sealwax-cluster-key-1";
@@ -43,10 +42,7 @@ impl World {
     /// Namespaces, and no controller yet.
     pub(crate) async fn new(test: &str) -> Self {
         let plane = ControlPlane::shared().await;
-        let crds = tools::workspace_root().join("crds/encryptedsecrets.sealwax.dev.yaml");
-        plane.kubectl().apply(&std::fs::read_to_string(crds).unwrap());
-        let wait = ["wait", "--for=condition=Established", "crd/encryptedsecrets.sealwax.dev", "--timeout=20s"];
-        plane.kubectl().run(&wait);
+        install(plane);
         let namespace = Namespace::create(plane, test).await;
         let keys = Namespace::create(plane, &format!("{test}-keys")).await;
         let client = plane.client().await;
@@ -66,10 +62,17 @@ impl World {
     pub(crate) async fn controller_with(&self, verbs: &str, flags: &[&str]) -> Controller {
         let rights = self.rights(verbs);
         let identity = Identity::create(self.plane, self.keys.name(), "sealwax-controller", &rights).await;
-        let own = ["--namespace", self.namespace.name(), "--key-namespace", self.keys.name()];
-        let controller = Controller::start(&identity, &[&own[..], &["--listen", "127.0.0.1:0"], flags].concat());
+        let controller = Controller::start(&identity, &[&self.flags()[..], flags].concat());
         self.identities.lock().unwrap().push(identity);
         controller
+    }
+
+    /// What every controller of this world is told.
+    pub(crate) fn flags(&self) -> [&str; 8] {
+        let (served, keys) = (self.namespace.name(), self.keys.name());
+        // A killed leader's lease is waited for.
+        let lease = ["--lease-duration", "2s"];
+        ["--namespace", served, "--key-namespace", keys, "--listen", "127.0.0.1:0", lease[0], lease[1]]
     }
 
     /// Roles for a controller, with these verbs on Secrets of the key namespace.
@@ -124,7 +127,7 @@ impl World {
     }
 
     pub(crate) async fn apply(&self, name: &str, reader: Recipient, value: &str) {
-        let object = seal(reader, self.namespace.name(), name, value);
+        let object = seal_for(reader, self.namespace.name(), name, &[("password", value)]);
         self.objects.patch(name, &PatchParams::apply("git").force(), &Patch::Apply(object)).await.unwrap();
     }
 
@@ -225,36 +228,14 @@ pub(crate) fn age() -> PathBuf {
 }
 
 /// What a controller serves on `/metrics`.
-pub(crate) fn metrics(controller: &Controller) -> String {
-    let log = controller.log();
-    let started = log.lines().rfind(|line| line.contains("\"started\"")).unwrap();
-    let started: serde_json::Value = serde_json::from_str(started).unwrap();
-    let mut stream = TcpStream::connect(started["listen"].as_str().unwrap()).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    text
+pub(crate) async fn metrics(controller: &Controller) -> String {
+    scrape(&controller.metrics_url().await).await.unwrap_or_default()
 }
 
 /// Waits until a controller serves this line.
 pub(crate) async fn wait_for_metric(controller: &Controller, line: &str) {
     wait_for(SOON, &format!("the metric {line}"), async || {
-        metrics(controller).lines().any(|served| served == line).then_some(())
+        metrics(controller).await.lines().any(|served| served == line).then_some(())
     })
     .await;
-}
-
-fn seal(reader: Recipient, namespace: &str, name: &str, value: &str) -> EncryptedSecret {
-    let place = Place::Object {
-        group: "sealwax.dev".into(),
-        kind: "EncryptedSecret".into(),
-        namespace: namespace.into(),
-        name: name.into(),
-    };
-    let value = Plaintext::canonical(ValueType::String, SecretBytes::from(value.as_bytes().to_vec()));
-    let path = Path::of_keys(&["spec", "data", "password"]);
-    let token = native::seal_alone(&mut OsRandom, &[reader][..], &place, &path, &value).unwrap().to_string();
-    let sealed_for = SealedFor { namespace: namespace.into(), name: name.into() };
-    let data = [("password".to_owned(), token)].into();
-    EncryptedSecret::new(name, EncryptedSecretSpec { data, sealed_for, ..EncryptedSecretSpec::default() })
 }

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Client};
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 use xtask::tools::{self, ControlPlane, workspace_root};
 
 use super::servers::{self, Ports, Server};
-use super::{SupervisorError, credentials, files, private_file, wait_for_end_of_input};
+use super::{SupervisorError, credentials, files, private_file};
 use crate::control_plane::client_for;
 
 /// Names of our directories under the system's temporary directory begin so.
@@ -27,11 +27,11 @@ const START_LIMIT: Duration = Duration::from_secs(90);
 
 /// Starts a control plane, prints its directory when it is ready, and ends it when standard input ends.
 pub(super) fn serve() -> Result<ExitCode, SupervisorError> {
-    let (gone, parent_gone) = oneshot::channel();
-    thread::spawn(|| {
-        wait_for_end_of_input();
-        // The receiver waits for as long as this process lives.
-        let _ = gone.send(());
+    let (words, told) = mpsc::unbounded_channel();
+    // The channel ends with the input, and that with the parent.
+    thread::spawn(move || {
+        let lines = io::stdin().lines().map_while(Result::ok);
+        lines.map(|line| words.send(line)).find(Result::is_err);
     });
     sweep();
     let dir = TempDir::with_prefix(PREFIX).map_err(files(env::temp_dir()))?;
@@ -42,14 +42,20 @@ pub(super) fn serve() -> Result<ExitCode, SupervisorError> {
     // One thread: a server is bound to the thread that starts it, and this one lives to the end.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(files(dir.path()))?;
     let outcome = runtime.block_on(async {
-        let mut parent_gone = parent_gone;
+        let mut told = told;
         tokio::select! {
-            _ = &mut parent_gone => return Ok(()),
+            _ = told.recv() => return Ok(()),
             started = start(dir.path(), &mut running) => started?,
         }
         // A parent that is gone by now shows as the end of input.
         let _ = writeln!(io::stdout(), "{}", dir.path().display());
-        let _ = parent_gone.await;
+        while let Some(word) = told.recv().await {
+            let wanted = word.strip_prefix("restart ").unwrap_or_default();
+            if let Some(server) = running.iter_mut().find(|server| server.name == wanted) {
+                server.restart()?;
+            }
+            note_ids(dir.path(), &running)?;
+        }
         Ok(())
     });
     for server in &mut running {
@@ -78,8 +84,16 @@ async fn start(dir: &Path, running: &mut Vec<Server>) -> Result<(), SupervisorEr
     let accounts = Api::<ServiceAccount>::namespaced(client, "default");
     until(running, async || accounts.get("default").await.is_ok()).await?;
 
+    note_ids(dir, running)
+}
+
+/// Writes down the servers' process ids, as of now.
+fn note_ids(dir: &Path, running: &[Server]) -> Result<(), SupervisorError> {
     let ids: Vec<String> = running.iter().map(|server| server.process.id().to_string()).collect();
-    private_file(&dir.join("pids"), &ids.join("\n")).map_err(files(dir))
+    let path = dir.join("pids");
+    // There is none at first.
+    let _ = fs::remove_file(&path);
+    private_file(&path, &ids.join("\n")).map_err(files(dir))
 }
 
 /// Waits for the condition; a server that ends meanwhile, or takes too long, is the error.

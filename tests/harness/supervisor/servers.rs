@@ -1,7 +1,7 @@
 //! The servers' command lines: what of a real control plane is on, and what is left out.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -42,22 +42,26 @@ pub(super) struct Server {
     pub(super) name: &'static str,
     pub(super) process: Child,
     log: PathBuf,
+    program: PathBuf,
+    flags: Vec<OsString>,
+    dir: PathBuf,
 }
 
 impl Server {
     fn start(dir: &Path, name: &'static str, program: &Path, flags: Vec<String>) -> Result<Self, SupervisorError> {
         let log = dir.join("logs").join(name);
-        let output = File::create(&log).map_err(files(&log))?;
-        let errors = output.try_clone().map_err(files(&log))?;
         let flags: Vec<OsString> = flags.into_iter().map(OsString::from).collect();
-        let process = guard::bound(&program.as_os_str().to_owned(), &flags)
-            .current_dir(dir)
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .spawn()
-            .map_err(|source| SupervisorError::Start { program: program.display().to_string(), source })?;
-        Ok(Self { name, process, log })
+        let process = spawn(dir, &log, program, &flags)?;
+        Ok(Self { name, process, log, program: program.to_path_buf(), flags, dir: dir.to_path_buf() })
+    }
+
+    /// Kills it and starts it again as before; its log goes on.
+    pub(super) fn restart(&mut self) -> Result<(), SupervisorError> {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        self.process.wait().map_err(files(&self.log))?;
+        self.process = spawn(&self.dir, &self.log, &self.program, &self.flags)?;
+        Ok(())
     }
 
     /// Whether it has ended although nobody asked it to.
@@ -71,6 +75,18 @@ impl Server {
         let lines: Vec<&str> = log.lines().collect();
         SupervisorError::NotReady { server: self.name, log: lines[lines.len().saturating_sub(15)..].join("\n") }
     }
+}
+
+fn spawn(dir: &Path, log: &Path, program: &Path, flags: &[OsString]) -> Result<Child, SupervisorError> {
+    let output = OpenOptions::new().create(true).append(true).open(log).map_err(files(log))?;
+    let errors = output.try_clone().map_err(files(log))?;
+    guard::bound(&program.as_os_str().to_owned(), flags)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors)
+        .spawn()
+        .map_err(|source| SupervisorError::Start { program: program.display().to_string(), source })
 }
 
 /// The database. It forgets everything with its directory, so it need not wait for the disk.

@@ -40,7 +40,8 @@ fn groups() -> Vec<String> {
     let entries = fs::read_dir(workspace_root().join("tests/bench")).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        // A group is one file, or a folder with a main file.
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").is_file())
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
     names.sort();

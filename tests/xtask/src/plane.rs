@@ -1,6 +1,6 @@
 //! Starts a control plane behind its supervisor, a process that outlives us just long enough to clean up.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -57,6 +57,12 @@ impl Plane {
     /// Where the kubeconfig, the audit log and the servers' logs lie.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Has a server killed and started again on the same port; its answers say when it is back.
+    pub fn restart(&mut self, server: &str) -> std::io::Result<()> {
+        let lifeline = self.lifeline.as_mut().ok_or(std::io::ErrorKind::BrokenPipe)?;
+        writeln!(lifeline, "restart {server}")
     }
 
     /// The supervisor's process id.

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::plan::{Desired, How, Write};
 use crate::conditions::Outcome;
-use crate::ownership;
+use crate::drift::{self, Change};
+use crate::ownership::{self, Feeder, field_manager};
 use crate::store::MANAGED_BY;
-use crate::writer::{Claim, MANAGER, WriteError, Writer, Written};
+use crate::writer::{Claim, MANAGER, Target, WriteError, Writer, Written};
 
 /// A Secret that was written.
 #[derive(Debug)]
@@ -18,27 +19,40 @@ pub(super) struct Applied {
     pub written: Written,
     /// Whether the API server found anything to change.
     pub changed: bool,
-    /// Fields that others had changed and that were taken back.
-    pub taken_back: Vec<Claim>,
+    /// What others had done to our items, if this was a repair.
+    pub drift: Vec<Change>,
 }
 
-/// Writes the Secret, then deletes the one of the former name.
-pub(super) async fn apply(writer: &Writer, object: &ObjectMeta, write: &Write) -> Result<Applied, WriteError> {
+/// Writes the Secret, then deletes the one of the former name if nobody else feeds it.
+///
+/// `live` is the whole metadata of the Secret where the write is a repair or the first after creating.
+pub(super) async fn apply(
+    writer: &Writer,
+    object: &ObjectMeta,
+    write: &Write,
+    live: Option<&ObjectMeta>,
+) -> Result<Applied, WriteError> {
     let namespace = object.namespace.as_deref().unwrap_or_default();
+    let manager = field_manager(object.name.as_deref().unwrap_or_default());
+    let target = Target { namespace, name: &write.secret.name, manager: &manager };
     let applied = match &write.how {
-        How::Create => create(writer, namespace, object, &write.secret).await?,
-        How::Update { seen, adopt, from_create } => {
-            let base = if *from_create {
-                writer.own_by_apply(namespace, &write.secret.name, &seen.uid).await?
-            } else {
-                seen.clone()
+        How::Create => create(writer, target, object, &write.secret).await?,
+        How::Update { seen, from_create, .. } => {
+            let base = match live {
+                Some(live) if *from_create => writer.own_by_apply(target, live).await?,
+                _ => seen.clone(),
             };
-            update(writer, namespace, object, &write.secret, &base, *adopt).await?
+            let drift = live.filter(|_| write.repair).map(|live| {
+                drift::changes(live.managed_fields.as_deref().unwrap_or_default(), &manager, write.secret.items.keys())
+            });
+            let written = update(writer, target, &body(object, &write.secret, Some(&base))).await?;
+            let changed = written.resource_version != seen.resource_version;
+            Applied { written, changed, drift: drift.unwrap_or_default() }
         }
     };
-    if let Some((name, seen)) = &write.former {
-        match writer.delete_secret(namespace, name, seen).await {
-            // Somebody changed it: then it is left to the garbage collector.
+    if let Some(former) = write.former.as_ref().filter(|former| former.sole) {
+        match writer.delete_secret(namespace, &former.name, &former.seen).await {
+            // Somebody changed it: the sweep after the next list finds what is left.
             Ok(()) | Err(WriteError::Changed) => {}
             Err(error) => return Err(error),
         }
@@ -48,33 +62,29 @@ pub(super) async fn apply(writer: &Writer, object: &ObjectMeta, write: &Write) -
 
 async fn create(
     writer: &Writer,
-    namespace: &str,
+    target: Target<'_>,
     object: &ObjectMeta,
     secret: &Desired,
 ) -> Result<Applied, WriteError> {
     let body = serde_json::to_vec(&body(object, secret, None));
     let body = body.map_err(|_| WriteError::Api("the Secret cannot be written as JSON".to_owned()))?;
-    let written = writer.create_secret(namespace, body).await?;
-    Ok(Applied { written, changed: true, taken_back: Vec::new() })
+    let written = writer.create_secret(target.namespace, target.manager, body).await?;
+    Ok(Applied { written, changed: true, drift: Vec::new() })
 }
 
-async fn update(
-    writer: &Writer,
-    namespace: &str,
-    object: &ObjectMeta,
-    secret: &Desired,
-    base: &Written,
-    adopt: bool,
-) -> Result<Applied, WriteError> {
-    let body = body(object, secret, Some(base));
-    let (written, taken_back) = match writer.apply_secret(namespace, &secret.name, &body, adopt).await {
-        Ok(written) => (written, Vec::new()),
-        // The Secret is ours, so this is drift: Git says what these fields are.
-        Err(WriteError::Claimed(claims)) => (writer.apply_secret(namespace, &secret.name, &body, true).await?, claims),
-        Err(error) => return Err(error),
-    };
-    let changed = written.resource_version != base.resource_version;
-    Ok(Applied { written, changed, taken_back })
+/// Unforced, and then by force over whoever is no object of ours: that is drift, and Git says what these fields are.
+async fn update(writer: &Writer, target: Target<'_>, body: &Value) -> Result<Written, WriteError> {
+    match writer.apply_secret(target, body, false).await {
+        Err(WriteError::Claimed(claims)) => {
+            let rivals: Vec<Claim> = claims.into_iter().filter(|claim| ownership::is_ours(&claim.manager)).collect();
+            if rivals.is_empty() {
+                writer.apply_secret(target, body, true).await
+            } else {
+                Err(WriteError::Claimed(rivals))
+            }
+        }
+        written => written,
+    }
 }
 
 /// The Secret as it is sent. Items that nobody here states are left alone; labels and annotations come from the template
@@ -82,44 +92,68 @@ async fn update(
 fn body(object: &ObjectMeta, secret: &Desired, base: Option<&Written>) -> Value {
     let mut labels = secret.labels.clone();
     labels.insert(MANAGED_BY.to_owned(), MANAGER.to_owned());
+    let mut annotations = secret.annotations.clone();
+    let feeder = Feeder { name: object.name.clone().unwrap_or_default(), retained: secret.retained };
+    annotations.extend([feeder.annotation()]);
     let mut metadata = json!({
         "name": secret.name,
         "namespace": object.namespace,
         "labels": labels,
-        "ownerReferences": [ownership::reference(object)],
+        "annotations": annotations,
     });
-    if !secret.annotations.is_empty() {
-        metadata["annotations"] = json!(secret.annotations);
+    if secret.owned {
+        metadata["ownerReferences"] = json!([ownership::reference(object)]);
     }
     if let Some(base) = base {
         metadata["uid"] = json!(base.uid);
         metadata["resourceVersion"] = json!(base.resource_version);
     }
-    let encoded = |value: &[u8]| Value::String(base64(value));
+    let encoded = |value: &[u8]| Value::String(data_encoding::BASE64.encode(value));
     let data: Map<_, _> = secret.items.iter().map(|(item, value)| (item.clone(), encoded(value.expose()))).collect();
-    let type_ = secret.type_.as_deref().unwrap_or("Opaque");
-    json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": type_, "data": data})
+    let mut body = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data});
+    // Only if stated: another object may state it for the Secret that both feed. Absent, it is `Opaque`.
+    if let Some(type_) = &secret.type_ {
+        body["type"] = json!(type_);
+    }
+    if let Some(immutable) = secret.immutable {
+        body["immutable"] = json!(immutable);
+    }
+    body
 }
 
-fn base64(value: &[u8]) -> String {
-    data_encoding::BASE64.encode(value)
+/// Whether Kubernetes refused to change what it never changes in a Secret that exists.
+pub(super) fn is_immutable(error: &WriteError) -> bool {
+    matches!(error, WriteError::Invalid(fields) if fields.iter().any(|field| ["type", "immutable", "data"].contains(&field.as_str())))
 }
 
 /// How an error ends, in words for the object's owner.
 pub(super) fn outcome(error: &WriteError, secret: &str) -> Outcome {
+    let stalled = |reason, message| Outcome::Stalled { reason, message };
     match error {
-        WriteError::Invalid(fields) if fields.iter().any(|field| field == "type") => Outcome::Stalled {
-            reason: "TypeChanged",
-            message: format!(
-                "Kubernetes never changes the type of an existing Secret: delete Secret {secret}, or set spec.target.name to another name"
+        WriteError::Invalid(fields) if is_immutable(error) => stalled(
+            "ImmutableField",
+            format!(
+                "Kubernetes never changes {} of Secret {secret}: delete it, set spec.target.name to another name, or allow \
+                 deleting and making it again by spec.target.recreate (not while other objects feed it too)",
+                fields.join(", ")
             ),
-        },
-        WriteError::Invalid(fields) => Outcome::Stalled {
-            reason: "SecretInvalid",
-            message: format!("the API server refuses Secret {secret} because of {}", fields.join(", ")),
-        },
+        ),
+        WriteError::Invalid(fields) => {
+            stalled("SecretInvalid", format!("the API server refuses Secret {secret} because of {}", fields.join(", ")))
+        }
+        WriteError::Claimed(claims) => {
+            let claims = claims.iter().map(|claim| format!("{} by {}", claim.field, claim.manager));
+            let claims = claims.collect::<Vec<_>>().join(", ");
+            stalled(
+                "ItemConflict",
+                format!(
+                    "another object feeds the same into Secret {secret}: {claims}; take it out of one of the two, or set \
+                     spec.target.name to another name"
+                ),
+            )
+        }
         WriteError::Forbidden(message) => Outcome::Retrying { reason: "Forbidden", message: message.clone() },
-        WriteError::Exists | WriteError::Changed | WriteError::Claimed(_) => Outcome::Retrying {
+        WriteError::Exists | WriteError::Changed => Outcome::Retrying {
             reason: "Conflict",
             message: format!("Secret {secret} keeps being changed by somebody else at the same time"),
         },
@@ -131,8 +165,8 @@ pub(super) fn outcome(error: &WriteError, secret: &str) -> Outcome {
 /// After how long to look again at a stalled object. Only what no watch tells is looked at: a Secret without our label.
 pub(super) fn look_again(outcome: &Outcome) -> Option<Duration> {
     match outcome.reason() {
-        "NotOwned" => Some(Duration::from_secs(20)),
-        "TypeChanged" | "SecretInvalid" => Some(Duration::from_mins(2)),
+        "NotOwned" | "ItemConflict" => Some(Duration::from_secs(20)),
+        "ImmutableField" | "SecretInvalid" => Some(Duration::from_mins(2)),
         _ => None,
     }
 }
@@ -147,9 +181,12 @@ mod tests {
         Desired {
             name: "db".into(),
             type_: None,
+            immutable: None,
             labels: [("app".to_owned(), "db".to_owned())].into(),
             annotations: [].into(),
             items: [("password".to_owned(), SecretBytes::from(vec![0xff, 0]))].into(),
+            retained: false,
+            owned: true,
         }
     }
 
@@ -162,23 +199,32 @@ mod tests {
             labels: Some([("kustomize.toolkit.fluxcd.io/name".to_owned(), "x".to_owned())].into()),
             ..ObjectMeta::default()
         };
-        let expected = json!({
-            "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": {"password": "/wA="},
+        let (feeds, name) = Feeder { name: "db".into(), retained: false }.annotation();
+        let mut expected = json!({
+            "apiVersion": "v1", "kind": "Secret", "data": {"password": "/wA="},
             "metadata": {
                 "name": "db", "namespace": "prod", "uid": "s1", "resourceVersion": "7",
                 "labels": {"app": "db", "sealwax.dev/managed-by": "sealwax-controller"},
+                "annotations": {feeds: name},
                 "ownerReferences": [{"apiVersion": "sealwax.dev/v1alpha1", "kind": "EncryptedSecret", "name": "db",
-                    "uid": "u1", "controller": true}],
+                    "uid": "u1"}],
             },
         });
         let base = Written { uid: "s1".into(), resource_version: "7".into() };
         assert_eq!(body(&object, &secret(), Some(&base)), expected);
+
+        let stated = Desired { type_: Some("example.com/x".into()), immutable: Some(true), owned: false, ..secret() };
+        expected["type"] = json!("example.com/x");
+        expected["immutable"] = json!(true);
+        expected["metadata"].as_object_mut().unwrap().remove("ownerReferences");
+        assert_eq!(body(&object, &stated, Some(&base)), expected);
     }
 
     #[test]
-    fn an_immutable_type_says_what_to_do() {
+    fn what_never_changes_says_what_to_do() {
         let outcome = outcome(&WriteError::Invalid(vec!["type".into()]), "db");
-        assert_eq!(outcome.reason(), "TypeChanged");
+        assert_eq!(outcome.reason(), "ImmutableField");
         assert!(look_again(&outcome).is_some());
+        assert!(!is_immutable(&WriteError::Invalid(vec!["data[tls.crt]".into()])));
     }
 }

@@ -1,17 +1,24 @@
 //! Reads what a plan needs: from the watches as a rule, from the API server when they cannot know.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client};
 use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus};
+use tokio::sync::watch;
 
-use super::plan::target_name;
-use crate::store::{is_later, strip_secret};
+use super::plan::{Former, target_name};
+use crate::ownership;
+use crate::store::is_later;
 use crate::writer::Written;
+
+/// For how long an answer is waited for.
+const LONGEST: Duration = Duration::from_secs(15);
 
 /// What the watches of one scope have brought.
 #[derive(Clone)]
@@ -20,44 +27,54 @@ pub struct Watched {
     pub objects: Store<EncryptedSecret>,
     /// The Secrets that carry our label, stripped.
     pub secrets: Store<PartialObjectMeta<Secret>>,
+    /// Turns true when both have been listed: before that, what is not there may well exist.
+    pub complete: watch::Receiver<bool>,
 }
 
 impl Watched {
+    /// An object of this scope.
+    pub fn object(&self, namespace: &str, name: &str) -> Option<Arc<EncryptedSecret>> {
+        self.objects.get(&ObjectRef::<EncryptedSecret>::new(name).within(namespace))
+    }
+
     /// The metadata of a Secret that carries our label.
     pub fn secret(&self, namespace: &str, name: &str) -> Option<Arc<PartialObjectMeta<Secret>>> {
         self.secrets.get(&ObjectRef::<PartialObjectMeta<Secret>>::new(name).within(namespace))
     }
 
-    /// The Secret that the object made before its target's name changed.
-    pub fn former(&self, object: &EncryptedSecret, status: &EncryptedSecretStatus) -> Option<(String, Written)> {
+    /// The Secret that the object fed before its target's name changed. What shall stay is not given up.
+    pub(super) fn former(&self, object: &EncryptedSecret, status: &EncryptedSecretStatus) -> Option<Former> {
         let name = status.secret_name.as_deref().filter(|name| *name != target_name(object))?;
         let secret = self.secret(object.metadata.namespace.as_deref()?, name)?;
-        let owners = || secret.metadata.owner_references.iter().flatten();
-        let ours = owners().any(|owner| Some(&owner.uid) == object.metadata.uid.as_ref());
-        ours.then(|| (name.to_owned(), Written::from(&secret.metadata)))
+        let own = object.metadata.name.as_deref()?;
+        let mut feeders = ownership::feeders(&secret.metadata).peekable();
+        let fed = ownership::feeders(&secret.metadata).any(|feeder| feeder.name == own && !feeder.retained);
+        let sole = feeders.peek().is_some() && feeders.all(|feeder| feeder.name == own);
+        fed.then(|| Former { name: name.to_owned(), seen: Written::from(&secret.metadata), sole })
     }
 }
 
-/// The metadata of a Secret, whoever made it, from the API server.
+/// The whole metadata of a Secret, whoever made it, from the API server.
 pub(super) async fn live_secret(
     client: &Client,
     namespace: &str,
     name: &str,
 ) -> Result<Option<ObjectMeta>, kube::Error> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let Some(found) = api.get_metadata_opt(name).await? else {
-        return Ok(None);
-    };
-    let mut secret = PartialObjectMeta { types: None, metadata: found.metadata, _phantom: std::marker::PhantomData };
-    strip_secret(&mut secret);
-    Ok(Some(secret.metadata))
+    Ok(in_time(api.get_metadata_opt(name)).await?.map(|found| found.metadata))
+}
+
+/// Waits for an answer no longer than a request takes: an API server that hangs must not hold up others' objects.
+async fn in_time<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+    let answer = tokio::time::timeout(LONGEST, request).await;
+    answer.unwrap_or_else(|_| Err(kube::Error::Service("the API server did not answer in time".into())))
 }
 
 /// The whole object, from the API server.
 pub(super) async fn live_object(client: &Client, meta: &ObjectMeta) -> Result<Option<EncryptedSecret>, kube::Error> {
     let namespace = meta.namespace.as_deref().unwrap_or_default();
     let api: Api<EncryptedSecret> = Api::namespaced(client.clone(), namespace);
-    let found = api.get_opt(meta.name.as_deref().unwrap_or_default()).await?;
+    let found = in_time(api.get_opt(meta.name.as_deref().unwrap_or_default())).await?;
     Ok(found.filter(|found| found.metadata.uid == meta.uid))
 }
 
@@ -87,6 +104,13 @@ impl Unseen {
         let uid = object.metadata.uid.as_deref().unwrap_or_default();
         let unseen = self.lock().get(uid).map(|(_, status)| status.clone());
         unseen.or_else(|| object.status.clone()).unwrap_or_default()
+    }
+
+    /// The object's resourceVersion as far as anybody knows.
+    pub fn version_of(&self, object: &EncryptedSecret) -> String {
+        let uid = object.metadata.uid.as_deref().unwrap_or_default();
+        let unseen = self.lock().get(uid).map(|(version, _)| version.clone());
+        unseen.or_else(|| object.metadata.resource_version.clone()).unwrap_or_default()
     }
 
     /// Forgets objects that are gone.

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use kube::core::ObjectMeta;
-use sealwax_crds::{EncryptedSecret, EncryptedSecretSpec, EncryptedSecretStatus, FORBIDDEN_TYPES, OWN_PREFIX};
+use sealwax_crds::{
+    EncryptedSecret, EncryptedSecretStatus, FORBIDDEN_TYPES, MergePolicy, OWN_PREFIX, OnDelete, RECONCILING, Template,
+};
 use sealwax_format::SecretBytes;
 use sealwax_format::keys::Keyring;
-use sealwax_render::{SealedObject, open};
+use sealwax_render::{SealedObject, content, open};
 
-use crate::conditions::Outcome;
+use crate::conditions::{self, Outcome};
 use crate::ownership::{self, ADOPT_BY, Ownership};
-use crate::store::{is_complete, is_later, is_settled};
+use crate::store::{is_complete, is_later, is_settled, request};
 use crate::writer::{Written, is_from_create};
 
 /// What is in the cluster.
@@ -20,12 +22,23 @@ pub(super) struct Observed<'a> {
     pub object: &'a EncryptedSecret,
     /// Its status, as last written or seen.
     pub status: &'a EncryptedSecretStatus,
-    /// The Secret it shall make, as far as anybody has seen it.
+    /// The Secret it shall feed, as far as anybody has seen it.
     pub secret: Option<&'a ObjectMeta>,
-    /// The Secret that it made before its target's name changed.
-    pub former: Option<(&'a str, Written)>,
+    /// The Secret that it fed before its target's name changed.
+    pub former: Option<&'a Former>,
     /// The controller's own namespace.
     pub key_namespace: &'a str,
+}
+
+/// The Secret that an object fed before its target's name changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Former {
+    /// Its name.
+    pub name: String,
+    /// Which one, as of when.
+    pub seen: Written,
+    /// Whether nobody else feeds it.
+    pub sole: bool,
 }
 
 /// What to do.
@@ -50,8 +63,22 @@ pub(super) struct Write {
     pub how: How,
     /// The object's generation is in the Secret already: somebody changed or deleted the Secret.
     pub repair: bool,
-    /// The Secret of the former name, to delete afterwards.
-    pub former: Option<(String, Written)>,
+    /// The Secret may be deleted and made again where Kubernetes refuses the change.
+    pub recreate: bool,
+    /// The Secret of the former name, to give up afterwards.
+    pub former: Option<Former>,
+}
+
+impl Write {
+    /// Whether field managers decide something: who changed what, or what creating left.
+    pub(super) fn needs_managers(&self) -> bool {
+        matches!(self.how, How::Update { from_create, .. } if from_create || self.repair)
+    }
+
+    /// Whether the Secret may be deleted and made again: then nobody else's items may be in it.
+    pub(super) fn may_recreate(&self) -> bool {
+        self.recreate && matches!(self.how, How::Update { whose: Ownership::Ours, sole: true, .. })
+    }
 }
 
 /// How a Secret is written.
@@ -59,34 +86,42 @@ pub(super) struct Write {
 pub(super) enum How {
     /// There is none, as far as anybody has seen.
     Create,
-    /// This one is ours, or was offered.
+    /// This one is ours, or others' that we may join, or was offered.
     Update {
         /// Which one, as of when.
         seen: Written,
-        /// It was offered: its items become ours whoever owned them.
-        adopt: bool,
-        /// We own its items from creating it, not yet from applying.
+        /// Whose it is.
+        whose: Ownership,
+        /// We own our items from creating it, not yet from applying.
         from_create: bool,
+        /// Nobody else feeds it.
+        sole: bool,
     },
 }
 
-/// What a Secret shall be.
+/// What a Secret shall be, as far as this object is concerned.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Desired {
     /// Name.
     pub name: String,
     /// Type, if the template states one.
     pub type_: Option<String>,
+    /// Whether Kubernetes shall refuse changes, if the template says so.
+    pub immutable: Option<bool>,
     /// Labels of the template.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the template.
     pub annotations: BTreeMap<String, String>,
     /// Items, opened.
     pub items: BTreeMap<String, SecretBytes>,
+    /// Whether the items stay when the object goes.
+    pub retained: bool,
+    /// Whether the Secret goes when the object goes. Not where anything in it shall stay.
+    pub owned: bool,
 }
 
 /// The name of the Secret that a spec asks for.
-pub(super) fn target_name(object: &EncryptedSecret) -> &str {
+pub fn target_name(object: &EncryptedSecret) -> &str {
     let target = object.spec.target.as_ref().and_then(|target| target.name.as_deref());
     target.or(object.metadata.name.as_deref()).unwrap_or_default()
 }
@@ -95,7 +130,7 @@ pub(super) fn target_name(object: &EncryptedSecret) -> &str {
 pub(super) fn plan(observed: &Observed<'_>, keys: &Keyring) -> Plan {
     let (object, meta) = (observed.object, &observed.object.metadata);
     if meta.deletion_timestamp.is_some() {
-        // The garbage collector takes the Secret, by its owner reference.
+        // What happens to the Secret then happens when the object is gone.
         return Plan::Nothing;
     }
     if meta.namespace.as_deref() == Some(observed.key_namespace) {
@@ -110,17 +145,23 @@ pub(super) fn plan(observed: &Observed<'_>, keys: &Keyring) -> Plan {
         Ok(how) => how,
         Err(foreign) => return Plan::Report(foreign),
     };
-    if settled && how.is_intact(observed.status) {
+    let asked = request(meta, observed.status.last_handled_reconcile_at.as_deref()).is_some();
+    let intact = how.is_intact(observed.status);
+    let clean = conditions::find(observed.status, RECONCILING).is_none();
+    if settled && intact && clean && !asked {
         return Plan::Nothing;
     }
     if !is_complete(object) {
         return Plan::Reread;
     }
-    match desired(object, keys) {
-        Ok(secret) => {
-            let former = observed.former.as_ref().map(|(name, written)| ((*name).to_owned(), written.clone()));
-            Plan::Write(Box::new(Write { secret, how, repair: settled, former }))
-        }
+    match desired(observed, keys) {
+        Ok(secret) => Plan::Write(Box::new(Write {
+            secret,
+            how,
+            repair: settled && !intact,
+            recreate: object.spec.target.as_ref().and_then(|target| target.recreate) == Some(true),
+            former: observed.former.cloned(),
+        })),
         Err(outcome) => Plan::Report(outcome),
     }
 }
@@ -134,15 +175,19 @@ fn how(observed: &Observed<'_>) -> Result<How, Outcome> {
     let Some(secret) = observed.secret else {
         return Ok(How::Create);
     };
-    let update = |adopt| How::Update {
-        seen: Written::from(secret),
-        adopt,
-        from_create: secret.managed_fields.iter().flatten().any(is_from_create),
-    };
-    match ownership::of(secret, &observed.object.metadata, observed.status) {
-        Ownership::Ours => Ok(update(false)),
-        Ownership::Offered => Ok(update(true)),
+    let meta = &observed.object.metadata;
+    let name = meta.name.as_deref().unwrap_or_default();
+    match ownership::of(secret, meta, observed.status) {
         Ownership::Foreign(owner) => Err(foreign(observed.object, owner)),
+        whose => Ok(How::Update {
+            seen: Written::from(secret),
+            whose,
+            from_create: {
+                let manager = ownership::field_manager(name);
+                secret.managed_fields.iter().flatten().any(|entry| is_from_create(entry, &manager))
+            },
+            sole: ownership::feeders(secret).all(|feeder| feeder.name == name),
+        }),
     }
 }
 
@@ -163,7 +208,7 @@ fn foreign(object: &EncryptedSecret, owner: Option<String>) -> Outcome {
 impl How {
     /// Whether the Secret is as we left it. A watch that lags behind our own write shows an earlier version.
     fn is_intact(&self, status: &EncryptedSecretStatus) -> bool {
-        let Self::Update { seen, adopt: false, .. } = self else { return false };
+        let Self::Update { seen, whose: Ownership::Ours, .. } = self else { return false };
         let left = status.secret_resource_version.as_deref().unwrap_or_default();
         status.secret_uid.as_deref() == Some(&seen.uid)
             && (seen.resource_version == left || is_later(left, &seen.resource_version))
@@ -171,11 +216,33 @@ impl How {
 }
 
 /// What the Secret shall be: all of it or nothing.
-fn desired(object: &EncryptedSecret, keys: &Keyring) -> Result<Desired, Outcome> {
-    let (type_, labels, annotations) = template(&object.spec)?;
+fn desired(observed: &Observed<'_>, keys: &Keyring) -> Result<Desired, Outcome> {
+    let object = observed.object;
+    let target = object.spec.target.clone().unwrap_or_default();
+    let template = target.template.unwrap_or_default();
+    check(&template)?;
     let items = open(&sealed(object), keys)
         .map_err(|error| Outcome::Stalled { reason: error.category(), message: crate::telemetry::chain(&error) })?;
-    Ok(Desired { name: target_name(object).to_owned(), type_, labels, annotations, items })
+    let merged = template.merge_policy == Some(MergePolicy::Merge);
+    let items = content(items, &template.data, merged)
+        .map_err(|error| Outcome::Stalled { reason: "Template", message: error.to_string() })?;
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    let retained = target.on_delete == Some(OnDelete::Retain);
+    let others_retain = || {
+        let feeders = observed.secret.into_iter().flat_map(ownership::feeders);
+        feeders.into_iter().any(|feeder| feeder.retained && feeder.name != name)
+    };
+    let metadata = template.metadata.unwrap_or_default();
+    Ok(Desired {
+        name: target_name(object).to_owned(),
+        type_: template.type_,
+        immutable: template.immutable,
+        labels: metadata.labels,
+        annotations: metadata.annotations,
+        items,
+        retained,
+        owned: !retained && !others_retain(),
+    })
 }
 
 fn sealed(object: &EncryptedSecret) -> SealedObject<'_> {
@@ -189,26 +256,20 @@ fn sealed(object: &EncryptedSecret) -> SealedObject<'_> {
     }
 }
 
-type Stated = (Option<String>, BTreeMap<String, String>, BTreeMap<String, String>);
-
-/// What the template states. The CRD refuses the same, but may be older or edited.
-fn template(spec: &EncryptedSecretSpec) -> Result<Stated, Outcome> {
-    let refused = |message: String| Outcome::Stalled { reason: "TemplateRefused", message };
-    let Some(template) = spec.target.as_ref().and_then(|target| target.template.clone()) else {
-        return Ok(Stated::default());
-    };
+/// What a template must not state. The CRD refuses the same, but may be older or edited.
+fn check(template: &Template) -> Result<(), Outcome> {
+    let refused = |message: String| Err(Outcome::Stalled { reason: "TemplateRefused", message });
     if let Some(type_) = template.type_.as_deref().filter(|type_| FORBIDDEN_TYPES.contains(type_)) {
-        let message = format!(
+        return refused(format!(
             "spec.target.template.type: Kubernetes fills Secrets of type {type_} with credentials; choose another"
-        );
-        return Err(refused(message));
+        ));
     }
-    let metadata = template.metadata.unwrap_or_default();
-    if let Some(key) = metadata.labels.keys().chain(metadata.annotations.keys()).find(|key| key.starts_with(OWN_PREFIX))
-    {
-        return Err(refused(format!("spec.target.template.metadata: {key} is the controller's own; remove it")));
+    let metadata = template.metadata.iter();
+    let mut keys = metadata.flat_map(|metadata| metadata.labels.keys().chain(metadata.annotations.keys()));
+    match keys.find(|key| key.starts_with(OWN_PREFIX)) {
+        Some(key) => refused(format!("spec.target.template.metadata: {key} is the controller's own; remove it")),
+        None => Ok(()),
     }
-    Ok((template.type_, metadata.labels, metadata.annotations))
 }
 
 #[cfg(test)]

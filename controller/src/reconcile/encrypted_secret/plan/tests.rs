@@ -1,14 +1,14 @@
 //! Tables for the plan: what is in the cluster on the left, what happens on the right.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use sealwax_crds::{SealedFor, Target, Template, TemplateMetadata};
+use sealwax_crds::{EncryptedSecretSpec, SealedFor, Target, TemplateMetadata};
 use sealwax_format::keys::{Label, Recipient};
 use sealwax_format::native::{self, Place};
 use sealwax_format::{OsRandom, Path, Plaintext, ValueType};
 
 use super::*;
-use crate::conditions;
-use crate::writer::MANAGER;
+use crate::conditions::Situation;
+use crate::ownership::{Feeder, field_manager};
 
 struct Cluster {
     keys: Keyring,
@@ -44,6 +44,12 @@ fn cluster() -> Cluster {
     Cluster { keys, object, status: EncryptedSecretStatus::default(), secret: None }
 }
 
+fn situation() -> Situation<'static> {
+    let not_ready_after = std::time::Duration::from_mins(10);
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    Situation { generation: Some(1), requested: None, restarts: false, not_ready_after, now }
+}
+
 impl Cluster {
     fn plan(&self) -> Plan {
         let observed = Observed {
@@ -60,12 +66,13 @@ impl Cluster {
     fn synced() -> Self {
         let mut cluster = cluster();
         let written = Written { uid: "s1".into(), resource_version: "10".into() };
-        let outcome = Outcome::Synced { name: "db".into(), written };
-        cluster.status = conditions::status(&cluster.status, Some(1), &outcome, jiff::Timestamp::UNIX_EPOCH);
+        let outcome = Outcome::Synced { name: "db".into(), written, content: None };
+        cluster.status = conditions::status(&cluster.status, situation(), &outcome);
         cluster.secret = Some(ObjectMeta {
             uid: Some("s1".into()),
             resource_version: Some("10".into()),
             owner_references: Some(vec![ownership::reference(&cluster.object.metadata)]),
+            annotations: Some([Feeder { name: "db".into(), retained: false }.annotation()].into()),
             ..ObjectMeta::default()
         });
         cluster
@@ -104,7 +111,7 @@ fn a_synced_object_causes_nothing() {
     let mut cluster = Cluster::synced();
     assert_eq!(cluster.plan(), Plan::Nothing);
     // Stripped, as it is in the store, and without the key: still nothing.
-    crate::store::strip_object(&mut cluster.object);
+    crate::store::strip_object(&mut cluster.object, |_| true);
     cluster.keys = Keyring::default();
     assert_eq!(cluster.plan(), Plan::Nothing);
 }
@@ -120,7 +127,7 @@ fn an_edited_secret_is_put_right_and_a_lagging_watch_is_no_edit() {
     see(&mut cluster, "11");
     let write = cluster.written();
     let seen = Written { uid: "s1".into(), resource_version: "11".into() };
-    assert_eq!(write.how, How::Update { seen, adopt: false, from_create: false });
+    assert_eq!(write.how, How::Update { seen, whose: Ownership::Ours, from_create: false, sole: true });
     assert!(write.repair);
 }
 
@@ -140,7 +147,7 @@ fn healing_reads_the_ciphertext_again() {
     let mut cluster = Cluster::synced();
     let full = cluster.object.clone();
     cluster.object.status = Some(cluster.status.clone());
-    crate::store::strip_object(&mut cluster.object);
+    crate::store::strip_object(&mut cluster.object, |_| true);
     cluster.secret = None;
     assert_eq!(cluster.plan(), Plan::Reread);
     cluster.object = full;
@@ -152,7 +159,7 @@ fn what_creating_left_is_taken_over_before_applying() {
     let mut cluster = Cluster::synced();
     cluster.object.metadata.generation = Some(2);
     cluster.secret.as_mut().unwrap().managed_fields = Some(vec![ManagedFieldsEntry {
-        manager: Some(MANAGER.into()),
+        manager: Some(field_manager("db")),
         operation: Some("Update".into()),
         ..ManagedFieldsEntry::default()
     }]);
@@ -171,7 +178,7 @@ fn somebody_elses_secret_is_never_written() {
     assert!(message.contains("kubectl annotate secret db sealwax.dev/adopt-by=db"), "{message}");
     foreign.annotations = Some([(ADOPT_BY.to_owned(), "db".to_owned())].into());
     cluster.secret = Some(foreign);
-    assert!(matches!(cluster.written().how, How::Update { adopt: true, .. }));
+    assert!(matches!(cluster.written().how, How::Update { whose: Ownership::Offered, .. }));
 }
 
 #[test]
@@ -227,6 +234,73 @@ fn templates_state_what_they_may() {
         cluster.template(Template { metadata: Some(metadata), ..Template::default() });
         assert_eq!(cluster.reported().0, "TemplateRefused");
     }
+}
+
+#[test]
+fn templates_make_items() {
+    let mut cluster = cluster();
+    let data = |source: &str| [("url".to_owned(), source.to_owned())].into();
+    cluster.template(Template { data: data("db://{{ .password }}"), ..Template::default() });
+    let items = cluster.written().secret.items;
+    assert_eq!((items.len(), items["url"].expose()), (1, &b"db://hunter2"[..]));
+    cluster.template(Template { data: data("{{ index . .password }}"), ..Template::default() });
+    let (reason, message) = cluster.reported();
+    assert_eq!(reason, "Template");
+    assert!(message.contains("item url") && !message.contains("hunter2"), "{message}");
+}
+
+#[test]
+fn others_may_feed_the_same_secret() {
+    let mut cluster = cluster();
+    let fed_by = |retained| ObjectMeta {
+        uid: Some("s1".into()),
+        annotations: Some([Feeder { name: "web".into(), retained }.annotation()].into()),
+        ..ObjectMeta::default()
+    };
+    for retained in [false, true] {
+        cluster.secret = Some(fed_by(retained));
+        let write = cluster.written();
+        assert!(matches!(write.how, How::Update { whose: Ownership::Shared, sole: false, .. }));
+        assert_eq!(write.secret.owned, !retained, "what shall stay must not go with this object");
+    }
+}
+
+#[test]
+fn what_is_retained_has_no_owner() {
+    let mut cluster = Cluster::synced();
+    cluster.object.metadata.generation = Some(2);
+    cluster.object.spec.target = Some(Target { on_delete: Some(OnDelete::Retain), ..Target::default() });
+    let secret = cluster.written().secret;
+    assert!(secret.retained && !secret.owned);
+}
+
+#[test]
+fn only_a_secret_of_its_own_is_made_again() {
+    let mut cluster = Cluster::synced();
+    cluster.object.metadata.generation = Some(2);
+    assert!(!cluster.written().may_recreate());
+    cluster.object.spec.target = Some(Target { recreate: Some(true), ..Target::default() });
+    assert!(cluster.written().may_recreate());
+    let web = Feeder { name: "web".into(), retained: false }.annotation();
+    cluster.secret.as_mut().unwrap().annotations.as_mut().unwrap().extend([web]);
+    assert!(!cluster.written().may_recreate(), "others' items are in it");
+}
+
+#[test]
+fn a_request_is_obeyed_once() {
+    let mut cluster = Cluster::synced();
+    cluster.object.metadata.annotations = Some([("sealwax.dev/reconcile-at".to_owned(), "now".to_owned())].into());
+    assert!(!cluster.written().repair, "nobody changed anything");
+    cluster.status.last_handled_reconcile_at = Some("now".into());
+    assert_eq!(cluster.plan(), Plan::Nothing);
+}
+
+#[test]
+fn trouble_that_is_over_is_taken_back() {
+    let mut cluster = Cluster::synced();
+    let trouble = Outcome::Retrying { reason: "ApiServer", message: "x".into() };
+    cluster.status = conditions::status(&cluster.status, situation(), &trouble);
+    assert!(matches!(cluster.plan(), Plan::Write(_)));
 }
 
 #[test]

@@ -1,0 +1,216 @@
+//! The namespaces served: one scope each, or one for all, with its watches and its controller.
+
+mod watches;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use kube::runtime::controller::{Config as ControllerConfig, Controller};
+use kube::runtime::reflector::Store;
+use kube::runtime::{WatchStreamExt, reflector, watcher};
+use kube::{Api, Client, ResourceExt};
+use sealwax_crds::EncryptedSecret;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::args::Args;
+use crate::cluster_keys::Keys;
+use crate::events::Events;
+use crate::metrics::Metrics;
+use crate::queue::{Backoff, Lanes};
+use crate::reconcile::encrypted_secret::{Context, Settings, Unseen, Watched, error_policy, reconcile, sweep};
+use crate::store::Contended;
+use crate::telemetry::describe_watch;
+use crate::writer::Writer;
+use watches::{BOTH, Lists, complete, fed_by, key_changes, watch_objects, watch_secrets};
+
+/// What every scope shares.
+#[derive(Clone)]
+pub struct Shared {
+    /// What people chose.
+    pub args: Args,
+    /// Single requests, which end in time.
+    pub requests: Client,
+    /// Watches, which last.
+    pub watches: Client,
+    /// Writes.
+    pub writer: Writer,
+    /// Counts.
+    pub metrics: Metrics,
+    /// What opens.
+    pub keys: watch::Receiver<Keys>,
+    /// Turns true when the program ends.
+    pub stopped: watch::Receiver<bool>,
+}
+
+/// Every scope that runs.
+pub struct Scopes {
+    shared: Shared,
+    lanes: Arc<Lanes>,
+    running: Mutex<BTreeMap<Option<String>, Scope>>,
+}
+
+/// A namespace, or all of them.
+struct Scope {
+    objects: Store<EncryptedSecret>,
+    listed: watch::Receiver<u8>,
+    /// Ends this scope alone.
+    stop: watch::Sender<bool>,
+}
+
+impl Scopes {
+    /// None yet.
+    pub fn new(shared: Shared) -> Self {
+        let lanes = Arc::new(Lanes::new(shared.args.concurrency));
+        Self { shared, lanes, running: Mutex::default() }
+    }
+
+    /// Serves until the program ends, or a scope ends that should not.
+    pub async fn run(&self) {
+        let mut tasks = JoinSet::new();
+        match self.shared.args.namespace_selector.clone() {
+            None => {
+                for scope in self.shared.args.scopes() {
+                    self.start(scope, &mut tasks);
+                }
+                // The first that ends: all do when the program does.
+                tasks.join_next().await;
+                while !tasks.is_empty() && *self.shared.stopped.borrow() {
+                    tasks.join_next().await;
+                }
+            }
+            Some(selector) => {
+                self.follow_namespaces(&selector, &mut tasks).await;
+                while tasks.join_next().await.is_some() {}
+            }
+        }
+    }
+
+    /// Starts and ends scopes as namespaces come to match and cease to.
+    async fn follow_namespaces(&self, selector: &str, tasks: &mut JoinSet<()>) {
+        let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.shared.watches.clone());
+        let matching = watcher::Config::default().labels(selector);
+        let mut changes =
+            watcher(api, matching).default_backoff().take_until(until_true(self.shared.stopped.clone())).boxed();
+        let mut listed = BTreeSet::new();
+        while let Some(change) = changes.next().await {
+            match change {
+                Ok(watcher::Event::Init) => listed.clear(),
+                Ok(watcher::Event::InitApply(namespace)) => {
+                    listed.insert(namespace.name_any());
+                    self.start(Some(namespace.name_any()), tasks);
+                }
+                Ok(watcher::Event::InitDone) => self.keep(|name| listed.contains(name)),
+                Ok(watcher::Event::Apply(namespace)) => self.start(Some(namespace.name_any()), tasks),
+                Ok(watcher::Event::Delete(namespace)) => self.keep(|name| name != namespace.name_any()),
+                Err(error) => tracing::warn!(error = describe_watch(&error), "the watch of namespaces starts again"),
+            }
+        }
+    }
+
+    /// Starts a scope unless it runs.
+    fn start(&self, namespace: Option<String>, tasks: &mut JoinSet<()>) {
+        let mut running = self.running();
+        if namespace.as_ref() == Some(&self.shared.args.key_namespace) || running.contains_key(&namespace) {
+            return;
+        }
+        tracing::info!(namespace = namespace.as_deref().unwrap_or("*"), "serving");
+        let (stop, stopped) = watch::channel(false);
+        let (scope, work) = Scope::new(&self.shared, Arc::clone(&self.lanes), namespace.as_deref(), stop, stopped);
+        tasks.spawn(work);
+        running.insert(namespace, scope);
+    }
+
+    /// Ends the scopes of other namespaces.
+    fn keep(&self, keep: impl Fn(&str) -> bool) {
+        self.running().retain(|namespace, scope| {
+            let kept = namespace.as_deref().is_some_and(&keep);
+            if !kept {
+                tracing::info!(namespace, "not serving any more");
+                scope.stop.send_replace(true);
+            }
+            kept
+        });
+    }
+
+    /// Whether every list has arrived.
+    ///
+    /// Not by waiting for the stores: a store wakes one waiter, and that one is the controller.
+    pub fn are_listed(&self) -> bool {
+        self.running().values().all(|scope| *scope.listed.borrow() == BOTH)
+    }
+
+    /// Every object served.
+    pub fn objects(&self) -> Vec<Arc<EncryptedSecret>> {
+        self.running().values().flat_map(|scope| scope.objects.state()).collect()
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Option<String>, Scope>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Scope {
+    fn new(
+        shared: &Shared,
+        lanes: Arc<Lanes>,
+        namespace: Option<&str>,
+        stop: watch::Sender<bool>,
+        stopped: watch::Receiver<bool>,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (objects, object_writer) = reflector::store();
+        let (secrets, secret_writer) = reflector::store();
+        let args = &shared.args;
+        let (arrived, listed) = watch::channel(0);
+        let context = Arc::new(Context {
+            client: shared.requests.clone(),
+            writer: shared.writer.clone(),
+            events: Events::new(shared.requests.clone()),
+            metrics: shared.metrics.clone(),
+            keys: shared.keys.clone(),
+            key_namespace: args.key_namespace.clone(),
+            watched: Watched { objects: objects.clone(), secrets, complete: complete(listed.clone()) },
+            unseen: Unseen::default(),
+            backoff: Backoff::default(),
+            lanes,
+            contended: Contended::default(),
+            settings: Settings { restarts: args.restarts, not_ready_after: args.not_ready_after },
+        });
+        let (gone, to_sweep) = mpsc::unbounded_channel();
+        let again = gone.downgrade();
+        let lists = Lists { listed: Arc::new(arrived), gone };
+        let object_stream = watch_objects(shared, namespace, object_writer, Arc::clone(&context), lists.clone());
+        let secret_stream = watch_secrets(shared, namespace, secret_writer, lists);
+        let ended = ended(shared.stopped.clone(), stopped);
+        let controller = Controller::for_stream(object_stream, objects.clone())
+            .with_config(ControllerConfig::default().concurrency(args.concurrency))
+            .watches_stream(secret_stream, fed_by(Arc::clone(&context)))
+            .reconcile_all_on(key_changes(shared.keys.clone()))
+            .graceful_shutdown_on(ended)
+            .run(reconcile, error_policy, Arc::clone(&context))
+            .for_each(|_| std::future::ready(()));
+        let work = async move {
+            tokio::select! {
+                () = controller => {}
+                () = sweep(context, to_sweep, again) => {}
+            }
+        };
+        (Self { objects, listed, stop }, work)
+    }
+}
+
+/// Resolves when the program or this scope ends.
+async fn ended(program: watch::Receiver<bool>, scope: watch::Receiver<bool>) {
+    tokio::select! {
+        () = until_true(program) => {}
+        () = until_true(scope) => {}
+    }
+}
+
+/// Resolves when it turns true, or nobody is left who could turn it.
+pub async fn until_true(mut told: watch::Receiver<bool>) {
+    let _ = told.wait_for(|told| *told).await;
+}
