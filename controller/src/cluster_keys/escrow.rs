@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sealwax_format::keys::{Fingerprint, Recipient, RecipientError, Strength};
 
-use super::plan::KeyFacts;
+use super::facts::KeyFacts;
 
 /// Whom keys are wrapped for, and where the copies go.
 #[derive(Debug, Default)]

@@ -17,6 +17,7 @@
 
 mod apply;
 pub mod escrow;
+pub mod facts;
 mod notices;
 mod observe;
 pub mod plan;
@@ -38,8 +39,8 @@ use crate::metrics::{Metrics, StateLabel};
 use crate::queue::Backoff;
 use crate::writer::{WriteError, Writer};
 use escrow::Escrow;
+use facts::Observed;
 use notices::Notice;
-use plan::Observed;
 
 /// While there is no key, somebody may delete the last `EncryptedSecret`, which no key watch tells; and clocks go on.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);

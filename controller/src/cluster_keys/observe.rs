@@ -16,7 +16,7 @@ use sealwax_format::keys::cluster::{
 };
 
 use super::escrow::EscrowFacts;
-use super::plan::{Listed, Observed, OwnKey};
+use super::facts::{Listed, Observed, OwnKey};
 use super::read::{self, AGE};
 use super::{ClusterKeys, RoundError};
 use crate::telemetry::{describe, describe_watch};

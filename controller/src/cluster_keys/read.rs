@@ -11,7 +11,7 @@ use sealwax_format::keys::cluster::{
 use sealwax_format::keys::{IdentityFile, IdentityFileError};
 
 use super::escrow::Copies;
-use super::plan::{KeyFacts, Malformed};
+use super::facts::{KeyFacts, Malformed};
 
 /// How the items of escrow copies end.
 pub(super) const AGE: &str = ".age";

@@ -1,11 +1,14 @@
 //! Tables: which key seals, what is made, and what is published.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sealwax_format::OsRandom;
+use sealwax_format::keys::cluster::ControllerKey;
 
 use super::*;
-use crate::cluster_keys::escrow::Copies;
+use crate::cluster_keys::escrow::{Copies, EscrowFacts};
+use crate::cluster_keys::facts::{Listed, Malformed};
 
 impl KeyFacts {
     /// A key of this recipient, made at the beginning of time.
