@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, copy, decrypt, edit, encrypt, get, inspect, keygen, rebind, recipients, rekey, render, seal, set,
-    unset, verify,
+    completions, copy, decrypt, edit, encrypt, get, inspect, keygen, keys, rebind, recipients, rekey, render, seal,
+    set, unset, verify,
 };
 
 /// Keep secrets in Git: encrypt the secret values of YAML and JSON files, and only those.
@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Verify(verify::Args),
     Inspect(inspect::Args),
     Recipients(recipients::Args),
+    Keys(keys::Args),
     Completions(completions::Args),
 }
 

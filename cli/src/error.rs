@@ -104,7 +104,11 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        let _ = write!(text, ": {cause}");
+        let words = cause.to_string();
+        // Libraries' own messages often end with their cause's.
+        if !text.ends_with(&words) {
+            let _ = write!(text, ": {words}");
+        }
         source = cause.source();
     }
     text

@@ -67,6 +67,14 @@ impl<'a> Identities<'a> {
         Ok(ring)
     }
 
+    /// All of them but the teams', for files that do not say who reads them.
+    pub(crate) fn own(&self) -> Result<Keyring, CommandError> {
+        let mut ring = Keyring::default();
+        self.load_near(&mut ring)?;
+        load_ssh(&mut ring);
+        Ok(ring)
+    }
+
     fn near(&self) -> Result<Arc<Keyring>, CommandError> {
         let mut near = self.near.lock().map_err(|_| poisoned())?;
         if let Some(near) = &*near {

@@ -7,7 +7,7 @@
 //!
 //! * [`startup`] wires clients, election and servers; [`args`] holds the flags; [`scopes`] watches the namespaces served.
 //! * [`leader`] agrees with other replicas who leads; the [`fence`] before every write keeps that certain.
-//! * [`cluster_keys`] reads the cluster's keys from Secrets in the key namespace, makes the first one, and publishes
+//! * [`cluster_keys`] follows the cluster's keys in the key namespace: makes, escrows and rotates them, and publishes
 //!   the recipients.
 //! * [`reconcile`] brings each resource's Secret to what its spec says. `observe` reads, `plan` is pure and decides,
 //!   `apply` writes.

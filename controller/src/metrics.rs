@@ -48,7 +48,7 @@ pub struct ReadyLabel {
 /// The label of a key: what its Secret says it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct StateLabel {
-    /// `active`, `other` or `malformed`.
+    /// `made`, `waiting`, `active`, `old`, `retired` or `malformed`.
     pub state: &'static str,
 }
 
@@ -85,6 +85,12 @@ pub struct Metrics {
     pub cluster_keys: Family<StateLabel, Gauge>,
     /// Whether the cluster lacks a key to seal with.
     pub key_missing: Gauge,
+    /// When the sealing key was made; 0 if there is none.
+    pub sealing_key_created: Gauge,
+    /// When the schedule wants another one; 0 without a schedule.
+    pub sealing_key_due: Gauge,
+    /// Keys without a copy for every escrow recipient.
+    pub escrow_missing: Gauge,
 }
 
 impl Default for Metrics {
@@ -106,6 +112,9 @@ impl Default for Metrics {
             watch_errors: Family::default(),
             cluster_keys: Family::default(),
             key_missing: Gauge::default(),
+            sealing_key_created: Gauge::default(),
+            sealing_key_due: Gauge::default(),
+            escrow_missing: Gauge::default(),
         }
     }
 }
@@ -150,6 +159,21 @@ impl Metrics {
             "cluster_key_missing",
             "1 while there is no key to seal with and making one is somebody's decision",
             self.key_missing.clone(),
+        );
+        registry.register(
+            "sealing_key_created_timestamp_seconds",
+            "When the sealing key was made; 0 if there is none",
+            self.sealing_key_created.clone(),
+        );
+        registry.register(
+            "sealing_key_rotation_due_timestamp_seconds",
+            "When the schedule wants another sealing key; 0 without a schedule",
+            self.sealing_key_due.clone(),
+        );
+        registry.register(
+            "escrow_missing",
+            "Keys without a copy for every escrow recipient",
+            self.escrow_missing.clone(),
         );
         registry
     }

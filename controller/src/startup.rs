@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::admin::{self, Admin};
 use crate::args::Args;
 use crate::census::take_census;
+use crate::cluster_keys::escrow::Escrow;
 use crate::cluster_keys::{ClusterKeys, Keys};
 use crate::events::Events;
 use crate::fence::Fence;
@@ -36,6 +37,9 @@ pub enum StartError {
     /// Flags that do not go together.
     #[error(transparent)]
     Args(#[from] crate::args::ArgsError),
+    /// Escrow recipients that cannot be used.
+    #[error(transparent)]
+    Escrow(#[from] crate::cluster_keys::escrow::EscrowError),
     /// The runtime did not start.
     #[error("cannot start the runtime")]
     Runtime(#[source] std::io::Error),
@@ -77,6 +81,7 @@ pub fn main(args: Args) -> ExitCode {
 
 async fn run(args: Args) -> Result<(), StartError> {
     args.validate()?;
+    let escrow = Escrow::new(&args.escrow_recipients, args.escrow_config_map)?;
     let mut signal = stop_signal().map_err(StartError::Signals)?;
     let (requests, watches) = clients().await?;
     let (stop, stopped) = watch::channel(false);
@@ -111,7 +116,7 @@ async fn run(args: Args) -> Result<(), StartError> {
     tracing::info!("leading");
     leads.store(true, Ordering::Relaxed);
     metrics.leader.set(1);
-    let cluster_keys = cluster_keys(&args, (&requests, &watches), &metrics, writer).run(keys_sender);
+    let cluster_keys = cluster_keys(&args, (&requests, &watches), &metrics, writer, escrow).run(keys_sender);
     let (ended, held) = lead(cluster_keys, scopes, keys, &election, held, signal, &stop).await;
     metrics.leader.set(0);
     if let Some(held) = held {
@@ -225,6 +230,7 @@ fn cluster_keys(
     (requests, watches): (&Client, &Client),
     metrics: &Metrics,
     writer: Writer,
+    escrow: Escrow,
 ) -> ClusterKeys {
     ClusterKeys {
         client: watches.clone(),
@@ -234,5 +240,7 @@ fn cluster_keys(
         namespace: args.key_namespace.clone(),
         scopes: args.scopes(),
         cluster_name: args.cluster_name.as_str().to_owned(),
+        rotate_every: args.rotate_keys_every,
+        escrow,
     }
 }

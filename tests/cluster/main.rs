@@ -3,6 +3,7 @@
 
 mod control_plane;
 mod encrypted_secret;
+mod keys;
 mod places;
 mod readme;
 mod requests;

@@ -1,32 +1,100 @@
 //! The only use of Kubernetes in this program. Nothing here runs, and no kubeconfig is read, before a subcommand asks.
 
+pub(crate) mod bundle;
+pub(crate) mod keys;
+pub(crate) mod needs;
+
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config};
+use kube::{Api, Client, Config, ResourceExt as _};
+use sealwax_format::keys::cluster::RECIPIENTS_MAP;
+use sealwax_format::keys::published::{Published, RECIPIENTS};
 
 use crate::error::{CommandError, chain};
 
-/// The ConfigMap in which a controller publishes its public keys.
-const CONFIG_MAP: &str = "sealwax-recipients";
-/// Its only entry that matters here: comments, and one recipient a line, the sealing one first.
-const ENTRY: &str = "recipients";
+/// Which cluster, and where its controller is.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ClusterArgs {
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// Namespace of the controller
+    #[arg(long, value_name = "NAMESPACE", default_value = NAMESPACE)]
+    namespace: String,
+}
 
-/// What a controller publishes, as text.
-pub(crate) fn published_recipients(context: Option<&str>, namespace: &str) -> Result<String, CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| CommandError::refused(format!("no runtime: {error}")))?;
-    runtime.block_on(async {
-        let client = connect(context).await?;
-        let config_maps: Api<ConfigMap> = Api::namespaced(client, namespace);
-        let found = config_maps
-            .get_opt(CONFIG_MAP)
-            .await
-            .map_err(|error| CommandError::refused(format!("ConfigMap {namespace}/{CONFIG_MAP}: {}", chain(&error))))?;
-        found.and_then(|map| map.data?.remove(ENTRY)).ok_or_else(|| {
-            CommandError::refused(format!("there is no ConfigMap {namespace}/{CONFIG_MAP} with a key {ENTRY}"))
+/// Where controllers are installed.
+pub(crate) const NAMESPACE: &str = "sealwax-system";
+
+/// A cluster that can be asked; every question blocks.
+pub(crate) struct Cluster {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+    namespace: String,
+}
+
+/// The ConfigMap with the recipients.
+#[derive(Default)]
+pub(crate) struct Listed {
+    pub(crate) published: Published,
+    pub(crate) annotations: BTreeMap<String, String>,
+}
+
+impl Listed {
+    /// The fingerprint of the sealing key.
+    pub(crate) fn sealing(&self) -> Option<String> {
+        self.published.entries().next().map(|entry| entry.fingerprint().to_string())
+    }
+}
+
+impl Cluster {
+    /// Reads the kubeconfig; no request is sent.
+    pub(crate) fn new(args: &ClusterArgs) -> Result<Self, CommandError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| CommandError::refused(format!("no runtime: {error}")))?;
+        let client = runtime.block_on(connect(args.context.as_deref()))?;
+        Ok(Self { runtime, client, namespace: args.namespace.clone() })
+    }
+
+    /// The namespace of the controller.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// What the controller publishes, if it has published anything.
+    pub(crate) fn listed(&self) -> Result<Option<Listed>, CommandError> {
+        let config_maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
+        let found = self.runtime.block_on(config_maps.get_opt(RECIPIENTS_MAP));
+        let found = found.map_err(|error| self.failed(&format!("read ConfigMap {RECIPIENTS_MAP}"), &error))?;
+        Ok(found.map(|map| Listed {
+            annotations: map.annotations().clone(),
+            published: Published::from_items(map.data.unwrap_or_default()),
+        }))
+    }
+
+    /// The recipients that it publishes, which must be there.
+    pub(crate) fn published(&self) -> Result<Published, CommandError> {
+        let found = self.listed()?.map(|listed| listed.published);
+        found.filter(|published| !published.recipients().is_empty()).ok_or_else(|| {
+            let namespace = &self.namespace;
+            CommandError::refused(format!("there is no ConfigMap {namespace}/{RECIPIENTS_MAP} with a key {RECIPIENTS}"))
                 .hint("Is the controller installed there? Pass its namespace with --namespace.")
         })
-    })
+    }
+
+    /// A request that failed: what for, and which right is missing, should it be one.
+    fn failed(&self, what: &str, error: &kube::Error) -> CommandError {
+        let namespace = &self.namespace;
+        if let kube::Error::Api(status) = error
+            && matches!(status.code, 401 | 403)
+        {
+            return CommandError::refused(format!("cannot {what} in namespace {namespace}: {}", status.message))
+                .hint("Ask for that right, or use a context of someone who has it (--context).");
+        }
+        CommandError::refused(format!("cannot {what} in namespace {namespace}: {}", chain(error)))
+    }
 }
 
 async fn connect(context: Option<&str>) -> Result<Client, CommandError> {

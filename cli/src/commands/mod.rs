@@ -8,6 +8,7 @@ pub(crate) mod encrypt;
 pub(crate) mod get;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
+pub(crate) mod keys;
 pub(crate) mod rebind;
 pub(crate) mod recipients;
 pub(crate) mod rekey;
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<Code, CommandError> {
         Command::Verify(args) => verify::run(&args, ui),
         Command::Inspect(args) => inspect::run(&args, ui),
         Command::Recipients(args) => recipients::run(&args, ui),
+        Command::Keys(args) => keys::run(&args, ui),
         Command::Completions(args) => completions::run(&args, ui),
     }
 }

@@ -35,6 +35,7 @@ fn of_the_command_itself() {
       inspect      Show, without any key, where a file's values are sealed for, what is in it, and who
                    its named readers are
       recipients   Public keys of clusters
+      keys         Keys of clusters: make, list, rotate, retire, back up, restore
       completions  Print a completion script for a shell
 
     Options:
@@ -684,6 +685,9 @@ fn of_recipients_fetch() {
     Write the key to a file that the policy names, and commit it: everyone who seals uses that file and
     needs no access to the cluster.
 
+    The first fetch pins the cluster's signing key in that file. A later one replaces the file only if
+    the pinned key endorses what the cluster publishes by then.
+
     Example: sealwax recipients fetch --context prod -o keys/prod.pub
 
     Usage: sealwax recipients fetch [OPTIONS]
@@ -699,6 +703,9 @@ fn of_recipients_fetch() {
 
       -o, --output <FILE>
               Where to write it; standard output if absent
+
+          --accept-new-signing-key
+              Take what the cluster publishes though the pinned signing key does not endorse it
 
       -h, --help
               Print help (see a summary with '-h')

@@ -16,6 +16,7 @@ mod get_set;
 mod help;
 mod history;
 mod keygen;
+mod keys;
 mod policy;
 mod rebind_copy;
 mod rekey;

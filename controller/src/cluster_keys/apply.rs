@@ -1,89 +1,192 @@
-//! Carries out a plan: the first key's Secret, the ConfigMap, and the word that a key is missing.
+//! Carries out a plan, each step for itself: one that fails keeps no other from being done, and comes back.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{ObjectReference, Secret};
-use kube::core::ObjectMeta;
-use serde_json::json;
-use zeroize::Zeroize;
+use k8s_openapi::api::core::v1::ObjectReference;
+use sealwax_format::OsRandom;
+use sealwax_format::keys::cluster::{
+    CONTROLLER_KEY_NAME, ControllerKey, ESCROW_MAP, FINGERPRINT, KEY, RECIPIENTS_MAP, ROTATED, State,
+};
+use sealwax_format::keys::{Fingerprint, IdentityFile, encrypt_file};
+use serde_json::{Map, Value, json};
 
-use super::observe::Memory;
-use super::payload::{ITEM, Payload};
-use super::plan::{Plan, Waiting};
-use super::{ACTIVE, CONFIG_MAP, ClusterKeys, FIRST_KEY, KEY_LABEL, KEY_TYPE, LOOK_AGAIN, RoundError};
-use crate::writer::{MANAGER, WriteError};
+use super::escrow::{Missing, told_by};
+use super::notices::{Notice, tell};
+use super::observe::{Watched, reference};
+use super::plan::{Plan, Step, Why};
+use super::{ClusterKeys, LOOK_AGAIN, Memory, RoundError};
+use crate::telemetry::chain;
+use crate::writer::WriteError;
 
 /// Carries it out. Returns after how long to look again though nothing changed.
-pub(super) async fn apply(keys: &ClusterKeys, memory: &mut Memory, plan: Plan) -> Result<Option<Duration>, RoundError> {
-    let waiting = if let Plan::Wait(waiting) = plan { Some(waiting) } else { None };
-    keys.metrics.key_missing.set(i64::from(waiting.is_some()));
-    let before = std::mem::replace(&mut memory.waiting, waiting);
-    match plan {
-        Plan::Nothing => Ok(None),
-        Plan::Publish(data) => publish(keys, &data).await.map(|()| None),
-        // Should the watch not bring it in, it is not labelled as it should be; then this comes back.
-        Plan::Create => create(keys).await.map(|()| Some(LOOK_AGAIN)),
-        Plan::Wait(waiting) => {
-            if before != Some(waiting) {
-                warn(keys, waiting).await;
+pub(super) async fn apply(
+    keys: &ClusterKeys,
+    watched: &Watched,
+    memory: &mut Memory,
+    plan: Plan,
+) -> Result<Option<Duration>, RoundError> {
+    let mut notices = plan.notices;
+    let mut failure = None;
+    let makes = plan.steps.iter().any(|step| matches!(step, Step::MakeKey(..)));
+    for step in plan.steps {
+        let Err(error) = carry_out(keys, watched, &step).await else { continue };
+        if let Step::Escrow(key, ..) = &step {
+            notices.insert(Notice::EscrowMissing(key.clone(), chain(&error)));
+        }
+        failure.get_or_insert(error);
+    }
+    tell(keys, watched, memory, notices).await;
+    match failure {
+        Some(error) => Err(error),
+        // Should the watch not bring in what was made, it is not labelled as it should be; then this comes back.
+        None => Ok((makes || plan.waiting.is_some() || keys.rotate_every.is_some()).then_some(LOOK_AGAIN)),
+    }
+}
+
+async fn carry_out(keys: &ClusterKeys, watched: &Watched, step: &Step) -> Result<(), RoundError> {
+    match step {
+        Step::MakeControllerKey => make_controller_key(keys).await,
+        Step::MakeKey(name, why) => make_key(keys, name, why).await,
+        Step::Escrow(key, secret, config_map) => {
+            if let Some(missing) = secret {
+                escrow_secret(keys, watched, key, missing).await?;
             }
-            Ok(Some(LOOK_AGAIN))
+            match config_map {
+                Some(missing) => escrow_config_map(keys, watched, key, missing).await,
+                None => Ok(()),
+            }
+        }
+        Step::Relabel(key, state) => relabel(keys, watched, key, *state).await,
+        Step::Annotate(key, fingerprint) => annotate(keys, watched, key, fingerprint).await,
+        Step::Publish(items, answered) => {
+            let annotations = answered.as_ref().map(|answered| json!({ROTATED: answered}));
+            let metadata = json!({"name": RECIPIENTS_MAP, "namespace": keys.namespace, "annotations": annotations});
+            let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": items});
+            let written = keys.writer.apply_config_map(&keys.namespace, RECIPIENTS_MAP, &body).await;
+            written.map_err(RoundError::Publish)?;
+            tracing::info!(config_map = RECIPIENTS_MAP, "keys: recipients published");
+            Ok(())
         }
     }
 }
 
-async fn publish(keys: &ClusterKeys, data: &BTreeMap<String, String>) -> Result<(), RoundError> {
-    let body = json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": CONFIG_MAP, "namespace": keys.namespace},
-        "data": data,
-    });
-    keys.writer.apply_config_map(&keys.namespace, CONFIG_MAP, &body).await.map_err(RoundError::Publish)?;
-    tracing::info!(config_map = CONFIG_MAP, "keys: recipients published");
+async fn make_controller_key(keys: &ClusterKeys) -> Result<(), RoundError> {
+    let made = ControllerKey::generate(&mut OsRandom).map_err(RoundError::Random)?;
+    match keys.writer.create_controller_key(&keys.namespace, &made).await {
+        // Another controller was faster: its key comes in by the watch.
+        Err(WriteError::Exists) => Ok(()),
+        Err(error) => Err(RoundError::ControllerKey(error)),
+        Ok(_) => {
+            let fingerprint = made.signing_key().public().fingerprint();
+            tracing::info!(secret = CONTROLLER_KEY_NAME, %fingerprint, "keys: the signing key was made");
+            Ok(())
+        }
+    }
+}
+
+/// Makes a key. The watch then brings it in like any other.
+async fn make_key(keys: &ClusterKeys, name: &str, why: &Why) -> Result<(), RoundError> {
+    let (file, recipient) = IdentityFile::generate(&Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let fingerprint = Fingerprint::of(&recipient);
+    let request = if let Why::Requested(text) = why { Some(text.as_str()) } else { None };
+    let written = match keys.writer.create_key(&keys.namespace, name, &fingerprint, request, &file).await {
+        // Another controller was faster, or this one did not see its own yet.
+        Err(WriteError::Exists) => return Ok(()),
+        Err(error) => return Err(RoundError::CreateKey(name.to_owned(), error)),
+        Ok(written) => written,
+    };
+    let because = match why {
+        Why::First => "the first key was made",
+        Why::Requested(_) => "a key was made because it was asked for",
+        Why::Scheduled => "a key was made because the sealing one is old enough",
+    };
+    tracing::info!(secret = name, %fingerprint, "keys: {because}");
+    let note = format!("{because}, fingerprint {fingerprint}; back it up with `sealwax keys backup`");
+    let about = ObjectReference { uid: Some(written.uid), ..reference(&keys.namespace, "Secret", name) };
+    keys.events.tell(&about, "KeyMade", &note).await;
     Ok(())
 }
 
-/// Makes the first key. The watch then brings it in like any other, and it is published in that round.
-async fn create(keys: &ClusterKeys) -> Result<(), RoundError> {
-    let (file, _) = Payload::generate(Timestamp::now());
-    let mut secret = Secret {
-        metadata: ObjectMeta {
-            name: Some(FIRST_KEY.to_owned()),
-            labels: Some([(KEY_LABEL.to_owned(), ACTIVE.to_owned())].into()),
-            ..ObjectMeta::default()
-        },
-        type_: Some(KEY_TYPE.to_owned()),
-        // Nothing but a deletion can lose it; its label can still change.
-        immutable: Some(true),
-        data: Some([(ITEM.to_owned(), ByteString(file.expose().to_vec()))].into()),
-        ..Secret::default()
+async fn relabel(keys: &ClusterKeys, watched: &Watched, key: &str, state: State) -> Result<(), RoundError> {
+    let version = watched.key_version(key).ok_or_else(|| RoundError::Gone(key.to_owned()))?;
+    let metadata = json!({"resourceVersion": version, "labels": {KEY: state.as_str()}});
+    let written = keys.writer.patch_key(&keys.namespace, key, metadata).await;
+    written.map_err(|error| RoundError::Relabel(key.to_owned(), state, error))?;
+    tracing::info!(secret = key, %state, "keys: state changed");
+    let (reason, note) = match state {
+        State::Active => ("KeyActivated", "this key seals from now on; fetch the recipients and commit them"),
+        State::Old => ("KeyReplaced", "another key seals from now on; this one opens what was sealed for it"),
+        State::Made | State::Waiting | State::Retired => ("KeyWaiting", "another key was made later; this one waits"),
     };
-    let body = serde_json::to_vec(&secret);
-    secret.data.iter_mut().flat_map(BTreeMap::values_mut).for_each(|value| value.0.zeroize());
-    let body = body.map_err(|_| RoundError::CreateKey(WriteError::Api("cannot write it as JSON".to_owned())))?;
-    match keys.writer.create_secret(&keys.namespace, MANAGER, body).await {
-        // Another controller was faster: its key comes in by the watch.
-        Ok(_) | Err(WriteError::Exists) => {
-            tracing::info!(secret = FIRST_KEY, "keys: the first key was made");
-            Ok(())
-        }
-        Err(error) => Err(RoundError::CreateKey(error)),
+    keys.events.tell(&watched.about_key(&keys.namespace, key), reason, note).await;
+    Ok(())
+}
+
+async fn annotate(
+    keys: &ClusterKeys,
+    watched: &Watched,
+    key: &str,
+    fingerprint: &Fingerprint,
+) -> Result<(), RoundError> {
+    let version = watched.key_version(key).ok_or_else(|| RoundError::Gone(key.to_owned()))?;
+    let metadata = json!({"resourceVersion": version, "annotations": {FINGERPRINT: fingerprint.as_str()}});
+    match keys.writer.patch_key(&keys.namespace, key, metadata).await {
+        // It comes back with its new version and is looked at again.
+        Ok(()) | Err(WriteError::Changed) => Ok(()),
+        Err(error) => Err(RoundError::Annotate(key.to_owned(), error)),
     }
 }
 
-async fn warn(keys: &ClusterKeys, waiting: Waiting) {
-    let message = waiting.message(&keys.namespace);
-    tracing::error!(message, "keys: there is no key to seal with");
-    let config_map = ObjectReference {
-        api_version: Some("v1".to_owned()),
-        kind: Some("ConfigMap".to_owned()),
-        name: Some(CONFIG_MAP.to_owned()),
-        namespace: Some(keys.namespace.clone()),
-        ..ObjectReference::default()
-    };
-    keys.events.warn(&config_map, "NoKey", &message).await;
+/// The copies of a key for these recipients, by fingerprint.
+fn copies(
+    keys: &ClusterKeys,
+    watched: &Watched,
+    key: &str,
+    missing: &Missing,
+) -> Result<(Fingerprint, Vec<(Fingerprint, String)>), RoundError> {
+    let gone = || RoundError::Gone(key.to_owned());
+    let file = watched.identity_file(key).ok_or_else(gone)?;
+    let of = IdentityFile::parse(file.expose()).map_err(|_| gone())?.fingerprint;
+    let mut copies = Vec::new();
+    for recipient in &keys.escrow.recipients {
+        let fingerprint = recipient.label().fingerprint();
+        if missing.recipients.contains(fingerprint) {
+            let copy = encrypt_file(std::slice::from_ref(recipient), file.expose());
+            let copy = copy.map_err(|error| RoundError::EscrowCopy(key.to_owned(), error))?;
+            copies.push((fingerprint.clone(), copy));
+        }
+    }
+    Ok((of, copies))
+}
+
+async fn escrow_secret(keys: &ClusterKeys, watched: &Watched, key: &str, missing: &Missing) -> Result<(), RoundError> {
+    let (of, copies) = copies(keys, watched, key, missing)?;
+    let items: Map<String, Value> =
+        copies.into_iter().map(|(whom, copy)| (format!("{whom}.age"), Value::String(copy))).collect();
+    let version = if missing.exists { watched.escrow_version(&missing.name) } else { None };
+    let name = &missing.name;
+    let written = keys.writer.write_escrow(&keys.namespace, name, key, &of, version, items).await;
+    written.map_err(|error| RoundError::Escrow(key.to_owned(), format!("in Secret {name}"), error))?;
+    tracing::info!(secret = name, key, "keys: escrow copies written");
+    let note = format!("wrapped for {} escrow recipients in Secret {name}", missing.recipients.len());
+    keys.events.tell(&watched.about_key(&keys.namespace, key), "EscrowWritten", &note).await;
+    Ok(())
+}
+
+async fn escrow_config_map(
+    keys: &ClusterKeys,
+    watched: &Watched,
+    key: &str,
+    missing: &Missing,
+) -> Result<(), RoundError> {
+    let (of, copies) = copies(keys, watched, key, missing)?;
+    let name = &missing.name;
+    let mut items: Map<String, Value> =
+        copies.into_iter().map(|(whom, copy)| (format!("{name}.{whom}.age"), Value::String(copy))).collect();
+    items.insert(told_by(name), Value::String(of.to_string()));
+    let written = keys.writer.write_escrow_map(&keys.namespace, watched.has_escrow_map(), items).await;
+    written.map_err(|error| RoundError::Escrow(key.to_owned(), format!("in ConfigMap {ESCROW_MAP}"), error))?;
+    tracing::info!(config_map = ESCROW_MAP, key, "keys: escrow copies published");
+    Ok(())
 }

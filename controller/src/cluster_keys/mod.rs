@@ -1,52 +1,52 @@
-//! The cluster's keys: which there are, which one seals, and what is published about them.
+//! The cluster's keys: which there are, which one seals, what is published about them, and their escrow copies.
 //!
-//! A key is a Secret in the key namespace, of type `sealwax.dev/cluster-key`, labelled `sealwax.dev/cluster-key`, whose
-//! item `identity` is an identity file ([`payload`]). Every readable key opens. Those labelled `active` may seal; which
-//! one does stands first in the ConfigMap `sealwax-recipients` of the same namespace:
+//! A key is a Secret in the key namespace, of type `sealwax.dev/cluster-key`, whose label of that name is its state and
+//! whose item `identity` is an identity file. A round reads everything ([`observe`](self)), decides ([`plan`]) and does
+//! it ([`apply`](self)); whatever it writes comes back by the watches and starts the next round.
 //!
 //! ```text
-//! cluster: prod
-//! recipients: |
-//!   # sealing key, fingerprint 91b2…, created 2026-11-21T06:00:00Z
-//!   age1pq1…
-//!   # opens only, fingerprint 5f0c…, created 2025-03-01T09:00:00Z
-//!   age1pq1…
+//!            first start, request,              escrow copies exist            another one
+//!            schedule                           (at once without escrow)       becomes active
+//!   (none) ----------------------> made --------------------------> active --------------------> old
+//!                                   ^                                                             |
+//!   restored, added ---> waiting ---+ sealwax keys rotate --to NAME            sealwax keys retire v
+//!                                                                                             retired
 //! ```
 //!
-//! Keys that are restored, added, relabelled, edited or removed are noticed by the watch, at once.
+//! Keys that are restored, added, relabelled, edited or removed are noticed by the watches, at once.
 
 mod apply;
+pub mod escrow;
+pub mod facts;
+mod notices;
 mod observe;
-pub mod payload;
 pub mod plan;
+mod read;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use kube::Client;
-use sealwax_format::keys::Keyring;
+use sealwax_format::keys::cluster::State;
+use sealwax_format::keys::{Fingerprint, Keyring};
 use tokio::sync::watch;
 
 use crate::content::ContentKey;
 use crate::events::Events;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, StateLabel};
 use crate::queue::Backoff;
 use crate::writer::{WriteError, Writer};
+use escrow::Escrow;
+use facts::Observed;
+use notices::Notice;
 
-/// Label of every key Secret; its value is the key's state.
-pub const KEY_LABEL: &str = "sealwax.dev/cluster-key";
-/// Type of every key Secret.
-pub const KEY_TYPE: &str = "sealwax.dev/cluster-key";
-/// The state of a key that may seal.
-pub const ACTIVE: &str = "active";
-/// The ConfigMap that publishes the recipients.
-pub const CONFIG_MAP: &str = "sealwax-recipients";
-/// Name of the first key's Secret. Fixed, so that two controllers that start at once cannot make two keys.
-pub const FIRST_KEY: &str = "sealwax-cluster-key-1";
-
-/// While there is no key, somebody may delete the last `EncryptedSecret`, which no key watch tells.
+/// While there is no key, somebody may delete the last `EncryptedSecret`, which no key watch tells; and clocks go on.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
+
+/// How soon a replica that leads again takes up what there is to do.
+const STANDBY: Duration = Duration::from_secs(1);
 
 /// The keys at hand, as of the last look. Nothing before the first look.
 pub type Keys = Option<Arc<Loaded>>;
@@ -76,6 +76,18 @@ pub struct ClusterKeys {
     pub scopes: Vec<Option<String>>,
     /// What people call this cluster.
     pub cluster_name: String,
+    /// How old the sealing key may get.
+    pub rotate_every: Option<Duration>,
+    /// Whom every key is wrapped for before it seals.
+    pub escrow: Escrow,
+}
+
+/// What the last round saw, so that a round without a change tells nobody anything.
+#[derive(Default)]
+struct Memory {
+    /// What opens, and the controller key's public half.
+    loaded: Option<(BTreeSet<Fingerprint>, Option<String>)>,
+    notices: BTreeSet<Notice>,
 }
 
 /// What can go wrong in one round; the next one comes by itself.
@@ -83,18 +95,32 @@ pub struct ClusterKeys {
 enum RoundError {
     #[error("cannot look for EncryptedSecrets: {0}")]
     Observe(String),
-    #[error("cannot create the first key")]
-    CreateKey(#[source] WriteError),
+    #[error("there are no random bytes for the controller's own key")]
+    Random(#[source] sealwax_format::RandomError),
+    #[error("cannot create the controller's own key")]
+    ControllerKey(#[source] WriteError),
+    #[error("cannot create the key {0}")]
+    CreateKey(String, #[source] WriteError),
+    #[error("cannot make {0} {1}")]
+    Relabel(String, State, #[source] WriteError),
+    #[error("cannot note the fingerprint of {0}")]
+    Annotate(String, #[source] WriteError),
+    #[error("cannot encrypt the escrow copy of {0}")]
+    EscrowCopy(String, #[source] sealwax_format::keys::EncryptFileError),
+    #[error("cannot write the escrow copy {1} of {0}")]
+    Escrow(String, String, #[source] WriteError),
     #[error("cannot publish the recipients")]
     Publish(#[source] WriteError),
+    #[error("{0} changed meanwhile")]
+    Gone(String),
 }
 
 impl ClusterKeys {
     /// Follows the keys for ever, and sends each change to whoever opens values.
     pub async fn run(self, keys: watch::Sender<Keys>) {
-        let (watched, mut changes) = observe::watch(&self.client, &self.namespace);
+        let (watched, mut changes) = observe::watch(&self.client, &self.namespace, self.escrow.config_map);
         let backoff = Backoff::default();
-        let mut memory = observe::Memory::default();
+        let mut memory = Memory::default();
         // The first change is the end of the first list.
         while changes.next().await.is_some() {
             loop {
@@ -121,38 +147,54 @@ impl ClusterKeys {
     async fn round(
         &self,
         watched: &observe::Watched,
-        memory: &mut observe::Memory,
+        memory: &mut Memory,
         keys: &watch::Sender<Keys>,
     ) -> Result<Option<Duration>, RoundError> {
         if !watched.is_complete() {
             return Ok(None);
         }
-        let mut found = watched.keys();
-        if memory.differs(&found) {
-            self.report_malformed(&found).await;
-            self.count(&found);
-            keys.send_replace(Some(Arc::new(Loaded { keyring: found.take_keyring(), content: None })));
-            tracing::info!(keys = found.usable(), malformed = found.malformed(), "keys: loaded");
+        let (mut observed, keyring) = observe::read(self, watched);
+        load(&observed, keyring, memory, keys);
+        if !self.writer.leads() {
+            // What is to be done is done by whoever leads; should that be this replica again, it goes on.
+            return Ok(Some(STANDBY));
         }
-        let observed = observe::observe(self, watched, &found).await?;
+        if observed.keys.is_empty() {
+            // Asked only where it decides something.
+            observed.encrypted_secrets = observe::any_encrypted_secret(self).await?;
+        }
         let plan = plan::plan(&observed);
-        apply::apply(self, memory, plan).await
+        self.count(&observed, &plan);
+        apply::apply(self, watched, memory, plan).await
     }
 
-    fn count(&self, found: &observe::Found) {
-        let set = |state, count| {
-            self.metrics.cluster_keys.get_or_create(&crate::metrics::StateLabel { state }).set(count);
+    fn count(&self, observed: &Observed, plan: &plan::Plan) {
+        let set = |state, count: usize| {
+            let gauge = self.metrics.cluster_keys.get_or_create(&StateLabel { state });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         };
-        set("active", found.active());
-        set("other", found.usable() - found.active());
-        set("malformed", found.malformed());
-    }
-
-    async fn report_malformed(&self, found: &observe::Found) {
-        for broken in &found.broken {
-            tracing::error!(secret = broken.name, error = %broken.error, "keys: a key Secret cannot be used");
-            let note = format!("this key Secret cannot be used: {}; restore it from its backup", broken.error);
-            self.events.warn(&broken.reference, "MalformedKey", &note).await;
+        for state in State::ALL {
+            set(state.as_str(), observed.keys.iter().filter(|key| key.state == state).count());
         }
+        set("malformed", observed.malformed.len());
+        let seconds = |time: Option<jiff::Timestamp>| time.map_or(0, jiff::Timestamp::as_second);
+        self.metrics.key_missing.set(i64::from(plan.waiting.is_some()));
+        self.metrics.sealing_key_created.set(seconds(plan.sealing_created));
+        self.metrics.sealing_key_due.set(seconds(plan.rotation_due));
+        self.metrics.escrow_missing.set(i64::try_from(plan.escrow_missing).unwrap_or(i64::MAX));
     }
+}
+
+/// Hands the keys on if others open than before: every change makes all objects be looked at once.
+fn load(observed: &Observed, keyring: Keyring, memory: &mut Memory, keys: &watch::Sender<Keys>) {
+    let controller_key = observed.controller_key.found();
+    let opens = keyring.fingerprints().cloned().collect();
+    let now = Some((opens, controller_key.map(|key| key.signing_key().public().to_string())));
+    if memory.loaded == now {
+        return;
+    }
+    tracing::info!(keys = keyring.fingerprints().count(), malformed = observed.malformed.len(), "keys: loaded");
+    let content = controller_key.map(|key| ContentKey::new(&key.symmetric));
+    keys.send_replace(Some(Arc::new(Loaded { keyring, content })));
+    memory.loaded = now;
 }

@@ -1,179 +1,192 @@
-//! Reads the key Secrets, the published recipients, and whether there is anything that needs a key.
-
-use std::collections::BTreeSet;
+//! Reads what is ours in the key namespace, and whether there is anything that needs a key.
 
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use kube::api::ListParams;
 use kube::runtime::reflector::Store;
 use kube::runtime::{WatchStreamExt, reflector, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use sealwax_crds::EncryptedSecret;
+use sealwax_format::SecretBytes;
 use sealwax_format::keys::Keyring;
+use sealwax_format::keys::cluster::{
+    CONTROLLER_KEY, CONTROLLER_KEY_NAME, ESCROW, ESCROW_MAP, IDENTITY, KEY, RECIPIENTS_MAP, ROTATE, ROTATED, State,
+};
 
-use super::payload::{ITEM, Payload, PayloadError};
-use super::plan::{KeyFacts, Observed};
-use super::{ACTIVE, CONFIG_MAP, ClusterKeys, KEY_LABEL, KEY_TYPE, RoundError};
-use crate::telemetry::describe;
+use super::escrow::EscrowFacts;
+use super::facts::{Listed, Observed, OwnKey};
+use super::read::{self, AGE};
+use super::{ClusterKeys, RoundError};
+use crate::telemetry::{describe, describe_watch};
 
 /// What the watches have delivered so far.
 pub(super) struct Watched {
-    secrets: Store<Secret>,
-    config_maps: Store<ConfigMap>,
+    keys: Store<Secret>,
+    own: Store<Secret>,
+    escrow: Store<Secret>,
+    recipients: Store<ConfigMap>,
+    escrow_map: Option<Store<ConfigMap>>,
 }
 
 /// Starts the watches. An element of the stream says that something may have changed.
-pub(super) fn watch(client: &Client, namespace: &str) -> (Watched, BoxStream<'static, ()>) {
-    let (secrets, secret_writer) = reflector::store();
-    let (config_maps, config_map_writer) = reflector::store();
-    let secret_api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let config_map_api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    let by_label = watcher::Config::default().labels(KEY_LABEL);
-    let by_name = watcher::Config::default().fields(&format!("metadata.name={CONFIG_MAP}"));
-    let changes = stream::select(
-        changes(watcher(secret_api, by_label).default_backoff().reflect(secret_writer)),
-        changes(watcher(config_map_api, by_name).default_backoff().reflect(config_map_writer)),
-    );
-    (Watched { secrets, config_maps }, changes.boxed())
+pub(super) fn watch(client: &Client, namespace: &str, escrow_map: bool) -> (Watched, BoxStream<'static, ()>) {
+    let secrets = |label: &str| {
+        let (store, writer) = reflector::store();
+        let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+        let events = watcher(api, watcher::Config::default().labels(label)).default_backoff();
+        (store, events, writer)
+    };
+    let config_maps = |name: &str| {
+        let (store, writer) = reflector::store();
+        let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+        let by_name = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        (store, changes(watcher(api, by_name).default_backoff().reflect(writer)))
+    };
+    let (keys, key_events, key_writer) = secrets(KEY);
+    let (own, own_events, own_writer) = secrets(CONTROLLER_KEY);
+    let (escrow, escrow_events, escrow_writer) = secrets(ESCROW);
+    let (recipients, recipient_changes) = config_maps(RECIPIENTS_MAP);
+    let (escrow_map, escrow_map_changes) = escrow_map.then(|| config_maps(ESCROW_MAP)).unzip();
+    let all = [
+        changes(key_events.reflect(key_writer)),
+        changes(own_events.reflect(own_writer)),
+        // Which copies there are is known by their names.
+        changes(escrow_events.modify(strip).reflect(escrow_writer)),
+        recipient_changes,
+    ];
+    let changes = stream::select_all(all.into_iter().chain(escrow_map_changes)).boxed();
+    (Watched { keys, own, escrow, recipients, escrow_map }, changes)
+}
+
+fn strip(secret: &mut Secret) {
+    secret.metadata.managed_fields = None;
+    secret.data.iter_mut().flat_map(|data| data.values_mut()).for_each(|item| item.0 = Vec::new());
 }
 
 fn changes<K: Send + 'static>(
     events: impl futures::Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
 ) -> BoxStream<'static, ()> {
     let changes = events.map_err(|error| {
-        tracing::warn!(error = crate::telemetry::describe_watch(&error), "keys: the watch failed and starts again");
+        tracing::warn!(error = describe_watch(&error), "keys: the watch failed and starts again");
     });
     let telling = |event: &watcher::Event<K>| !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
     changes.filter_map(move |event| std::future::ready(event.ok().filter(telling).map(|_| ()))).boxed()
 }
 
 impl Watched {
-    /// Whether both lists have arrived.
+    /// Whether all lists have arrived.
     pub(super) fn is_complete(&self) -> bool {
-        let secrets = self.secrets.wait_until_ready().now_or_never();
-        let config_maps = self.config_maps.wait_until_ready().now_or_never();
-        matches!((secrets, config_maps), (Some(Ok(())), Some(Ok(()))))
+        let secrets = [&self.keys, &self.own, &self.escrow];
+        let config_maps = [Some(&self.recipients), self.escrow_map.as_ref()];
+        secrets.into_iter().all(|store| matches!(store.wait_until_ready().now_or_never(), Some(Ok(()))))
+            && config_maps
+                .into_iter()
+                .flatten()
+                .all(|store| matches!(store.wait_until_ready().now_or_never(), Some(Ok(()))))
     }
 
-    /// The key Secrets, read.
-    pub(super) fn keys(&self) -> Found {
-        let mut found = Found::default();
-        for secret in self.secrets.state() {
-            found.versions.insert((secret.uid().unwrap_or_default(), secret.resource_version().unwrap_or_default()));
-            match read(&secret) {
-                Ok(payload) => {
-                    let active = secret.labels().get(KEY_LABEL).is_some_and(|state| state == ACTIVE);
-                    found.add(payload, active);
-                }
-                Err(error) => {
-                    found.broken.push(Broken { name: secret.name_any(), reference: secret.object_ref(&()), error });
-                }
-            }
+    /// The resourceVersion of a key Secret.
+    pub(super) fn key_version(&self, name: &str) -> Option<String> {
+        self.keys.find(|secret| secret.name_any() == name)?.resource_version()
+    }
+
+    /// A Secret with keys, for events.
+    pub(super) fn about_key(&self, namespace: &str, name: &str) -> ObjectReference {
+        let found = [&self.keys, &self.own].into_iter().find_map(|store| store.find(|one| one.name_any() == name));
+        ObjectReference { uid: found.and_then(|secret| secret.uid()), ..reference(namespace, "Secret", name) }
+    }
+
+    /// The ConfigMap with the recipients, for events.
+    pub(super) fn about_recipients(&self, namespace: &str) -> ObjectReference {
+        let uid = self.recipients.state().first().and_then(|config_map| config_map.uid());
+        ObjectReference { uid, ..reference(namespace, "ConfigMap", RECIPIENTS_MAP) }
+    }
+
+    /// The identity file of a key Secret.
+    pub(super) fn identity_file(&self, name: &str) -> Option<SecretBytes> {
+        let secret = self.keys.find(|secret| secret.name_any() == name)?;
+        Some(SecretBytes::from(secret.data.as_ref()?.get(IDENTITY)?.0.clone()))
+    }
+
+    /// The resourceVersion of a Secret with escrow copies.
+    pub(super) fn escrow_version(&self, name: &str) -> Option<String> {
+        self.escrow.find(|secret| secret.name_any() == name)?.resource_version()
+    }
+
+    /// Whether the ConfigMap with escrow copies exists.
+    pub(super) fn has_escrow_map(&self) -> bool {
+        self.escrow_map.as_ref().is_some_and(|store| !store.is_empty())
+    }
+
+    fn listed(&self) -> Option<Listed> {
+        let config_map = self.recipients.state().into_iter().next()?;
+        let annotation = |name: &str| config_map.annotations().get(name).cloned();
+        Some(Listed {
+            items: config_map.data.clone().unwrap_or_default(),
+            request: annotation(ROTATE),
+            answered: annotation(ROTATED),
+        })
+    }
+
+    fn own_key(&self) -> OwnKey {
+        let secrets = self.own.state();
+        match secrets.iter().find(|secret| secret.name_any() == CONTROLLER_KEY_NAME) {
+            Some(secret) => read::controller_key(secret).map_or(OwnKey::Malformed, OwnKey::Found),
+            None => OwnKey::Missing,
         }
-        found
     }
-}
 
-fn read(secret: &Secret) -> Result<Payload, KeyError> {
-    if secret.type_.as_deref() != Some(KEY_TYPE) {
-        return Err(KeyError::Type);
-    }
-    let file = secret.data.as_ref().and_then(|data| data.get(ITEM)).ok_or(PayloadError::Missing)?;
-    Ok(Payload::parse(&file.0)?)
-}
-
-/// Why a key Secret is not used.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum KeyError {
-    #[error("its type is not {KEY_TYPE}")]
-    Type,
-    #[error(transparent)]
-    Payload(#[from] PayloadError),
-}
-
-/// A key Secret that cannot be used.
-pub(super) struct Broken {
-    pub(super) name: String,
-    pub(super) reference: ObjectReference,
-    pub(super) error: KeyError,
-}
-
-/// The key Secrets, read.
-#[derive(Default)]
-pub(super) struct Found {
-    keyring: Keyring,
-    facts: Vec<KeyFacts>,
-    versions: BTreeSet<(String, String)>,
-    pub(super) broken: Vec<Broken>,
-}
-
-impl Found {
-    fn add(&mut self, payload: Payload, active: bool) {
-        self.facts.push(KeyFacts {
-            recipient: payload.recipient,
-            fingerprint: payload.fingerprint.clone(),
-            created: payload.created,
-            active,
+    fn escrow(&self, mut facts: EscrowFacts) -> EscrowFacts {
+        facts.copies = self.escrow.state().iter().map(|secret| read::copies(secret)).collect();
+        facts.published = self.escrow_map.as_ref().map(|store| {
+            let items = store.state().into_iter().flat_map(|map| map.data.clone().unwrap_or_default());
+            items.map(|(item, text)| if item.ends_with(AGE) { (item, String::new()) } else { (item, text) }).collect()
         });
-        self.keyring.add(payload.fingerprint, payload.identity);
-    }
-
-    pub(super) fn take_keyring(&mut self) -> Keyring {
-        std::mem::take(&mut self.keyring)
-    }
-
-    pub(super) fn usable(&self) -> i64 {
-        count(self.facts.len())
-    }
-
-    pub(super) fn active(&self) -> i64 {
-        count(self.facts.iter().filter(|key| key.active).count())
-    }
-
-    pub(super) fn malformed(&self) -> i64 {
-        count(self.broken.len())
+        facts
     }
 }
 
-fn count(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// What the last round saw, so that a round without a change tells nobody anything.
-#[derive(Default)]
-pub(super) struct Memory {
-    versions: Option<BTreeSet<(String, String)>>,
-    pub(super) waiting: Option<super::plan::Waiting>,
-}
-
-impl Memory {
-    /// Whether the key Secrets are others than last time.
-    pub(super) fn differs(&mut self, found: &Found) -> bool {
-        let differs = self.versions.as_ref() != Some(&found.versions);
-        self.versions = Some(found.versions.clone());
-        differs
+/// An object of the key namespace.
+pub(super) fn reference(namespace: &str, kind: &str, name: &str) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some(kind.to_owned()),
+        name: Some(name.to_owned()),
+        namespace: Some(namespace.to_owned()),
+        ..ObjectReference::default()
     }
 }
 
-/// Everything that the plan decides by.
-pub(super) async fn observe(keys: &ClusterKeys, watched: &Watched, found: &Found) -> Result<Observed, RoundError> {
-    let config_map = watched.config_maps.state().into_iter().next();
+/// What the plan decides by, and what opens.
+pub(super) fn read(keys: &ClusterKeys, watched: &Watched) -> (Observed, Keyring) {
     let mut observed = Observed {
-        malformed: found.broken.len(),
-        published: config_map.map(|config_map| config_map.data.clone().unwrap_or_default()),
-        encrypted_secrets: false,
+        listed: watched.listed(),
+        controller_key: watched.own_key(),
+        escrow: watched.escrow(keys.escrow.facts()),
         cluster_name: keys.cluster_name.clone(),
-        keys: found.facts.clone(),
+        rotate_every: keys.rotate_every,
+        now: Timestamp::now(),
+        ..Observed::default()
     };
-    // Asked only where it decides something.
-    if observed.keys.is_empty() {
-        observed.encrypted_secrets = any_encrypted_secret(keys).await?;
+    let mut keyring = Keyring::default();
+    for secret in watched.keys.state() {
+        match read::key(&secret) {
+            Ok((facts, file)) => {
+                if facts.state != State::Retired {
+                    keyring.add(file.fingerprint, file.identity);
+                }
+                observed.keys.push(facts);
+            }
+            Err(error) => observed.malformed.push(read::malformed(&secret, &error)),
+        }
     }
-    Ok(observed)
+    (observed, keyring)
 }
 
-async fn any_encrypted_secret(keys: &ClusterKeys) -> Result<bool, RoundError> {
+/// Whether there is any object that needs a key.
+pub(super) async fn any_encrypted_secret(keys: &ClusterKeys) -> Result<bool, RoundError> {
     for scope in &keys.scopes {
         let api: Api<EncryptedSecret> = crate::reconcile::api(&keys.client, scope.as_deref());
         let list = api.list_metadata(&ListParams::default().limit(1)).await;

@@ -1,53 +1,63 @@
-//! Decides, from what is in the cluster, which key seals, what is published, and whether a key is to be made. Pure.
+//! Decides, from what is in the cluster, which key seals, what is published, and what is to be made. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use sealwax_format::keys::Fingerprint;
+use sealwax_format::keys::cluster::{KEY_NAME, State};
+use sealwax_format::keys::published::{CLUSTER, Published, RECIPIENTS, SIGNATURE, SIGNING_KEY};
+use sealwax_format::keys::{Fingerprint, published};
 
-/// What is public about one usable key Secret.
+use super::escrow::Missing;
+use super::facts::{KeyFacts, Observed, OwnKey};
+use super::notices::Notice;
+
+/// Why a key is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyFacts {
-    /// Its recipient.
-    pub recipient: String,
-    /// The recipient's fingerprint.
-    pub fingerprint: Fingerprint,
-    /// When it was made.
-    pub created: Option<Timestamp>,
-    /// Whether its Secret says that it seals.
-    pub active: bool,
+pub enum Why {
+    /// There has never been one.
+    First,
+    /// Somebody asked, with this text.
+    Requested(String),
+    /// The sealing key is old enough.
+    Scheduled,
 }
 
-/// What is in the cluster.
-#[derive(Clone, Debug, Default)]
-pub struct Observed {
-    /// The usable keys.
-    pub keys: Vec<KeyFacts>,
-    /// Key Secrets that cannot be used. A broken key is no reason to make a rival.
-    pub malformed: usize,
-    /// The data of the ConfigMap, if it exists.
-    pub published: Option<BTreeMap<String, String>>,
-    /// Whether any `EncryptedSecret` exists in the namespaces served.
-    pub encrypted_secrets: bool,
-    /// What people call this cluster.
-    pub cluster_name: String,
-}
-
-/// What to do.
+/// One thing to do. What one step changes, the next round sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Plan {
-    /// Publish this as the ConfigMap's data.
-    Publish(BTreeMap<String, String>),
-    /// Everything is as it should be.
-    Nothing,
-    /// Make the first key.
-    Create,
-    /// There is no key to seal with, and making one is somebody's decision.
-    Wait(Waiting),
+pub enum Step {
+    /// Make the controller's own key.
+    MakeControllerKey,
+    /// Make a key of this name.
+    MakeKey(String, Why),
+    /// Make the escrow copies that a key lacks.
+    Escrow(String, Option<Missing>, Option<Missing>),
+    /// Change a key's state.
+    Relabel(String, State),
+    /// State a key's fingerprint in its annotation.
+    Annotate(String, Fingerprint),
+    /// Publish these items, and that this request was answered.
+    Publish(BTreeMap<String, String>, Option<String>),
 }
 
-/// Why no key is made. A restored cluster must get its old key back, not a rival that opens nothing in Git.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What to do, and what to tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In this order.
+    pub steps: Vec<Step>,
+    /// Why there is no key to seal with, if there is none and it is not for us to make one.
+    pub waiting: Option<Waiting>,
+    /// What people should look at.
+    pub notices: BTreeSet<Notice>,
+    /// Keys that lack an escrow copy.
+    pub escrow_missing: usize,
+    /// When the sealing key was made.
+    pub sealing_created: Option<Timestamp>,
+    /// When the schedule wants another one.
+    pub rotation_due: Option<Timestamp>,
+}
+
+/// Why nothing seals. A restored cluster must get its old key back, not a rival that opens nothing in Git.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Waiting {
     /// Recipients are published: there has been a key.
     Published,
@@ -55,6 +65,8 @@ pub enum Waiting {
     Objects,
     /// There are key Secrets, and none of them seals.
     NoneActive,
+    /// There is a key, and its escrow copies do not exist yet.
+    Escrow,
 }
 
 impl Waiting {
@@ -63,126 +75,236 @@ impl Waiting {
         let what = match self {
             Self::Published => "the ConfigMap sealwax-recipients names a key, and its Secret is gone",
             Self::Objects => "there are EncryptedSecrets, and no key",
-            Self::NoneActive => {
-                "there are key Secrets, and none is labelled sealwax.dev/cluster-key=active and readable"
+            Self::NoneActive => "there are key Secrets, and none is labelled active and readable",
+            Self::Escrow => {
+                return "the key waits for its escrow copies; it seals as soon as they exist".to_owned();
             }
         };
         format!(
-            "{what}; no new key is made, because it would open nothing that is in Git. To restore the old key, apply \
-             the backup of its Secret in namespace {namespace}. To make a new one on purpose, put an identity file of \
-             `sealwax keygen --pq` into a Secret of type sealwax.dev/cluster-key, item identity, labelled \
-             sealwax.dev/cluster-key=active"
+            "{what}; no new key is made, because it would open nothing that is in Git. To get the old key back, use \
+             `sealwax keys restore`, or apply the backup of its Secret in namespace {namespace}; to let one that is \
+             there seal, `sealwax keys rotate --to NAME`; to make a new one on purpose, `sealwax keys rotate`"
         )
     }
 }
 
-/// The item of the ConfigMap that lists recipients.
-pub const RECIPIENTS: &str = "recipients";
-/// The item of the ConfigMap that holds the cluster's name.
-pub const CLUSTER: &str = "cluster";
-
 /// Decides.
 pub fn plan(observed: &Observed) -> Plan {
-    let listed = observed.published.as_ref().and_then(|data| data.get(RECIPIENTS)).map(String::as_str);
-    let published: Vec<&str> = listed.into_iter().flat_map(recipients).collect();
-    let Some(sealing) = sealing_key(&observed.keys, published.first().copied()) else {
-        return Plan::without_key(observed, !published.is_empty());
-    };
-    let mut others: Vec<&KeyFacts> = observed.keys.iter().filter(|key| key.recipient != sealing.recipient).collect();
-    others.sort_by(|a, b| newest_first(a, b));
-    others.dedup_by(|a, b| a.recipient == b.recipient);
-    let mut text = entry("sealing key", sealing);
-    for key in others {
-        text.push_str(&entry("opens only", key));
+    let mut plan = Plan { notices: lasting(observed), ..Plan::default() };
+    let listed = Published::from_items(observed.listed.as_ref().map(|listed| listed.items.clone()).unwrap_or_default());
+    let current = listed.entries().next().map(|entry| entry.recipient.to_owned());
+    let sealing = sealing_key(observed, current.as_deref());
+    let made = newest(observed, State::Made);
+
+    annotate(observed, &mut plan);
+    escrow(observed, &mut plan);
+    activate(observed, made, &mut plan);
+    plan.sealing_created = sealing.and_then(|key| key.created);
+    let due = due(observed, sealing);
+    plan.rotation_due = due;
+    if let Some(key) = sealing.filter(|key| observed.rotate_every.is_some() && key.created > Some(observed.now)) {
+        plan.notices.insert(Notice::ClockBehind(key.name.clone()));
     }
-    let data = BTreeMap::from([(RECIPIENTS.to_owned(), text), (CLUSTER.to_owned(), observed.cluster_name.clone())]);
-    if observed.published.as_ref() == Some(&data) { Plan::Nothing } else { Plan::Publish(data) }
+
+    let why = request(observed).map(Why::Requested).or_else(|| {
+        let first = sealing.is_none() && blank(observed) == Ok(());
+        let scheduled = due.is_some_and(|due| due <= observed.now);
+        if first { Some(Why::First) } else { scheduled.then_some(Why::Scheduled) }
+    });
+    // One at a time: a second key while one waits for its escrow copies would only wait too.
+    let why = why.filter(|_| made.is_none());
+    if sealing.is_none() && why.is_none() {
+        plan.waiting = waiting(observed, made);
+        plan.notices.extend(plan.waiting.map(Notice::NoKey));
+    }
+    if sealing.is_some() || why.is_some() {
+        own_key(observed, &listed, &mut plan);
+    }
+    plan.steps.extend(why.map(|why| Step::MakeKey(next_name(observed), why)));
+    if let Some(sealing) = sealing {
+        publish(observed, &listed, sealing, &mut plan);
+    }
+    plan
 }
 
-impl Plan {
-    fn without_key(observed: &Observed, published: bool) -> Self {
-        match observed {
-            _ if !observed.keys.is_empty() || observed.malformed > 0 => Self::Wait(Waiting::NoneActive),
-            _ if published => Self::Wait(Waiting::Published),
-            _ if observed.encrypted_secrets => Self::Wait(Waiting::Objects),
-            _ => Self::Create,
+/// What lasts, whatever is done in this round.
+fn lasting(observed: &Observed) -> BTreeSet<Notice> {
+    let mut notices = BTreeSet::new();
+    for broken in &observed.malformed {
+        notices.insert(Notice::Malformed(broken.name.clone(), broken.why.clone()));
+    }
+    for key in observed.keys.iter().filter(|key| !key.known_state) {
+        notices.insert(Notice::UnknownState(key.name.clone()));
+    }
+    let mut active: Vec<_> = in_state(observed, State::Active).map(|key| key.name.clone()).collect();
+    active.sort();
+    if active.len() > 1 {
+        notices.insert(Notice::SeveralActive(active));
+    }
+    let classical: Vec<_> = observed.escrow.classical.iter().map(ToString::to_string).collect();
+    if !classical.is_empty() && observed.keys.iter().any(|key| key.recipient.starts_with("age1pq1")) {
+        notices.insert(Notice::ClassicalEscrow(classical));
+    }
+    if matches!(observed.controller_key, OwnKey::Malformed) {
+        notices.insert(Notice::ControllerKeyMalformed);
+    }
+    notices
+}
+
+fn annotate(observed: &Observed, plan: &mut Plan) {
+    let bare = observed.keys.iter().filter(|key| !key.annotated);
+    plan.steps.extend(bare.map(|key| Step::Annotate(key.name.clone(), key.fingerprint.clone())));
+}
+
+fn escrow(observed: &Observed, plan: &mut Plan) {
+    for key in observed.keys.iter().filter(|key| key.state != State::Retired) {
+        let secret = observed.escrow.missing_in_secret(key);
+        let config_map = observed.escrow.missing_in_config_map(key);
+        if secret.is_some() || config_map.is_some() {
+            plan.escrow_missing += 1;
+            plan.steps.push(Step::Escrow(key.name.clone(), secret, config_map));
         }
     }
 }
 
+/// The newest key that was made becomes the sealing one once its copies exist. The others step back first, so that a
+/// program that is killed in between leaves no two active keys, of which the wrong one would go on sealing.
+fn activate(observed: &Observed, made: Option<&KeyFacts>, plan: &mut Plan) {
+    let Some(made) = made else { return };
+    let others = in_state(observed, State::Made).filter(|key| key.name != made.name);
+    plan.steps.extend(others.map(|key| Step::Relabel(key.name.clone(), State::Waiting)));
+    if observed.escrow.is_complete(made) {
+        let active = in_state(observed, State::Active);
+        plan.steps.extend(active.map(|key| Step::Relabel(key.name.clone(), State::Old)));
+        plan.steps.push(Step::Relabel(made.name.clone(), State::Active));
+    }
+}
+
+/// The request that no key answers yet.
+fn request(observed: &Observed) -> Option<String> {
+    let listed = observed.listed.as_ref()?;
+    let request = listed.request.as_ref().filter(|request| listed.answered.as_ref() != Some(request))?;
+    (!is_answered(observed, request)).then(|| request.clone())
+}
+
+fn is_answered(observed: &Observed, request: &String) -> bool {
+    observed.keys.iter().any(|key| key.request.as_ref() == Some(request))
+        || observed.malformed.iter().any(|key| key.request.as_ref() == Some(request))
+}
+
+/// When the schedule wants a new key: one period after the newest one that seals, has sealed or shall seal. A key from
+/// the future is a wrong clock's, and a wrong clock makes no keys; so is a broken one that is younger than a period.
+fn due(observed: &Observed, sealing: Option<&KeyFacts>) -> Option<Timestamp> {
+    let (every, sealing) = (observed.rotate_every?, sealing?);
+    sealing.created?;
+    let ours = observed.keys.iter().filter(|key| matches!(key.state, State::Active | State::Made | State::Old));
+    let broken = observed.malformed.iter().filter_map(|key| key.created);
+    let newest = ours.filter_map(|key| key.created).chain(broken).max()?;
+    // Later than any clock, should the sum be.
+    Some(newest.checked_add(every).unwrap_or(Timestamp::MAX))
+}
+
+/// Whether nothing speaks against making the first key, or what does.
+fn blank(observed: &Observed) -> Result<(), Waiting> {
+    let listed = observed.listed.as_ref().map(|listed| Published::from_items(listed.items.clone()));
+    match observed {
+        _ if !observed.keys.is_empty() || !observed.malformed.is_empty() => Err(Waiting::NoneActive),
+        _ if listed.is_some_and(|listed| listed.entries().next().is_some()) => Err(Waiting::Published),
+        _ if observed.encrypted_secrets => Err(Waiting::Objects),
+        _ => Ok(()),
+    }
+}
+
+fn waiting(observed: &Observed, made: Option<&KeyFacts>) -> Option<Waiting> {
+    if let Some(made) = made {
+        // About to become active, or not yet.
+        return (!observed.escrow.is_complete(made)).then_some(Waiting::Escrow);
+    }
+    if in_state(observed, State::Active).next().is_some() {
+        return Some(Waiting::Escrow);
+    }
+    blank(observed).err()
+}
+
+/// The controller's own key is made with the first key or for a cluster that has one already; while an old key is
+/// awaited, its companion is awaited too.
+fn own_key(observed: &Observed, listed: &Published, plan: &mut Plan) {
+    let published = listed.signing_key();
+    let none_published = matches!(published, Err(published::PublishedError::NoSigningKey));
+    match &observed.controller_key {
+        OwnKey::Missing if none_published => plan.steps.push(Step::MakeControllerKey),
+        OwnKey::Missing => {
+            plan.notices.insert(Notice::ControllerKeyMissing);
+        }
+        OwnKey::Found(key) if published.is_ok_and(|published| published != key.signing_key().public()) => {
+            plan.notices.insert(Notice::SigningKeyChanged);
+        }
+        OwnKey::Malformed | OwnKey::Found(_) => {}
+    }
+}
+
+fn publish(observed: &Observed, listed: &Published, sealing: &KeyFacts, plan: &mut Plan) {
+    let opens = |key: &&KeyFacts| key.state != State::Retired && key.recipient != sealing.recipient;
+    let mut others: Vec<&KeyFacts> = observed.keys.iter().filter(opens).collect();
+    others.sort_by(|a, b| newest_first(a, b));
+    others.dedup_by(|a, b| a.recipient == b.recipient);
+    let mut text = entry(published::SEALS, sealing);
+    for key in others {
+        text.push_str(&entry(published::OPENS, key));
+    }
+    let mut items = BTreeMap::from([(CLUSTER.to_owned(), observed.cluster_name.clone())]);
+    let before = observed.listed.as_ref().map(|listed| &listed.items);
+    if let Some(key) = observed.controller_key.found() {
+        let key = key.signing_key();
+        items.insert(SIGNING_KEY.to_owned(), key.public().to_string());
+        items.insert(SIGNATURE.to_owned(), key.endorse(&observed.cluster_name, &text));
+    } else if let Some(before) = before {
+        // Named for as long as it is pinned; endorsed only as far as it was.
+        let same = listed.recipients() == text && listed.cluster() == observed.cluster_name;
+        let kept = [SIGNING_KEY, SIGNATURE].into_iter().take(if same { 2 } else { 1 });
+        items.extend(kept.filter_map(|item| Some((item.to_owned(), before.get(item)?.clone()))));
+    }
+    items.insert(RECIPIENTS.to_owned(), text);
+    let state = observed.listed.as_ref();
+    let answered = state.and_then(|listed| listed.request.clone().filter(|request| is_answered(observed, request)));
+    let answered = answered.or_else(|| state.and_then(|listed| listed.answered.clone()));
+    if before != Some(&items) || state.and_then(|listed| listed.answered.clone()) != answered {
+        plan.steps.push(Step::Publish(items, answered));
+    }
+}
+
 /// The key that people seal to. It stays the same one for as long as its Secret says `active`, so that a key restored
-/// or added beside it does not take over by being there.
-fn sealing_key<'k>(keys: &'k [KeyFacts], current: Option<&str>) -> Option<&'k KeyFacts> {
-    let active = || keys.iter().filter(|key| key.active);
-    active().find(|key| Some(key.recipient.as_str()) == current).or_else(|| active().min_by(|a, b| newest_first(a, b)))
+/// or added beside it does not take over by being there; any other begins only once its escrow copies exist.
+fn sealing_key<'k>(observed: &'k Observed, current: Option<&str>) -> Option<&'k KeyFacts> {
+    let active = || in_state(observed, State::Active);
+    let begins = |key: &&KeyFacts| observed.escrow.is_complete(key);
+    active()
+        .find(|key| Some(key.recipient.as_str()) == current)
+        .or_else(|| active().filter(begins).min_by(|a, b| newest_first(a, b)))
+}
+
+fn in_state(observed: &Observed, state: State) -> impl Iterator<Item = &KeyFacts> {
+    observed.keys.iter().filter(move |key| key.state == state)
+}
+
+fn newest(observed: &Observed, state: State) -> Option<&KeyFacts> {
+    in_state(observed, state).min_by(|a, b| newest_first(a, b))
 }
 
 fn newest_first(a: &KeyFacts, b: &KeyFacts) -> std::cmp::Ordering {
     b.created.cmp(&a.created).then_with(|| a.fingerprint.cmp(&b.fingerprint))
 }
 
-fn entry(role: &str, key: &KeyFacts) -> String {
-    let created = key.created.map_or_else(|| "at an unknown time".to_owned(), |time| time.to_string());
-    format!("# {role}, fingerprint {}, created {created}\n{}\n", key.fingerprint, key.recipient)
+/// The next number, so that of two programs that make the same key one finds the name taken.
+fn next_name(observed: &Observed) -> String {
+    let names = observed.keys.iter().map(|key| &key.name).chain(observed.malformed.iter().map(|key| &key.name));
+    let numbers = names.filter_map(|name| name.strip_prefix(KEY_NAME)?.parse::<u64>().ok());
+    format!("{KEY_NAME}{}", numbers.max().unwrap_or(0).saturating_add(1))
 }
 
-/// The recipients that a published list names; the first one is the sealing key.
-fn recipients(list: &str) -> impl Iterator<Item = &str> {
-    list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+fn entry(role: &str, key: &KeyFacts) -> String {
+    published::entry(role, &key.recipient, key.created.map(|time| time.to_string()).as_deref())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(recipient: &str, day: u8, active: bool) -> KeyFacts {
-        let created = Some(format!("2026-01-{day:02}T00:00:00Z").parse().unwrap());
-        KeyFacts { recipient: recipient.to_owned(), fingerprint: Fingerprint::of(recipient), created, active }
-    }
-
-    fn published(recipient: &str) -> BTreeMap<String, String> {
-        BTreeMap::from([(RECIPIENTS.to_owned(), format!("# c\n{recipient}\n"))])
-    }
-
-    fn order(plan: Plan) -> Vec<String> {
-        let Plan::Publish(data) = plan else { panic!("{plan:?}") };
-        recipients(&data[RECIPIENTS]).map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn makes_a_key_only_in_an_empty_cluster() {
-        let cases = [
-            (Observed::default(), Plan::Create),
-            (Observed { encrypted_secrets: true, ..Observed::default() }, Plan::Wait(Waiting::Objects)),
-            (Observed { published: Some(published("age1x")), ..Observed::default() }, Plan::Wait(Waiting::Published)),
-            (Observed { published: Some(BTreeMap::new()), ..Observed::default() }, Plan::Create),
-            (Observed { malformed: 1, ..Observed::default() }, Plan::Wait(Waiting::NoneActive)),
-            (Observed { keys: vec![key("age1x", 1, false)], ..Observed::default() }, Plan::Wait(Waiting::NoneActive)),
-        ];
-        for (observed, expected) in cases {
-            assert_eq!(plan(&observed), expected, "{observed:?}");
-        }
-    }
-
-    #[test]
-    fn the_sealing_key_comes_first_and_stays() {
-        let keys = vec![key("age1old", 1, true), key("age1new", 2, true), key("age1waiting", 3, false)];
-        let fresh = Observed { keys, ..Observed::default() };
-        assert_eq!(order(plan(&fresh)), ["age1new", "age1waiting", "age1old"]);
-        let running = Observed { published: Some(published("age1old")), ..fresh.clone() };
-        assert_eq!(order(plan(&running)), ["age1old", "age1waiting", "age1new"]);
-        let gone = Observed { published: Some(published("age1lost")), ..fresh };
-        assert_eq!(order(plan(&gone)), ["age1new", "age1waiting", "age1old"]);
-    }
-
-    #[test]
-    fn publishes_once() {
-        let mut observed = Observed { keys: vec![key("age1x", 1, true)], ..Observed::default() };
-        let Plan::Publish(data) = plan(&observed) else { panic!() };
-        let fingerprint = Fingerprint::of("age1x");
-        let expected = format!("# sealing key, fingerprint {fingerprint}, created 2026-01-01T00:00:00Z\nage1x\n");
-        assert_eq!(data[RECIPIENTS], expected);
-        observed.published = Some(data);
-        assert_eq!(plan(&observed), Plan::Nothing);
-    }
-}
+mod tests;

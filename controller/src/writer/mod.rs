@@ -4,6 +4,7 @@
 //! Answers are asked for as metadata only: what was written does not travel back.
 
 mod error;
+mod keys;
 mod secrets;
 mod status;
 mod workloads;
@@ -60,6 +61,11 @@ impl Writer {
     /// Writes through this client while the fence is open.
     pub fn new(client: Client, fence: Arc<Fence>) -> Self {
         Self { client, fence }
+    }
+
+    /// Whether a write would be sent now.
+    pub fn leads(&self) -> bool {
+        self.fence.is_open()
     }
 
     /// The one way to the client: every write passes here, right before it is sent.

@@ -3,8 +3,13 @@
 //! What needs I/O (age plugins, passphrases) implements the age crate's traits outside and comes in as a
 //! [`Recipient::external`] or through [`Keyring::add`].
 
+mod age_file;
+pub mod cluster;
+mod endorsement;
+mod identity_file;
 mod label;
 pub mod pq;
+pub mod published;
 mod ssh;
 mod wrap;
 mod xwing;
@@ -13,6 +18,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+pub use age_file::{DecryptFileError, EncryptFileError, decrypt_file, encrypt_file};
+pub use endorsement::{EndorsementError, ParseSigningKeyError, PublicSigningKey, SigningKey};
+pub use identity_file::{IdentityFile, IdentityFileError};
 pub use label::{Fingerprint, Label, LabelError};
 pub use ssh::SshRecipientError;
 pub use wrap::{MAX_WRAP, UnwrapError, WrapError, single_stanza, unwrap, wrap};
