@@ -121,7 +121,9 @@ pub fn plan(observed: &Observed) -> Plan {
         own_key(observed, &listed, &mut plan);
     }
     plan.steps.extend(why.map(|why| Step::MakeKey(next_name(observed), why)));
-    if let Some(sealing) = sealing {
+    // The first list is endorsed: whoever fetched it without would have pinned nothing.
+    let unendorsed = current.is_none() && plan.steps.contains(&Step::MakeControllerKey);
+    if let Some(sealing) = sealing.filter(|_| !unendorsed) {
         publish(observed, &listed, sealing, &mut plan);
     }
     plan

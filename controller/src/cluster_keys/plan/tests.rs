@@ -268,3 +268,12 @@ fn classical_escrow_is_told_where_it_undoes_something() {
     assert!(!told("age1pq1x", &[]));
     assert!(!told("age1x", &["ops"]));
 }
+
+#[test]
+fn the_first_list_is_endorsed() {
+    let bare = Observed { controller_key: OwnKey::Missing, ..cluster(&[key("age1x", 1, State::Active)]) };
+    assert_eq!(plan(&bare).steps, [Step::MakeControllerKey]);
+    // People have fetched the list of an earlier version without a word; they go on.
+    let earlier = Observed { listed: listed("age1x"), ..bare };
+    assert!(matches!(&plan(&earlier).steps[..], [Step::MakeControllerKey, Step::Publish(..)]));
+}
