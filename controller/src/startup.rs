@@ -239,6 +239,7 @@ fn cluster_keys(
         metrics: metrics.clone(),
         namespace: args.key_namespace.clone(),
         scopes: args.scopes(),
+        namespace_selector: args.namespace_selector.clone(),
         cluster_name: args.cluster_name.as_str().to_owned(),
         rotate_every: args.rotate_keys_every,
         escrow,

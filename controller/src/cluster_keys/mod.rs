@@ -74,6 +74,8 @@ pub struct ClusterKeys {
     pub namespace: String,
     /// The namespaces served; `None` stands for all.
     pub scopes: Vec<Option<String>>,
+    /// Or the labels of the namespaces served, in place of their names.
+    pub namespace_selector: Option<String>,
     /// What people call this cluster.
     pub cluster_name: String,
     /// How old the sealing key may get.

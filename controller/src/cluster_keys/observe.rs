@@ -3,7 +3,7 @@
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ObjectReference, Secret};
 use kube::api::ListParams;
 use kube::runtime::reflector::Store;
 use kube::runtime::{WatchStreamExt, reflector, watcher};
@@ -185,9 +185,20 @@ pub(super) fn read(keys: &ClusterKeys, watched: &Watched) -> (Observed, Keyring)
     (observed, keyring)
 }
 
+/// The namespaces served now; `None` stands for all.
+async fn scopes(keys: &ClusterKeys) -> Result<Vec<Option<String>>, RoundError> {
+    let Some(selector) = &keys.namespace_selector else {
+        return Ok(keys.scopes.clone());
+    };
+    let api: Api<Namespace> = Api::all(keys.client.clone());
+    let list = api.list_metadata(&ListParams::default().labels(selector)).await;
+    let list = list.map_err(|error| RoundError::Observe(describe(&error)))?;
+    Ok(list.items.into_iter().map(|namespace| namespace.metadata.name).collect())
+}
+
 /// Whether there is any object that needs a key.
 pub(super) async fn any_encrypted_secret(keys: &ClusterKeys) -> Result<bool, RoundError> {
-    for scope in &keys.scopes {
+    for scope in scopes(keys).await? {
         let api: Api<EncryptedSecret> = crate::reconcile::api(&keys.client, scope.as_deref());
         let list = api.list_metadata(&ListParams::default().limit(1)).await;
         let list = list.map_err(|error| RoundError::Observe(describe(&error)))?;
