@@ -6,7 +6,9 @@
 mod bytes;
 mod error;
 mod functions;
+mod problem;
 mod template;
+mod tree;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,7 +19,8 @@ use sealwax_format::native::{
 use sealwax_format::{KeyId, Path, SecretBytes, ValueKey, ValueType};
 
 pub use error::OpenError;
-pub use template::{TemplateError, TemplateProblem, content};
+pub use problem::{TemplateError, TemplateProblem};
+pub use template::content;
 
 /// An `EncryptedSecret` as the API server or a file holds it.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use gotmpl::Value;
 
-use super::{ANY, Function, Outcome, Refused, int, text};
+use super::{ANY, Arguments, Function, Outcome, Refused, int, text};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     ("int", 1, 1, |a| Ok(Value::Int(number(&a[0])?))),
@@ -36,7 +36,7 @@ fn float(value: &Value) -> Result<f64, Refused> {
     }
 }
 
-fn folded(a: &[Value], step: impl Fn(i64, i64) -> Option<i64>) -> Outcome {
+fn folded(a: &Arguments<'_>, step: impl Fn(i64, i64) -> Option<i64>) -> Outcome {
     let mut numbers = a.iter().map(number);
     let first = numbers.next().ok_or(Refused::Arguments)??;
     let result = numbers.try_fold(first, |sum, next| step(sum, next?).ok_or(Refused::Arguments))?;

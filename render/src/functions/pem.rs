@@ -1,10 +1,9 @@
 //! Functions of PEM files and the certificates in them.
 
-use gotmpl::Value;
 use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
 
-use super::{Function, Outcome, Refused, bytes, string, strings, text};
+use super::{Arguments, Function, Outcome, Refused, bytes, string, strings, text};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     ("filterPEM", 2, 2, |a| Ok(string(blocks(text(&a[1])?, |label, _| label == text(&a[0]).unwrap_or_default())))),
@@ -32,7 +31,7 @@ fn blocks(file: &str, keep: impl Fn(&str, &str) -> bool) -> String {
 }
 
 /// The certificates of one role: `leaf`, `intermediate` or `root`.
-fn filter_chain(a: &[Value]) -> Outcome {
+fn filter_chain(a: &Arguments<'_>) -> Outcome {
     let wanted = text(&a[0])?;
     if !["leaf", "intermediate", "root"].contains(&wanted) {
         return Err(Refused::Arguments);
@@ -51,7 +50,7 @@ fn role(block: &[u8]) -> Option<&'static str> {
 }
 
 /// The alternative names of the first certificate: DNS names, addresses, e-mail addresses and URIs.
-fn names(a: &[Value]) -> Outcome {
+fn names(a: &Arguments<'_>) -> Outcome {
     let file = bytes(&a[0])?;
     let first = Pem::iter_from_buffer(&file).find_map(Result::ok).ok_or(Refused::Arguments)?;
     let certificate = first.parse_x509().map_err(|_| Refused::Arguments)?;
