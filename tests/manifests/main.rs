@@ -7,6 +7,7 @@ mod admission;
 mod chart;
 mod flags;
 mod gitops;
+mod installed;
 mod monitoring;
 mod overlays;
 mod policies;
