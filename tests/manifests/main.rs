@@ -8,6 +8,7 @@ mod chart;
 mod flags;
 mod gitops;
 mod installed;
+mod life;
 mod monitoring;
 mod overlays;
 mod policies;

@@ -1,7 +1,5 @@
 //! The rights that the chart gives, held against what the controller asks for: none is missing, none is there for nothing.
 
-mod life;
-
 use std::collections::BTreeSet;
 
 use sealwax_format::keys::IdentityFile;
@@ -9,7 +7,7 @@ use sealwax_tests::{ControlPlane, Mark, Namespace};
 use serde_json::Value;
 
 use crate::installed::Installed;
-use life::Life;
+use crate::life::Life;
 
 /// Where a right holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

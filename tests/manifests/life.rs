@@ -8,7 +8,7 @@ use sealwax_crds::{EncryptedSecret, EncryptedSecretSpec, READY, SealedFor};
 use sealwax_format::keys::Recipient;
 use sealwax_format::native::{self, Place};
 use sealwax_format::{OsRandom, Path, Plaintext, SecretBytes, ValueType};
-use sealwax_tests::{ControlPlane, Controller, Namespace, wait_for};
+use sealwax_tests::{ControlPlane, Controller, Namespace, scrape, wait_for};
 use serde_json::{Value, json};
 
 use crate::installed::{Installed, SOON};
@@ -17,10 +17,10 @@ const FIRST: &str = "sealwax-cluster-key-1";
 const SECOND: &str = "sealwax-cluster-key-2";
 
 /// A controller and what it works on.
-pub(super) struct Life {
+pub(crate) struct Life {
     plane: &'static ControlPlane,
-    pub(super) served: Namespace,
-    pub(super) installed: Installed,
+    pub(crate) served: Namespace,
+    pub(crate) installed: Installed,
     controller: Controller,
     objects: Api<EncryptedSecret>,
     secrets: Api<Secret>,
@@ -31,7 +31,7 @@ pub(super) struct Life {
 
 impl Life {
     /// Its first start: it makes a key, and its copies, and publishes both.
-    pub(super) async fn begin(plane: &'static ControlPlane, served: Namespace, installed: Installed) -> Self {
+    pub(crate) async fn begin(plane: &'static ControlPlane, served: Namespace, installed: Installed) -> Self {
         let controller = installed.start();
         let client = plane.client().await;
         let config_maps: Api<ConfigMap> = installed.own.api(&client);
@@ -44,7 +44,7 @@ impl Life {
         Self { plane, served, installed, controller, objects, secrets, keys, config_maps, reader }
     }
 
-    pub(super) async fn run_through(&mut self) {
+    pub(crate) async fn run_through(&mut self) {
         self.makes_heals_and_renames().await;
         self.shares().await;
         self.restarts_workloads().await;
@@ -196,7 +196,7 @@ impl Life {
     }
 
     /// Who serves every namespace tells that it does not serve this one.
-    pub(super) async fn meets_an_object_beside_its_keys(&self) {
+    pub(crate) async fn meets_an_object_beside_its_keys(&self) {
         let objects: Api<EncryptedSecret> = self.installed.own.api(&self.plane.client().await);
         let object = self.seal("beside", "item", "value");
         objects.patch("beside", &PatchParams::apply("git").force(), &Patch::Apply(object)).await.unwrap();
@@ -205,6 +205,38 @@ impl Life {
             status.conditions.iter().any(|condition| condition.reason == "OwnNamespace").then_some(())
         })
         .await;
+    }
+
+    /// Starts again without the rights where it serves, gets them back, and meets a Secret that was edited and one that is
+    /// not its own; what it tells of all that on `/metrics`.
+    pub(crate) async fn gets_into_trouble(&mut self) -> String {
+        self.apply("db", "first", None).await;
+        self.holds("db", "item", "first").await;
+        let bound = ["rolebinding", "sealwax-controller", "--namespace", self.served.name()];
+        let kubectl = self.plane.kubectl();
+        let binding = kubectl.run(&[&["get", "--output=json"][..], &bound].concat());
+        let mut binding: Value = serde_json::from_str(&binding).unwrap();
+        kubectl.run(&[&["delete"][..], &bound].concat());
+        self.controller.restart();
+        self.tells("sealwax_watch_errors_total{").await;
+        binding["metadata"] = json!({"name": "sealwax-controller", "namespace": self.served.name()});
+        kubectl.apply(&binding.to_string());
+        let edit = json!({"stringData": {"item": "changed"}});
+        self.secrets.patch("db", &PatchParams::default(), &Patch::Merge(edit)).await.unwrap();
+        self.holds("db", "item", "first").await;
+        self.meets_a_secret_that_is_not_its_own().await;
+        self.tells("sealwax_drift_healed_total{").await;
+        self.tells("sealwax_objects_stalled{").await
+    }
+
+    /// Waits until `/metrics` has a line that begins so; all of it.
+    async fn tells(&self, beginning: &str) -> String {
+        wait_for(SOON, &format!("the metric {beginning}"), async || {
+            // Another one since it was started again.
+            let metrics = scrape(&self.controller.metrics_url().await).await?;
+            metrics.lines().any(|line| line.starts_with(beginning)).then_some(metrics)
+        })
+        .await
     }
 
     /// Applies an object with one item.
