@@ -115,6 +115,9 @@ pub enum ArgsError {
     /// Whoever may create objects beside the keys could have them opened there.
     #[error("--namespace {0} is the key namespace, and nothing is served there")]
     ServesKeyNamespace(String),
+    /// An empty name would stand for something else than what was meant.
+    #[error("--namespace needs a name; leave it out to serve all namespaces")]
+    EmptyNamespace,
     /// Renewals need time to fail in.
     #[error("--lease-duration is at least 2s")]
     ShortLease,
@@ -131,6 +134,9 @@ impl Args {
     pub fn validate(&self) -> Result<(), ArgsError> {
         if self.namespaces.contains(&self.key_namespace) {
             return Err(ArgsError::ServesKeyNamespace(self.key_namespace.clone()));
+        }
+        if self.namespaces.iter().any(String::is_empty) {
+            return Err(ArgsError::EmptyNamespace);
         }
         if self.lease_duration < Duration::from_secs(2) {
             return Err(ArgsError::ShortLease);
@@ -202,6 +208,7 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_at_start() {
         let check = |flags: &[&str]| Args::parse_from([&["x"], flags].concat()).validate();
+        assert_eq!(check(&["--namespace", ""]), Err(ArgsError::EmptyNamespace));
         assert_eq!(check(&["--lease-duration", "1s"]), Err(ArgsError::ShortLease));
         assert_eq!(check(&["--rotate-keys-every", "59m"]), Err(ArgsError::RotatesTooOften));
         assert_eq!(check(&["--escrow-config-map"]), Err(ArgsError::NoEscrowRecipients));

@@ -7,7 +7,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use sealwax_crds::{EncryptedSecretStatus, FRESH, READY, RECONCILING, STALLED};
 
 use crate::content;
+use crate::store::Requests;
 use crate::writer::Written;
+
+/// The longest message of a condition.
+const LONGEST_MESSAGE: usize = 2048;
 
 /// How one look at an object ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +59,10 @@ impl Outcome {
 pub struct Situation<'a> {
     /// The object's generation.
     pub generation: Option<i64>,
-    /// The request for a look that has not been obeyed.
-    pub requested: Option<&'a str>,
+    /// What the object's annotations ask for.
+    pub requests: Requests<'a>,
+    /// The Secret is not what it shall be: somebody changed or deleted it.
+    pub repairing: bool,
     /// Whether workloads are restarted on changes.
     pub restarts: bool,
     /// For how long an object may be retried before it counts as not ready.
@@ -71,8 +77,10 @@ pub fn status(before: &EncryptedSecretStatus, situation: Situation<'_>, outcome:
     let mut after = before.clone();
     // Always moves, on failure too: consumers wait for it before they read anything else.
     after.observed_generation = generation;
-    if let (Some(requested), false) = (situation.requested, matches!(outcome, Outcome::Retrying { .. })) {
-        after.last_handled_reconcile_at = Some(requested.to_owned());
+    if !matches!(outcome, Outcome::Retrying { .. }) {
+        let obeyed = |asked: Option<&str>, before: &Option<String>| asked.map(str::to_owned).or_else(|| before.clone());
+        after.last_reconcile_at = obeyed(situation.requests.own, &before.last_reconcile_at);
+        after.last_handled_reconcile_at = obeyed(situation.requests.flux, &before.last_handled_reconcile_at);
     }
     let mut set = Setter { before, generation, now, conditions: Vec::new() };
     match outcome {
@@ -95,7 +103,7 @@ pub fn status(before: &EncryptedSecretStatus, situation: Situation<'_>, outcome:
             let ready =
                 find(before, READY).filter(|ready| ready.status == "True" && ready.observed_generation == generation);
             // The Secret is good as far as anybody knows: a rollout must not fail, or wait, for an API server's hiccup.
-            if let Some(ready) = ready {
+            if let Some(ready) = ready.filter(|_| !situation.repairing) {
                 set.add(READY, "True", &ready.reason, &ready.message);
                 set.add(FRESH, "False", reason, message);
             } else {
@@ -154,12 +162,21 @@ impl Setter<'_> {
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: reason.to_owned(),
-            message: message.to_owned(),
+            message: bounded(message),
             observed_generation: self.generation,
             last_transition_time: same
                 .map_or_else(|| Time(seconds(self.now)), |same| same.last_transition_time.clone()),
         });
     }
+}
+
+/// As much of a message as people read: the API server takes no more than 32 KiB.
+fn bounded(message: &str) -> String {
+    let mut end = message.len().min(LONGEST_MESSAGE);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    message[..end].to_owned()
 }
 
 /// Conditions carry whole seconds; finer ones would differ from what the API server gives back.
@@ -186,7 +203,14 @@ mod tests {
 
     fn when(generation: i64, second: i64) -> Situation<'static> {
         let not_ready_after = Duration::from_mins(10);
-        Situation { generation: Some(generation), requested: None, restarts: true, not_ready_after, now: at(second) }
+        Situation {
+            generation: Some(generation),
+            requests: Requests::default(),
+            repairing: false,
+            restarts: true,
+            not_ready_after,
+            now: at(second),
+        }
     }
 
     fn stalled() -> Outcome {
@@ -250,6 +274,21 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_cannot_be_put_right_is_not_ready() {
+        let good = status(&EncryptedSecretStatus::default(), when(1, 0), &synced());
+        let broken = status(&good, Situation { repairing: true, ..when(1, 1) }, &retrying());
+        assert_eq!(shown(&broken), ["Ready=Unknown ApiServer", "Reconciling=True ApiServer"]);
+        assert_eq!(shown(&status(&broken, when(1, 601), &retrying()))[0], "Ready=False ApiServer");
+    }
+
+    #[test]
+    fn messages_are_bounded() {
+        let long = Outcome::Stalled { reason: "Altered", message: "ä".repeat(40_000) };
+        let status = status(&EncryptedSecretStatus::default(), when(1, 0), &long);
+        assert!(status.conditions.iter().all(|condition| condition.message.len() <= LONGEST_MESSAGE));
+    }
+
+    #[test]
     fn restarts_wait_for_a_real_change() {
         let first = status(&EncryptedSecretStatus::default(), when(1, 0), &with_content("k:1"));
         assert_eq!(first.restarts_pending, None, "the first sync is no change");
@@ -266,7 +305,7 @@ mod tests {
 
     #[test]
     fn requests_are_echoed_once_obeyed() {
-        let asked = Situation { requested: Some("t1"), ..when(1, 0) };
+        let asked = Situation { requests: Requests { own: None, flux: Some("t1") }, ..when(1, 0) };
         let handled = |outcome| status(&EncryptedSecretStatus::default(), asked, &outcome).last_handled_reconcile_at;
         assert_eq!(handled(retrying()), None);
         assert_eq!(handled(synced()).as_deref(), Some("t1"));

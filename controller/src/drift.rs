@@ -1,8 +1,11 @@
 //! Who changed what in a Secret, read from its field managers. Pure; names of items and managers, never a value.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+
+use crate::ownership::is_ours;
 
 /// One item that is not as it was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +46,29 @@ pub fn changes<'i>(entries: &[ManagedFieldsEntry], ours: &str, items: impl Itera
     items.filter_map(change).collect()
 }
 
+/// The items that this manager owns and nobody else does.
+pub fn own_items(entries: &[ManagedFieldsEntry], ours: &str) -> BTreeSet<String> {
+    let items = |own: bool| -> BTreeSet<String> {
+        let entries = entries.iter().filter(|entry| (entry.manager.as_deref() == Some(ours)) == own);
+        entries.flat_map(items_of).collect()
+    };
+    &items(true) - &items(false)
+}
+
+/// Whether managers that are no objects of ours own items.
+pub fn has_foreign_items(entries: &[ManagedFieldsEntry]) -> bool {
+    entries.iter().filter(|entry| !entry.manager.as_deref().is_some_and(is_ours)).flat_map(items_of).next().is_some()
+}
+
+fn items_of(entry: &ManagedFieldsEntry) -> Vec<String> {
+    let fields = entry.fields_v1.as_ref().and_then(|fields| fields.0.get("f:data")?.as_object());
+    fields
+        .into_iter()
+        .flat_map(|data| data.keys())
+        .filter_map(|key| key.strip_prefix("f:").map(str::to_owned))
+        .collect()
+}
+
 fn owns(entry: &ManagedFieldsEntry, item: &str) -> bool {
     let fields = entry.fields_v1.as_ref().and_then(|fields| fields.0.get("f:data"));
     fields.is_some_and(|data| data.get(format!("f:{item}")).is_some())
@@ -68,6 +94,14 @@ mod tests {
     fn told(entries: &[ManagedFieldsEntry]) -> Vec<String> {
         let items = ["password".to_owned(), "user".to_owned()];
         changes(entries, "ours", items.iter()).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn tells_own_items_from_others() {
+        let (ours, other) = (entry("sealwax/EncryptedSecret/a", 1, &["a", "b"]), entry("helm", 2, &["b"]));
+        let entries = [ours, other, entry("sealwax/EncryptedSecret/c", 3, &["c"])];
+        assert_eq!(own_items(&entries, "sealwax/EncryptedSecret/a"), ["a".to_owned()].into());
+        assert!(has_foreign_items(&entries) && !has_foreign_items(&entries[2..]));
     }
 
     #[test]

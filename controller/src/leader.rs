@@ -3,7 +3,8 @@
 //! No replica compares the clocks of others. A lease counts as abandoned when it has not changed for its whole duration
 //! *as seen from here*, and every write of it names the resourceVersion that it replaces, so that of two who reach for it
 //! one is refused. The leader opens its fence only until nine tenths of the duration after it *sent* the last renewal
-//! that succeeded, which is over before anybody else can have waited for the whole.
+//! that succeeded, which is over before anybody else can have waited for the whole. A lease that was deleted is waited for
+//! like one that is held.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,10 +42,17 @@ pub enum Lost {
     Expired,
 }
 
-/// A lease as it was last seen.
-struct Seen {
-    lease: Lease,
-    since: Instant,
+/// What was last seen of the lease.
+#[derive(Debug)]
+enum Seen {
+    /// No list has arrived yet.
+    Nothing,
+    /// There is none, and has not been since this replica looks: nobody leads.
+    None,
+    /// It was deleted then: whoever led may not know yet.
+    Deleted(Instant),
+    /// It was last changed then.
+    Lease(Box<Lease>, Instant),
 }
 
 impl Election {
@@ -69,34 +77,46 @@ impl Election {
             .default_backoff()
             .inspect_err(|error| tracing::warn!(error = describe_watch(error), "the watch of the lease starts again"))
             .boxed();
-        let mut seen: Option<Seen> = None;
-        // Before the first list nothing is known, not even that there is no lease.
+        let mut seen = Seen::Nothing;
         let mut listed = false;
         loop {
-            let wait = if listed { abandoned_in(seen.as_ref()) } else { Duration::MAX };
+            let wait = seen.abandoned_in(&self.identity, self.duration);
             if wait.is_zero() {
-                match self.take(seen.as_ref().map(|seen| &seen.lease)).await {
-                    Some(lease) => return lease,
-                    // Whoever was faster shows in the watch; else it is tried again.
-                    None => tokio::time::sleep(self.duration / 10).await,
+                if let Some(lease) = self.take(&seen).await {
+                    return lease;
                 }
+                // Whoever was faster; or our own write, the answer to which was lost.
+                match self.in_time(self.api.get_opt(&self.name)).await {
+                    Ok(Some(lease)) => seen.note(lease),
+                    Ok(None) => seen.gone(),
+                    Err(error) => tracing::warn!(error = describe(&error), "the lease cannot be read"),
+                }
+                tokio::time::sleep(self.duration / 20).await;
             }
             let change = tokio::time::timeout(wait.max(self.duration / 20), changes.next()).await;
-            if let Ok(Some(Ok(event))) = change {
-                listed |= note(&mut seen, event);
+            match change {
+                Ok(Some(Ok(watcher::Event::Init))) => listed = false,
+                Ok(Some(Ok(watcher::Event::InitApply(lease)))) => {
+                    listed = true;
+                    seen.note(lease);
+                }
+                Ok(Some(Ok(watcher::Event::Apply(lease)))) => seen.note(lease),
+                Ok(Some(Ok(watcher::Event::InitDone))) if !listed => seen.gone(),
+                Ok(Some(Ok(watcher::Event::Delete(_)))) => seen.gone(),
+                Ok(Some(Ok(watcher::Event::InitDone) | Err(_)) | None) | Err(_) => {}
             }
         }
     }
 
     /// Tries to become the holder in the place of what was seen.
-    async fn take(&self, seen: Option<&Lease>) -> Option<Lease> {
+    async fn take(&self, seen: &Seen) -> Option<Lease> {
         let sent = Instant::now();
-        let transitions = seen.and_then(|lease| lease.spec.as_ref()?.lease_transitions).map_or(0, |count| count + 1);
-        let lease = self.lease(seen, Some(&self.identity), transitions);
-        let parameters = PostParams::default();
-        let answer = match seen {
-            None => self.in_time(self.api.create(&parameters, &lease)).await,
-            Some(_) => self.in_time(self.api.replace(&self.name, &parameters, &lease)).await,
+        let base = if let Seen::Lease(lease, _) = seen { Some(&**lease) } else { None };
+        let transitions = base.and_then(|lease| lease.spec.as_ref()?.lease_transitions).map_or(0, |count| count + 1);
+        let lease = self.lease(base, Some(&self.identity), transitions);
+        let answer = match base {
+            None => self.in_time(self.api.create(&PostParams::default(), &lease)).await,
+            Some(_) => self.in_time(self.api.replace(&self.name, &PostParams::default(), &lease)).await,
         };
         match answer {
             Ok(lease) => {
@@ -111,13 +131,13 @@ impl Election {
     }
 
     /// Renews the lease for as long as that goes well.
-    pub async fn hold(&self, mut held: Lease) -> (Lost, Lease) {
+    pub async fn hold(&self, mut held: Lease) -> Lost {
         loop {
             let wait = if self.fence.remaining() > self.duration / 2 { self.duration / 3 } else { self.duration / 10 };
             tokio::time::sleep(wait.min(self.fence.remaining())).await;
             // Also after this process was stopped for a while: then another one may lead.
             if !self.fence.is_open() {
-                return (Lost::Expired, held);
+                return Lost::Expired;
             }
             let sent = Instant::now();
             let transitions = held.spec.as_ref().and_then(|spec| spec.lease_transitions).unwrap_or_default();
@@ -126,30 +146,38 @@ impl Election {
                 Ok(lease) => {
                     self.open(sent);
                     held = lease;
+                    continue;
                 }
-                Err(error) => {
-                    tracing::warn!(error = describe(&error), "the lease was not renewed");
-                    match self.in_time(self.api.get(&self.name)).await {
-                        Ok(lease) if holder(&lease) == Some(&self.identity) => held = lease,
-                        Ok(_) => {
-                            self.fence.close();
-                            return (Lost::Taken, held);
-                        }
-                        Err(_) => {}
+                Err(error) => tracing::warn!(error = describe(&error), "the lease was not renewed"),
+            }
+            match self.in_time(self.api.get_opt(&self.name)).await {
+                Ok(Some(lease)) if holder(&lease) == Some(&self.identity) => held = lease,
+                Ok(Some(_)) => {
+                    self.fence.close();
+                    return Lost::Taken;
+                }
+                // Somebody deleted it. Others wait for its whole duration, so it can be made again while this is open.
+                Ok(None) => {
+                    if let Some(lease) = self.take(&Seen::None).await {
+                        held = lease;
                     }
                 }
+                Err(_) => {}
             }
         }
     }
 
     /// Gives the lease back, so that nobody has to wait for it to run out. The fence is closed first.
-    pub async fn release(&self, held: &Lease) {
+    pub async fn release(&self) {
         self.fence.close();
-        let current = self.in_time(self.api.get(&self.name)).await;
-        let held = current.ok().filter(|lease| holder(lease) == Some(&self.identity)).unwrap_or_else(|| held.clone());
-        let transitions = held.spec.as_ref().and_then(|spec| spec.lease_transitions).unwrap_or_default();
-        let lease = self.lease(Some(&held), None, transitions);
-        if let Err(error) = self.in_time(self.api.replace(&self.name, &PostParams::default(), &lease)).await {
+        let given = async {
+            let held = self.api.get_opt(&self.name).await?.filter(|lease| holder(lease) == Some(&self.identity));
+            let Some(held) = held else { return Ok(()) };
+            let transitions = held.spec.as_ref().and_then(|spec| spec.lease_transitions).unwrap_or_default();
+            let lease = self.lease(Some(&held), None, transitions);
+            self.api.replace(&self.name, &PostParams::default(), &lease).await.map(drop)
+        };
+        if let Err(error) = self.in_time(given).await {
             tracing::warn!(error = describe(&error), "the lease was not given back, and runs out by itself");
         }
     }
@@ -188,23 +216,40 @@ impl Election {
     }
 }
 
-/// Takes note of a change; whether the lists are complete with it.
-fn note(seen: &mut Option<Seen>, event: watcher::Event<Lease>) -> bool {
-    match event {
-        watcher::Event::Init => false,
-        watcher::Event::Apply(lease) | watcher::Event::InitApply(lease) => {
-            let version = |lease: &Lease| lease.metadata.resource_version.clone();
-            // A list after a broken watch repeats what is known: that is no sign of life.
-            if seen.as_ref().map(|seen| version(&seen.lease)) != Some(version(&lease)) {
-                *seen = Some(Seen { lease, since: Instant::now() });
+impl Seen {
+    /// It was seen like this. What is known already is no sign of life: a list after a broken watch repeats it.
+    fn note(&mut self, lease: Lease) {
+        let version = |lease: &Lease| lease.metadata.resource_version.clone();
+        let known = matches!(self, Self::Lease(before, _) if version(before) == version(&lease));
+        if !known {
+            *self = Self::Lease(Box::new(lease), Instant::now());
+        }
+    }
+
+    /// It is not there.
+    fn gone(&mut self) {
+        match self {
+            Self::Nothing => *self = Self::None,
+            Self::Lease(..) => *self = Self::Deleted(Instant::now()),
+            Self::None | Self::Deleted(_) => {}
+        }
+    }
+
+    /// In how long the lease may be taken by `identity`, where nothing says how long it lasts.
+    fn abandoned_in(&self, identity: &str, usual: Duration) -> Duration {
+        match self {
+            Self::Nothing => Duration::MAX,
+            Self::None => Duration::ZERO,
+            Self::Deleted(since) => usual.saturating_sub(since.elapsed()),
+            Self::Lease(lease, since) => {
+                if holder(lease).is_none_or(|holder| holder == identity) {
+                    return Duration::ZERO;
+                }
+                let seconds = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds);
+                let lasts = seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+                lasts.unwrap_or(usual).saturating_sub(since.elapsed())
             }
-            false
         }
-        watcher::Event::Delete(_) => {
-            *seen = None;
-            false
-        }
-        watcher::Event::InitDone => true,
     }
 }
 
@@ -212,19 +257,11 @@ fn holder(lease: &Lease) -> Option<&String> {
     lease.spec.as_ref()?.holder_identity.as_ref().filter(|holder| !holder.is_empty())
 }
 
-/// In how long the lease may be taken.
-fn abandoned_in(seen: Option<&Seen>) -> Duration {
-    let Some(seen) = seen else { return Duration::ZERO };
-    if holder(&seen.lease).is_none() {
-        return Duration::ZERO;
-    }
-    let seconds = seen.lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds).unwrap_or_default();
-    Duration::from_secs(u64::try_from(seconds).unwrap_or_default()).saturating_sub(seen.since.elapsed())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const USUAL: Duration = Duration::from_secs(15);
 
     fn lease(version: &str, holder: &str) -> Lease {
         Lease {
@@ -237,20 +274,44 @@ mod tests {
         }
     }
 
+    fn is_free(seen: &Seen) -> bool {
+        seen.abandoned_in("me", USUAL).is_zero()
+    }
+
+    /// As if the last sign of life lay that far back.
+    fn age(seen: &mut Seen, by: Duration) {
+        if let Seen::Lease(_, since) | Seen::Deleted(since) = seen {
+            *since = Instant::now().checked_sub(by).unwrap();
+        }
+    }
+
     #[test]
     fn waits_for_the_whole_duration_since_the_last_sign_of_life() {
-        let mut seen = None;
-        assert_eq!(abandoned_in(seen.as_ref()), Duration::ZERO, "there is none");
-        note(&mut seen, watcher::Event::Apply(lease("1", "a")));
-        assert!(abandoned_in(seen.as_ref()) > Duration::from_secs(14));
-        if let Some(seen) = &mut seen {
-            seen.since = Instant::now().checked_sub(Duration::from_secs(15)).unwrap();
-        }
-        note(&mut seen, watcher::Event::InitApply(lease("1", "a")));
-        assert_eq!(abandoned_in(seen.as_ref()), Duration::ZERO, "a list that repeats it is no sign of life");
-        note(&mut seen, watcher::Event::Apply(lease("2", "a")));
-        assert!(abandoned_in(seen.as_ref()) > Duration::from_secs(14));
-        note(&mut seen, watcher::Event::Apply(lease("3", "")));
-        assert_eq!(abandoned_in(seen.as_ref()), Duration::ZERO, "given back");
+        let mut seen = Seen::Nothing;
+        assert_eq!(seen.abandoned_in("me", USUAL), Duration::MAX, "nothing is known");
+        seen.note(lease("1", "a"));
+        assert!(!is_free(&seen));
+        age(&mut seen, USUAL);
+        seen.note(lease("1", "a"));
+        assert!(is_free(&seen), "a list that repeats it is no sign of life");
+        seen.note(lease("2", "a"));
+        assert!(!is_free(&seen));
+        seen.note(lease("3", ""));
+        assert!(is_free(&seen), "given back");
+        seen.note(lease("4", "me"));
+        assert!(is_free(&seen), "our own, the answer to which was lost");
+    }
+
+    #[test]
+    fn a_deleted_lease_is_waited_for_like_any_other() {
+        let mut seen = Seen::Nothing;
+        seen.gone();
+        assert!(is_free(&seen), "there has been none since this replica looks");
+        seen.note(lease("1", "a"));
+        seen.gone();
+        assert!(!is_free(&seen), "whoever led may not know yet");
+        seen.gone();
+        age(&mut seen, USUAL);
+        assert!(is_free(&seen));
     }
 }

@@ -23,6 +23,8 @@ const FAMILY: &str = "sealwax/";
 const MAX_MANAGER: usize = 128;
 /// Ends the annotation of a feeder whose items outlive it.
 const RETAINED: &str = " (retained)";
+/// Ends the annotation of a feeder that joined a Secret which somebody else had made: the Secret outlives it.
+const ADOPTED: &str = " (adopted)";
 
 /// Whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,27 +68,31 @@ pub fn of(secret: &ObjectMeta, object: &ObjectMeta, status: &EncryptedSecretStat
 }
 
 /// Who puts items into a Secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Feeder {
     /// Name of the `EncryptedSecret`.
     pub name: String,
     /// Whether its items stay when it goes.
     pub retained: bool,
+    /// Whether somebody else had made the Secret, which therefore is not its to delete.
+    pub adopted: bool,
 }
 
 impl Feeder {
     /// The annotation that tells of it.
     pub fn annotation(&self) -> (String, String) {
+        let adopted = if self.adopted { ADOPTED } else { "" };
         let retained = if self.retained { RETAINED } else { "" };
         let kind = EncryptedSecret::kind(&());
-        (format!("{FEEDS}{}", hash(&self.name)), format!("{kind} {}{retained}", self.name))
+        (format!("{FEEDS}{}", hash(&self.name)), format!("{kind} {}{adopted}{retained}", self.name))
     }
 
     fn parse(key: &str, value: &str) -> Option<Self> {
         key.strip_prefix(FEEDS)?;
         let name = value.strip_prefix(&*EncryptedSecret::kind(&()))?.strip_prefix(' ')?;
         let (name, retained) = name.strip_suffix(RETAINED).map_or((name, false), |name| (name, true));
-        Some(Self { name: name.to_owned(), retained })
+        let (name, adopted) = name.strip_suffix(ADOPTED).map_or((name, false), |name| (name, true));
+        Some(Self { name: name.to_owned(), retained, adopted })
     }
 }
 
@@ -94,6 +100,18 @@ impl Feeder {
 pub fn feeders(secret: &ObjectMeta) -> impl Iterator<Item = Feeder> {
     let annotations = secret.annotations.iter().flatten();
     annotations.filter_map(|(key, value)| Feeder::parse(key, value))
+}
+
+/// Whether the Secret was made for this object alone, and so goes with it.
+pub fn is_sole(secret: &ObjectMeta, name: &str) -> bool {
+    feeders(secret).all(|feeder| feeder.name == name && !feeder.adopted)
+}
+
+/// The owner references of a Secret without those to objects of ours, if there are any such.
+pub fn without_ours(secret: &ObjectMeta) -> Option<Vec<OwnerReference>> {
+    let all = secret.owner_references.as_deref().unwrap_or_default();
+    let kept: Vec<_> = all.iter().filter(|owner| !is_encrypted_secret(owner)).cloned().collect();
+    (kept.len() < all.len()).then_some(kept)
 }
 
 /// The field manager under which this object's items are written. Must never change: it is who owns the items.
@@ -168,7 +186,7 @@ mod tests {
             ..reference(&object())
         };
         let offer = |name: &str| Some((ADOPT_BY.to_owned(), name.to_owned()));
-        let feeds = |name: &str| Some(Feeder { name: name.into(), retained: false }.annotation());
+        let feeds = |name: &str| Some(Feeder { name: name.into(), ..Feeder::default() }.annotation());
         let foreign = || Ownership::Foreign(Some("Certificate other".into()));
         let cases = [
             (secret(Some(reference(&object())), None), &never_written, Ownership::Ours),
@@ -190,8 +208,8 @@ mod tests {
 
     #[test]
     fn annotations_tell_who_feeds_and_what_stays() {
-        for retained in [true, false] {
-            let feeder = Feeder { name: "a".repeat(253), retained };
+        for (retained, adopted) in [(true, false), (false, true), (true, true), (false, false)] {
+            let feeder = Feeder { name: "a".repeat(253), retained, adopted };
             let (key, value) = feeder.annotation();
             assert!(key.split('/').nth(1).unwrap().len() <= 63);
             assert_eq!(feeders(&secret(None, Some((key, value)))).collect::<Vec<_>>(), [feeder]);

@@ -77,6 +77,11 @@ impl<K: Eq + Hash + Clone> Backoff<K> {
         Ok(())
     }
 
+    /// Forgets one.
+    pub fn forget(&self, key: &K) {
+        self.lock().remove(key);
+    }
+
     /// Forgets what `keep` does not name.
     pub fn retain(&self, keep: impl Fn(&K) -> bool) {
         self.lock().retain(|key, _| keep(key));
@@ -110,15 +115,10 @@ impl Lanes {
         Self { places: Semaphore::new(places), retries: Semaphore::new(places / 2) }
     }
 
-    /// Waits for a place. A retry that finds its half taken gets none, and comes again [`Lanes::later`].
+    /// Waits for a place, a retry for one in its half. First come, first served.
     pub async fn turn(&self, retry: bool) -> Option<Turn<'_>> {
-        let retry = if retry { Some(self.retries.try_acquire().ok()?) } else { None };
+        let retry = if retry { Some(self.retries.acquire().await.ok()?) } else { None };
         Some(Turn { _place: self.places.acquire().await.ok()?, _retry: retry })
-    }
-
-    /// After how long a retry without a place comes again.
-    pub fn later(&self) -> Duration {
-        FIRST.mul_f64(1.0 + random_share())
     }
 }
 
@@ -180,7 +180,9 @@ mod tests {
     async fn retries_never_take_more_than_half() {
         let lanes = Lanes::new(4);
         let (one, two) = (lanes.turn(true).await, lanes.turn(true).await);
-        assert!(one.is_some() && two.is_some() && lanes.turn(true).await.is_none());
+        assert!(one.is_some() && two.is_some());
+        let third = lanes.turn(true);
+        assert!(tokio::time::timeout(Duration::from_millis(20), third).await.is_err(), "it waits");
         assert!(lanes.turn(false).await.is_some());
         drop(one);
         assert!(lanes.turn(true).await.is_some());

@@ -4,13 +4,13 @@
 //! restarted by an annotation of its pods, whose value is the content's keyed hash; the same on the workload itself says
 //! that it has been done, so that there is one patch a change, however often this has to start again.
 
-use futures::future::try_join_all;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use kube::api::ListParams;
 use kube::core::ObjectMeta;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use crate::telemetry::describe;
 use crate::writer::{WriteError, Writer};
@@ -54,16 +54,18 @@ pub struct Content<'a> {
     pub secret: &'a str,
     /// The content's keyed hash.
     pub hash: &'a str,
+    /// Name of the object that it came from: several may feed the Secret, each with a hash of its own.
+    pub object: &'a str,
 }
 
 /// Restarts every workload that asks for it and has not been restarted for this content; how many.
 pub async fn restart(client: &Client, writer: &Writer, content: Content<'_>) -> Result<usize, RestartError> {
-    let kinds = [
-        Box::pin(restart_kind::<Deployment>(client, writer, content)) as futures::future::BoxFuture<'_, _>,
-        Box::pin(restart_kind::<StatefulSet>(client, writer, content)),
-        Box::pin(restart_kind::<DaemonSet>(client, writer, content)),
-    ];
-    Ok(try_join_all(kinds).await?.into_iter().sum())
+    let (deployments, stateful_sets, daemon_sets) = tokio::join!(
+        restart_kind::<Deployment>(client, writer, content),
+        restart_kind::<StatefulSet>(client, writer, content),
+        restart_kind::<DaemonSet>(client, writer, content),
+    );
+    Ok(deployments? + stateful_sets? + daemon_sets?)
 }
 
 async fn restart_kind<K>(client: &Client, writer: &Writer, content: Content<'_>) -> Result<usize, RestartError>
@@ -73,20 +75,21 @@ where
     let kind = K::kind(&()).into_owned();
     let api: Api<K> = Api::namespaced(client.clone(), content.namespace);
     let mut parameters = ListParams::default().limit(PAGE);
-    let mut restarted = 0;
+    let (mut restarted, mut failed) = (0, None);
     loop {
         let list = api.list_metadata(&parameters).await;
         let list = list.map_err(|error| RestartError::List { kind: kind.clone(), message: describe(&error) })?;
         for workload in list.items.iter().filter(|workload| wants(&workload.metadata, content)) {
             let name = workload.metadata.name.clone().unwrap_or_default();
-            let (key, hash) = (annotation(content.secret), content.hash);
-            let written = writer.restart_workload::<K>(&workload.metadata, &key, hash).await;
-            written.map_err(|source| RestartError::Patch { kind: kind.clone(), name, source })?;
-            restarted += 1;
+            match writer.restart_workload::<K>(&workload.metadata, &content.annotation(), content.hash).await {
+                Ok(_) => restarted += 1,
+                // One that cannot be restarted keeps no other from it.
+                Err(source) => failed = failed.or(Some(RestartError::Patch { kind: kind.clone(), name, source })),
+            }
         }
         match list.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => parameters = parameters.continue_token(&token),
-            None => return Ok(restarted),
+            None => return failed.map_or(Ok(restarted), Err),
         }
     }
 }
@@ -96,18 +99,24 @@ fn wants(workload: &ObjectMeta, content: Content<'_>) -> bool {
     let Some(annotations) = &workload.annotations else { return false };
     let listed = annotations.get(RESTART_ON).map(String::as_str).unwrap_or_default();
     listed.split(',').any(|name| name.trim() == content.secret)
-        && annotations.get(&annotation(content.secret)).map(String::as_str) != Some(content.hash)
+        && annotations.get(&content.annotation()).map(String::as_str) != Some(content.hash)
         && workload.deletion_timestamp.is_none()
 }
 
-/// The key of the annotation that tells of a Secret. A name too long for a key is cut, and its hash added.
-fn annotation(secret: &str) -> String {
-    use sha2::{Digest, Sha256};
-    if secret.len() <= 63 {
-        return format!("{RESTARTED_FOR}{secret}");
+impl Content<'_> {
+    /// The key of the annotation that tells of this content. One too long for a key is cut, and a hash added.
+    fn annotation(&self) -> String {
+        let name = if self.object == self.secret {
+            self.secret.to_owned()
+        } else {
+            format!("{}.{}", self.secret, self.object)
+        };
+        if name.len() <= 63 {
+            return format!("{RESTARTED_FOR}{name}");
+        }
+        let hash = data_encoding::BASE32_NOPAD.encode(&Sha256::digest(&name)[..10]).to_ascii_lowercase();
+        format!("{RESTARTED_FOR}{}-{hash}", &name[..46])
     }
-    let hash = data_encoding::BASE32_NOPAD.encode(&Sha256::digest(secret)[..10]).to_ascii_lowercase();
-    format!("{RESTARTED_FOR}{}-{hash}", &secret[..46])
 }
 
 #[cfg(test)]
@@ -116,7 +125,7 @@ mod tests {
 
     #[test]
     fn only_who_asks_and_only_once() {
-        let content = Content { namespace: "prod", secret: "db", hash: "k:2" };
+        let content = Content { namespace: "prod", secret: "db", hash: "k:2", object: "db" };
         let workload = |annotations: &[(&str, &str)]| ObjectMeta {
             annotations: Some(
                 annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
@@ -131,9 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn keys_fit() {
+    fn keys_fit_and_differ() {
+        let key = |secret: &str, object: &str| Content { namespace: "prod", secret, hash: "", object }.annotation();
         let (one, other) = ("a".repeat(253), "a".repeat(252));
-        assert!(annotation(&one).split('/').nth(1).unwrap().len() <= 63);
-        assert_ne!(annotation(&one), annotation(&other));
+        assert!(key(&one, &one).split('/').nth(1).unwrap().len() <= 63);
+        assert_ne!(key(&one, &one), key(&other, &other));
+        assert_ne!(key("db", "db"), key("db", "web"));
     }
 }

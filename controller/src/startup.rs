@@ -28,6 +28,10 @@ use crate::writer::Writer;
 
 /// How long running reconciles may take to end after a signal.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long the server for probes and metrics may take to end.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// A single request whose answer pauses for so long is given up. Writes have a limit of their own, the fence.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// A watch that is silent for so long is taken for dead. The API server sends a bookmark every minute.
 const SILENCE: Duration = Duration::from_secs(75);
 
@@ -117,10 +121,10 @@ async fn run(args: Args) -> Result<(), StartError> {
     leads.store(true, Ordering::Relaxed);
     metrics.leader.set(1);
     let cluster_keys = cluster_keys(&args, (&requests, &watches), &metrics, writer, escrow).run(keys_sender);
-    let (ended, held) = lead(cluster_keys, scopes, keys, &election, held, signal, &stop).await;
+    let ended = lead(cluster_keys, scopes, keys, &election, held, signal, &stop).await;
     metrics.leader.set(0);
-    if let Some(held) = held {
-        election.release(&held).await;
+    if !matches!(ended, Err(StartError::Lost(_))) {
+        election.release().await;
     }
     finish(server, ended).await
 }
@@ -130,13 +134,14 @@ async fn run(args: Args) -> Result<(), StartError> {
 async fn clients() -> Result<(Client, Client), StartError> {
     let mut config = Config::infer().await.map_err(StartError::Config)?;
     config.default_retry = false;
+    config.read_timeout = Some(PATIENCE);
     let requests = Client::try_from(config.clone()).map_err(StartError::Client)?;
     config.read_timeout = Some(SILENCE);
     let watches = Client::try_from(config).map_err(StartError::Client)?;
     Ok((requests, watches))
 }
 
-/// Does the work of the leader until a signal or the loss of the lease; the lease, if it is still held.
+/// Does the work of the leader until a signal or the loss of the lease.
 async fn lead(
     cluster_keys: impl Future<Output = ()> + Send + 'static,
     scopes: Arc<Scopes>,
@@ -145,7 +150,7 @@ async fn lead(
     held: Lease,
     signal: BoxFuture<'static, ()>,
     stop: &watch::Sender<bool>,
-) -> (Result<(), StartError>, Option<Lease>) {
+) -> Result<(), StartError> {
     let mut key_task = tokio::spawn(cluster_keys);
     let mut work = tokio::spawn(async move {
         // What is kept of an object depends on the keys at hand.
@@ -154,18 +159,17 @@ async fn lead(
             scopes.run().await;
         }
     });
-    let mut holding = Box::pin(election.hold(held.clone()));
+    let mut holding = Box::pin(election.hold(held));
     let ended = tokio::select! {
         () = signal => Ok(()),
-        (lost, _) = &mut holding => Err(StartError::Lost(lost)),
+        lost = &mut holding => Err(StartError::Lost(lost)),
         _ = &mut key_task => Err(StartError::Ended("keys")),
         _ = &mut work => Err(StartError::Ended("controller")),
     };
     tracing::info!("stopping");
     stop.send_replace(true);
     key_task.abort();
-    let lost = matches!(ended, Err(StartError::Lost(_)));
-    if !lost {
+    if !matches!(ended, Err(StartError::Lost(_))) {
         // What is half done is finished, while the lease goes on being renewed: nothing of it is kept for the next start.
         tokio::select! {
             _ = tokio::time::timeout(GRACE, &mut work) => {}
@@ -173,15 +177,16 @@ async fn lead(
         }
     }
     work.abort();
-    (ended, (!lost).then_some(held))
+    ended
 }
 
 async fn finish(
     server: tokio::task::JoinHandle<Result<(), std::io::Error>>,
     ended: Result<(), StartError>,
 ) -> Result<(), StartError> {
-    match server.await {
-        Ok(Err(error)) => Err(StartError::Admin(error)),
+    // Who holds a connection open does not hold up the next leader.
+    match tokio::time::timeout(GOODBYE, server).await {
+        Ok(Ok(Err(error))) => Err(StartError::Admin(error)),
         _ => ended,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::{ObjectMeta, PartialObjectMeta};
-use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus, READY};
+use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus, READY, STALLED};
 use sealwax_format::keys::{Fingerprint, Label};
 
 use crate::ownership::{ADOPT_BY, FEEDS};
@@ -14,34 +14,51 @@ use crate::writer::is_from_create;
 /// Label of every Secret that the controller makes, by which it watches them.
 pub const MANAGED_BY: &str = "sealwax.dev/managed-by";
 
-/// Annotations of an object that ask for a look at it, whatever they say, when they say something new: ours, and the one
-/// that `flux reconcile` and its like set.
-pub const REQUESTS: [&str; 2] = ["sealwax.dev/reconcile-at", "reconcile.fluxcd.io/requestedAt"];
+/// Annotation of an object that asks for a look at it when it says something new.
+pub const RECONCILE_AT: &str = "sealwax.dev/reconcile-at";
+/// The same, as `flux reconcile` and its like set it.
+pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 
-/// The latest request for a look at an object, as far as it has not been obeyed. Both annotations hold times as a rule,
-/// whose order is that of their text.
-pub fn request<'o>(meta: &'o ObjectMeta, handled: Option<&str>) -> Option<&'o str> {
-    let annotations = meta.annotations.as_ref()?;
-    let latest = REQUESTS.iter().filter_map(|key| annotations.get(*key)).max()?;
-    (handled != Some(latest.as_str())).then_some(latest)
+/// What an object's annotations ask for: ours, and Flux's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Requests<'o> {
+    /// The value of [`RECONCILE_AT`].
+    pub own: Option<&'o str>,
+    /// The value of [`REQUESTED_AT`].
+    pub flux: Option<&'o str>,
+}
+
+impl<'o> Requests<'o> {
+    /// Reads them.
+    pub fn of(meta: &'o ObjectMeta) -> Self {
+        let value = |key| meta.annotations.as_ref()?.get(key).map(String::as_str);
+        Self { own: value(RECONCILE_AT), flux: value(REQUESTED_AT) }
+    }
+
+    /// Whether one of them has not been obeyed. One that was taken back asks for nothing.
+    pub fn are_new(&self, status: &EncryptedSecretStatus) -> bool {
+        let new = |asked: Option<&str>, handled: &Option<String>| asked.is_some() && asked != handled.as_deref();
+        new(self.own, &status.last_reconcile_at) || new(self.flux, &status.last_handled_reconcile_at)
+    }
 }
 
 /// Strips an `EncryptedSecret` on its way into the store.
 ///
-/// The ciphertext of an object that is settled is dropped: whoever needs it after all, to heal, reads it again. Objects
+/// The ciphertext of an object that is settled, or waits for somebody, is dropped: whoever needs it after all reads it again. Objects
 /// that are not settled keep theirs, because they are about to be opened: with our own wraps, not those of other readers.
 pub fn strip_object(object: &mut EncryptedSecret, own: impl Fn(&Fingerprint) -> bool) {
     let meta = &mut object.metadata;
     meta.managed_fields = None;
     meta.labels = None;
     if let Some(annotations) = &mut meta.annotations {
-        annotations.retain(|key, _| REQUESTS.contains(&key.as_str()));
+        annotations.retain(|key, _| [RECONCILE_AT, REQUESTED_AT].contains(&key.as_str()));
     }
     meta.annotations = meta.annotations.take().filter(|annotations| !annotations.is_empty());
     let named = !object.spec.readers.is_empty();
     object.spec.readers.retain(|label, _| label.parse::<Label>().is_ok_and(|label| own(label.fingerprint())));
     let opens = !named || !object.spec.readers.is_empty();
-    if is_settled(object.metadata.generation, object.status.as_ref()) || !opens {
+    let waits = object.spec.suspend == Some(true) || is_stalled(object.metadata.generation, object.status.as_ref());
+    if is_settled(object.metadata.generation, object.status.as_ref()) || waits || !opens {
         object.spec.data.clear();
         object.spec.readers.clear();
         object.spec.sealed_for = sealwax_crds::SealedFor::default();
@@ -58,6 +75,12 @@ pub fn is_settled(generation: Option<i64>, status: Option<&EncryptedSecretStatus
     let Some(status) = status else { return false };
     let ready = status.conditions.iter().any(|condition| condition.type_ == READY && condition.status == "True");
     ready && status.observed_generation.is_some() && status.observed_generation == generation
+}
+
+/// Whether the status says that somebody must act on this generation.
+fn is_stalled(generation: Option<i64>, status: Option<&EncryptedSecretStatus>) -> bool {
+    let Some(status) = status else { return false };
+    status.observed_generation == generation && status.conditions.iter().any(|condition| condition.type_ == STALLED)
 }
 
 /// Strips the metadata of a Secret of ours on its way into the store.
@@ -93,6 +116,17 @@ impl Contended {
         let key = (object.namespace.clone().unwrap_or_default(), secret.to_owned());
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.entry(key).or_default().insert(object.name.clone().unwrap_or_default());
+    }
+
+    /// The object is gone.
+    pub fn forget(&self, object: &ObjectMeta, secret: &str) {
+        let key = (object.namespace.clone().unwrap_or_default(), secret.to_owned());
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(names) = waiting.get_mut(&key) else { return };
+        names.remove(object.name.as_deref().unwrap_or_default());
+        if names.is_empty() {
+            waiting.remove(&key);
+        }
     }
 
     /// Who has waited for this Secret. They look, and wait again if they must.
@@ -136,11 +170,15 @@ mod tests {
     #[test]
     fn a_request_counts_until_it_is_obeyed() {
         let mut meta = ObjectMeta::default();
-        assert_eq!(request(&meta, None), None);
-        let annotations = [(REQUESTS[0], "2026-01-01T00:00:00Z"), (REQUESTS[1], "2026-02-01T00:00:00Z")];
+        let mut status = EncryptedSecretStatus::default();
+        assert!(!Requests::of(&meta).are_new(&status));
+        let annotations = [(RECONCILE_AT, "now"), (REQUESTED_AT, "2026-02-01T00:00:00Z")];
         meta.annotations = Some(annotations.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
-        assert_eq!(request(&meta, Some("2026-01-01T00:00:00Z")), Some("2026-02-01T00:00:00Z"));
-        assert_eq!(request(&meta, Some("2026-02-01T00:00:00Z")), None);
+        assert!(Requests::of(&meta).are_new(&status));
+        status.last_reconcile_at = Some("now".into());
+        assert!(Requests::of(&meta).are_new(&status), "the one does not stand for the other");
+        status.last_handled_reconcile_at = Some("2026-02-01T00:00:00Z".into());
+        assert!(!Requests::of(&meta).are_new(&status));
     }
 
     #[test]

@@ -186,9 +186,12 @@ pub struct EncryptedSecretStatus {
     /// True while workloads that asked to be restarted for this content have not been.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts_pending: Option<bool>,
-    /// The last value of the annotation `sealwax.dev/reconcile-at` or `reconcile.fluxcd.io/requestedAt` that was obeyed.
+    /// The last value of the annotation `reconcile.fluxcd.io/requestedAt` that was obeyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+    /// The last value of the annotation `sealwax.dev/reconcile-at` that was obeyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_reconcile_at: Option<String>,
 }
 
 #[cfg(test)]

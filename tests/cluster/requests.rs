@@ -24,7 +24,8 @@ async fn a_look_is_made_on_request_and_echoed() {
         served.objects.patch("db", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
         wait_for(SOON, "the request to be echoed", async || {
             let status = served.objects.get("db").await.ok()?.status?;
-            (status.last_handled_reconcile_at.as_deref() == Some(value)).then_some(())
+            let echoed = if key.contains("flux") { status.last_handled_reconcile_at } else { status.last_reconcile_at };
+            (echoed.as_deref() == Some(value)).then_some(())
         })
         .await;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, PostParams};
 use sealwax_crds::{EncryptedSecret, OnDelete, Target, Template};
 use sealwax_tests::wait_for;
 use serde_json::json;
@@ -99,6 +99,91 @@ async fn what_is_retained_outlives_its_object() {
     served.apply(&served_again(&served).await).await;
     served.ready("kept", "True", "Synced").await;
     served.holds("shared", &[("kept", "again")]).await;
+}
+
+#[tokio::test]
+async fn the_last_copy_can_be_retained_when_nothing_opens_any_more() {
+    let served = Served::start("lastcopy").await;
+    served.apply(&served.seal(served.recipient().await, "db", &[("password", "good")])).await;
+    served.ready("db", "True", "Synced").await;
+    let stranger = sealwax_format::keys::pq::Identity::generate().to_public().to_string();
+    let stranger = sealwax_format::keys::Recipient::parse("lost", &stranger).unwrap();
+    let mut object = served.seal(stranger, "db", &[("password", "unreadable")]);
+    object.spec.target = Some(Target { on_delete: Some(OnDelete::Retain), ..Target::default() });
+    served.apply(&object).await;
+    served.stalled("db", "NoIdentity").await;
+    delete(&served, "db").await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    served.holds("db", &[("password", "good")]).await;
+}
+
+#[tokio::test]
+async fn an_edit_by_hand_does_not_pass_an_item_to_the_second_who_claims_it() {
+    let served = Served::start("contested").await;
+    served.apply(&feeder(&served, "one", ("password", "first")).await).await;
+    served.ready("one", "True", "Synced").await;
+    served.apply(&feeder(&served, "two", ("password", "second")).await).await;
+    served.stalled("two", "ItemConflict").await;
+    for _ in 0..10 {
+        served.edit("shared", json!({"stringData": {"password": "edited"}})).await;
+        served.holds("shared", &[("password", "first")]).await;
+    }
+    served.secrets.delete("shared", &DeleteParams::default()).await.unwrap();
+    served.holds("shared", &[("password", "first")]).await;
+    served.ready("one", "True", "Synced").await;
+    served.stalled("two", "ItemConflict").await;
+}
+
+#[tokio::test]
+async fn an_adopted_secret_outlives_the_object_and_keeps_what_was_in_it() {
+    let served = Served::start("adopted").await;
+    let foreign = json!({"metadata": {"name": "db", "annotations": {"sealwax.dev/adopt-by": "db"}},
+        "stringData": {"own": "1", "password": "old"}});
+    served.secrets.create(&PostParams::default(), &serde_json::from_value(foreign).unwrap()).await.unwrap();
+    served.apply(&served.seal(served.recipient().await, "db", &[("password", "new")])).await;
+    served.ready("db", "True", "Synced").await;
+    served.holds("db", &[("own", "1"), ("password", "new")]).await;
+    served.edit("db", json!({"metadata": {"annotations": {"sealwax.dev/adopt-by": null}}})).await;
+    served.ready("db", "True", "Synced").await;
+    delete(&served, "db").await;
+    served.holds("db", &[("own", "1")]).await;
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_for_a_successor_that_would_be_refused() {
+    let served = Served::start("refused").await;
+    let typed = async |type_: &str| {
+        let mut object = served.seal(served.recipient().await, "db", &[("password", "good")]);
+        let template = Template { type_: Some(type_.into()), ..Template::default() };
+        object.spec.target = Some(Target { recreate: Some(true), template: Some(template), ..Target::default() });
+        object
+    };
+    served.apply(&typed("example.com/one").await).await;
+    served.ready("db", "True", "Synced").await;
+    let uid = served.secrets.get("db").await.unwrap().metadata.uid;
+    // Kubernetes wants a certificate in such a Secret.
+    served.apply(&typed("kubernetes.io/tls").await).await;
+    served.stalled("db", "SecretInvalid").await;
+    assert_eq!(served.secrets.get("db").await.unwrap().metadata.uid, uid);
+    // Nor for one that holds what others have put there.
+    served.edit("db", json!({"stringData": {"others": "x"}})).await;
+    served.apply(&typed("example.com/two").await).await;
+    served.stalled("db", "ImmutableField").await;
+    assert_eq!(served.secrets.get("db").await.unwrap().metadata.uid, uid);
+}
+
+#[tokio::test]
+async fn typed_items_go_with_their_object() {
+    let served = Served::start("typed").await;
+    let mut typed = feeder(&served, "typed", ("one", "1")).await;
+    typed.spec.target.as_mut().unwrap().template =
+        Some(Template { type_: Some("example.com/x".into()), ..Template::default() });
+    served.apply(&typed).await;
+    served.ready("typed", "True", "Synced").await;
+    served.apply(&feeder(&served, "other", ("two", "2")).await).await;
+    served.ready("other", "True", "Synced").await;
+    delete(&served, "typed").await;
+    served.holds("shared", &[("two", "2")]).await;
 }
 
 async fn served_again(served: &Served) -> EncryptedSecret {

@@ -122,3 +122,27 @@ async fn watches_that_fall_silent_are_given_up() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_deleted_while_nobody_watched_comes_back() {
+    let plane = ControlPlane::shared().await;
+    let (served, proxy) = Served::start_behind_proxy(plane, "gap", &[]).await;
+    served.apply(&served.seal(served.recipient().await, "db", &[("password", "good")])).await;
+    served.ready("db", "True", "Synced").await;
+    // The watch ends, and what it could go on from is forgotten; until it may list again, the Secret is deleted.
+    proxy.rule(|passing| match passing.path.ends_with("/secrets") {
+        true if passing.is_watch() => Fault::Answer(410),
+        true if passing.method == "GET" => Fault::Answer(500),
+        _ => Fault::Pass,
+    });
+    proxy.cut();
+    served.controller.wait_for_log(LONG, "the watch of Secrets starts again").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    served.secrets.delete("db", &kube::api::DeleteParams::default()).await.unwrap();
+    proxy.pass();
+    wait_for(LONG, "the Secret to come back", async || {
+        let data = served.secrets.get_opt("db").await.ok()??.data?;
+        (data.get("password")?.0 == b"good").then_some(())
+    })
+    .await;
+}

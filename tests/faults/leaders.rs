@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
+use kube::api::DeleteParams;
 use sealwax_tests::{Controller, Identity, Mark, get, wait_for};
 
 use crate::served::{SOON, Served};
@@ -69,7 +70,8 @@ async fn a_clean_stop_hands_over_at_once() {
     assert!(served.controller.terminate(Duration::from_secs(10)).success());
     let stopped = Instant::now();
     standby.wait_for_log(SOON, "leading").await;
-    assert!(stopped.elapsed() < Duration::from_secs(1), "handed over after {:?}", stopped.elapsed());
+    // The lease lasts two seconds; that nobody waited for it is what counts, on however busy a machine.
+    assert!(stopped.elapsed() < Duration::from_millis(1800), "handed over after {:?}", stopped.elapsed());
     assert_ne!(holder(&served).await, before);
     served.apply(&served.seal(served.recipient().await, "db", &[("password", "x")])).await;
     served.ready("db", "True", "Synced").await;
@@ -86,7 +88,7 @@ async fn a_dead_leader_is_replaced_within_its_lease() {
     served.apply(&served.seal(reader, "db", &[("password", "x")])).await;
     standby.wait_for_log(SOON, "leading").await;
     let took = died.elapsed();
-    assert!(took < Duration::from_secs(4), "the lease lasts two seconds, and it took {took:?}");
+    assert!(took < Duration::from_secs(6), "the lease lasts two seconds, and it took {took:?}");
     served.ready("db", "True", "Synced").await;
     let written = writes(&served, &identity, mark);
     let secrets: Vec<_> = written.iter().filter(|write| write.contains(" secrets")).collect();
@@ -114,4 +116,24 @@ async fn a_leader_that_hung_writes_nothing_when_it_goes_on() {
     // Started again, it waits for its turn.
     served.controller.restart();
     served.controller.wait_for_log(SOON, "waiting to lead").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_lease_makes_no_second_leader() {
+    let mut served = Served::start("unleased").await;
+    let reader = served.recipient().await;
+    let (mut standby, identity) = second(&served).await;
+    let leases: Api<Lease> = served.keys.api(&served.plane.client().await);
+    let mark = served.plane.audit().mark();
+    for round in 0..5 {
+        leases.delete("sealwax-controller", &DeleteParams::default()).await.unwrap();
+        let name = format!("db-{round}");
+        served.apply(&served.seal(reader.clone(), &name, &[("password", "x")])).await;
+        served.ready(&name, "True", "Synced").await;
+        wait_for(SOON, "the lease to be there again", async || leases.get_opt("sealwax-controller").await.ok()?).await;
+    }
+    assert_eq!(writes(&served, &identity, mark), Vec::<String>::new(), "the standby never led");
+    assert!(served.controller.is_running() && standby.is_running());
+    served.controller.kill_9();
+    standby.wait_for_log(SOON, "leading").await;
 }

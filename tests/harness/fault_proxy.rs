@@ -18,6 +18,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::Identity;
@@ -80,6 +81,8 @@ struct Shared {
     client: Client,
     rule: Mutex<Rule>,
     victim: AtomicI32,
+    /// Counts how often everything under way was cut off.
+    cuts: watch::Sender<u64>,
 }
 
 impl FaultProxy {
@@ -94,6 +97,7 @@ impl FaultProxy {
             client: Client::try_from(config).expect("the kubeconfig makes a client"),
             rule: Mutex::new(Box::new(|_| Fault::Pass)),
             victim: AtomicI32::new(0),
+            cuts: watch::Sender::new(0),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound port has an address");
@@ -127,6 +131,11 @@ impl FaultProxy {
         self.rule(|_| Fault::Pass);
     }
 
+    /// Breaks off every answer that is under way: the watches, as a rule.
+    pub fn cut(&self) {
+        self.shared.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
     /// Who is killed where a rule says so.
     pub fn victim(&self, process: i32) {
         self.shared.victim.store(process, Ordering::SeqCst);
@@ -153,7 +162,11 @@ impl Shared {
         let Ok(body) = to_bytes(body, usize::MAX).await else { return refused(StatusCode::BAD_REQUEST) };
         let request = http::Request::from_parts(parts, kube::client::Body::from(body.to_vec()));
         match self.client.send(request).await {
-            Ok(response) => response.map(Body::new),
+            Ok(response) => {
+                let mut cuts = self.cuts.subscribe();
+                let cut = async move { drop(cuts.changed().await) };
+                response.map(|body| Body::from_stream(Body::new(body).into_data_stream().take_until(Box::pin(cut))))
+            }
             Err(_) => refused(StatusCode::BAD_GATEWAY),
         }
     }

@@ -25,7 +25,7 @@ use crate::reconcile::encrypted_secret::{Context, Settings, Unseen, Watched, err
 use crate::store::Contended;
 use crate::telemetry::describe_watch;
 use crate::writer::Writer;
-use watches::{BOTH, Lists, complete, fed_by, key_changes, watch_objects, watch_secrets};
+use watches::{BOTH, Lists, changes, complete, fed_by, watch_objects, watch_secrets};
 
 /// What every scope shares.
 #[derive(Clone)]
@@ -84,43 +84,60 @@ impl Scopes {
             }
             Some(selector) => {
                 self.follow_namespaces(&selector, &mut tasks).await;
-                while tasks.join_next().await.is_some() {}
+                while !tasks.is_empty() && *self.shared.stopped.borrow() {
+                    tasks.join_next().await;
+                }
             }
         }
     }
 
     /// Starts and ends scopes as namespaces come to match and cease to.
-    async fn follow_namespaces(&self, selector: &str, tasks: &mut JoinSet<()>) {
+    async fn follow_namespaces(&self, selector: &str, tasks: &mut JoinSet<bool>) {
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.shared.watches.clone());
         let matching = watcher::Config::default().labels(selector);
         let mut changes =
             watcher(api, matching).default_backoff().take_until(until_true(self.shared.stopped.clone())).boxed();
         let mut listed = BTreeSet::new();
-        while let Some(change) = changes.next().await {
+        loop {
+            let change = tokio::select! {
+                change = changes.next() => change,
+                Some(ended) = tasks.join_next() => match ended {
+                    Ok(true) => continue,
+                    Ok(false) | Err(_) => return,
+                },
+            };
             match change {
-                Ok(watcher::Event::Init) => listed.clear(),
-                Ok(watcher::Event::InitApply(namespace)) => {
+                None => return,
+                Some(Ok(watcher::Event::Init)) => listed.clear(),
+                Some(Ok(watcher::Event::InitApply(namespace))) => {
                     listed.insert(namespace.name_any());
                     self.start(Some(namespace.name_any()), tasks);
                 }
-                Ok(watcher::Event::InitDone) => self.keep(|name| listed.contains(name)),
-                Ok(watcher::Event::Apply(namespace)) => self.start(Some(namespace.name_any()), tasks),
-                Ok(watcher::Event::Delete(namespace)) => self.keep(|name| name != namespace.name_any()),
-                Err(error) => tracing::warn!(error = describe_watch(&error), "the watch of namespaces starts again"),
+                Some(Ok(watcher::Event::InitDone)) => self.keep(|name| listed.contains(name)),
+                Some(Ok(watcher::Event::Apply(namespace))) => self.start(Some(namespace.name_any()), tasks),
+                Some(Ok(watcher::Event::Delete(namespace))) => self.keep(|name| name != namespace.name_any()),
+                Some(Err(error)) => {
+                    tracing::warn!(error = describe_watch(&error), "the watch of namespaces starts again");
+                }
             }
         }
     }
 
     /// Starts a scope unless it runs.
-    fn start(&self, namespace: Option<String>, tasks: &mut JoinSet<()>) {
+    fn start(&self, namespace: Option<String>, tasks: &mut JoinSet<bool>) {
         let mut running = self.running();
         if namespace.as_ref() == Some(&self.shared.args.key_namespace) || running.contains_key(&namespace) {
             return;
         }
         tracing::info!(namespace = namespace.as_deref().unwrap_or("*"), "serving");
         let (stop, stopped) = watch::channel(false);
+        let told = stop.subscribe();
         let (scope, work) = Scope::new(&self.shared, Arc::clone(&self.lanes), namespace.as_deref(), stop, stopped);
-        tasks.spawn(work);
+        // Whether it was told to end.
+        tasks.spawn(async move {
+            work.await;
+            *told.borrow()
+        });
         running.insert(namespace, scope);
     }
 
@@ -181,14 +198,17 @@ impl Scope {
         });
         let (gone, to_sweep) = mpsc::unbounded_channel();
         let again = gone.downgrade();
-        let lists = Lists { listed: Arc::new(arrived), gone };
+        let (again_all, relisted) = watch::channel(0);
+        let lists = Lists { listed: Arc::new(arrived), gone, again: Arc::new(again_all) };
         let object_stream = watch_objects(shared, namespace, object_writer, Arc::clone(&context), lists.clone());
         let secret_stream = watch_secrets(shared, namespace, secret_writer, lists);
         let ended = ended(shared.stopped.clone(), stopped);
         let controller = Controller::for_stream(object_stream, objects.clone())
-            .with_config(ControllerConfig::default().concurrency(args.concurrency))
+            // As many as there are: lanes decide who works, and whoever waits there is not in the way of others.
+            .with_config(ControllerConfig::default())
             .watches_stream(secret_stream, fed_by(Arc::clone(&context)))
-            .reconcile_all_on(key_changes(shared.keys.clone()))
+            .reconcile_all_on(changes(shared.keys.clone()))
+            .reconcile_all_on(changes(relisted))
             .graceful_shutdown_on(ended)
             .run(reconcile, error_policy, Arc::clone(&context))
             .for_each(|_| std::future::ready(()));

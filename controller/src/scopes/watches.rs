@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use crate::cluster_keys::Keys;
 use crate::ownership;
 use crate::reconcile::encrypted_secret::{Context, Gone, target_name};
-use crate::store::{MANAGED_BY, request, strip_object, strip_secret};
+use crate::store::{MANAGED_BY, Requests, strip_object, strip_secret};
 use crate::telemetry::describe_watch;
 use crate::writer::MANAGER;
 
@@ -45,6 +45,7 @@ pub(super) fn complete(mut listed: watch::Receiver<u8>) -> watch::Receiver<bool>
 pub(super) struct Lists {
     pub(super) listed: Arc<watch::Sender<u8>>,
     pub(super) gone: mpsc::UnboundedSender<Gone>,
+    pub(super) again: Arc<watch::Sender<u64>>,
 }
 
 impl Lists {
@@ -108,17 +109,18 @@ fn keep_listed(context: &Context) {
 /// Keeps nothing of an object that is gone, and has its items taken out of Secrets that others feed too.
 fn forget(object: &EncryptedSecret, context: &Context, lists: &Lists) {
     if let Some(uid) = &object.metadata.uid {
-        context.unseen.retain(|kept| kept != uid);
-        context.backoff.retain(|kept| kept != uid);
+        context.unseen.forget(uid);
+        context.backoff.forget(uid);
     }
+    context.contended.forget(&object.metadata, target_name(object));
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let secret = context.watched.secret(&namespace, target_name(object));
+    // One that it fed alone is the garbage collector's.
+    let alone = secret.is_some_and(|secret| ownership::is_sole(&secret.metadata, &name));
     let target = object.spec.target.as_ref();
-    if target.and_then(|target| target.on_delete) != Some(OnDelete::Retain) {
+    if !alone && target.and_then(|target| target.on_delete) != Some(OnDelete::Retain) {
         // Whoever would receive it has ended.
-        let _ = lists.gone.send(Gone::Object {
-            namespace: object.namespace().unwrap_or_default(),
-            name: object.name_any(),
-            secret: target_name(object).to_owned(),
-        });
+        let _ = lists.gone.send(Gone::Object { namespace, name, secret: target_name(object).to_owned() });
     }
 }
 
@@ -127,7 +129,7 @@ fn decided_by(object: &EncryptedSecret) -> Option<u64> {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     let meta = &object.metadata;
-    (&meta.uid, meta.generation, meta.deletion_timestamp.is_some(), request(meta, None)).hash(&mut hasher);
+    (&meta.uid, meta.generation, meta.deletion_timestamp.is_some(), Requests::of(meta)).hash(&mut hasher);
     Some(hasher.finish())
 }
 
@@ -146,6 +148,8 @@ pub(super) fn watch_secrets(
         .inspect_ok(move |event| {
             if matches!(event, watcher::Event::InitDone) {
                 lists.arrived(SECRETS);
+                // What went while nobody watched is told by no event: everything is looked at, which costs no request.
+                lists.again.send_modify(|times| *times += 1);
             }
         })
         .touched_objects()
@@ -178,7 +182,7 @@ pub(super) fn fed_by(
     }
 }
 
-/// An element for every change of the keys: objects may be waiting for one.
-pub(super) fn key_changes(keys: watch::Receiver<Keys>) -> impl Stream<Item = ()> + Send + 'static {
-    stream::unfold(keys, |mut keys| async move { keys.changed().await.ok().map(|()| ((), keys)) })
+/// An element for every change of what all objects depend on: the keys, or the Secrets as a whole.
+pub(super) fn changes<T: Send + Sync + 'static>(of: watch::Receiver<T>) -> impl Stream<Item = ()> + Send + 'static {
+    stream::unfold(of, |mut of| async move { of.changed().await.ok().map(|()| ((), of)) })
 }

@@ -53,15 +53,27 @@ impl From<kube::Error> for WriteError {
             (409, _) => claims(status).map_or(Self::Changed, Self::Claimed),
             (404, _) if causes(status).next().is_none() => Self::Changed,
             (422, _) => {
-                // Of the words, which may quote values, only this one counts.
-                let immutable = causes(status).any(|(.., message)| message.contains("field is immutable"));
-                let fields = causes(status).map(|(_, field, _)| field.to_owned()).collect();
-                if immutable { Self::Immutable(fields) } else { Self::Invalid(fields) }
+                // Of the words, which may quote values, only these count.
+                let immutable = causes(status).all(|(.., message)| message.contains("field is immutable"));
+                let mut fields: Vec<String> = causes(status).map(|(_, field, _)| field.to_owned()).collect();
+                fields.retain(|field| !field.is_empty());
+                match policy(&status.message) {
+                    Some(policy) => Self::Invalid(vec![policy]),
+                    None if immutable && !fields.is_empty() => Self::Immutable(fields),
+                    None => Self::Invalid(fields),
+                }
             }
-            (403, _) => Self::Forbidden(status.message.clone()),
+            (403, _) => Self::Forbidden(policy(&status.message).unwrap_or_else(|| status.message.clone())),
             _ => Self::Api(describe(&error)),
         }
     }
+}
+
+/// Who denied a request, if that was a policy of the cluster: without its own words, which may quote what was denied.
+fn policy(message: &str) -> Option<String> {
+    let start = message.find("admission webhook").or_else(|| message.find("ValidatingAdmissionPolicy"))?;
+    let end = message[start..].find(" denied")?;
+    Some(format!("{} denied the request", &message[start..start + end]))
 }
 
 fn causes(status: &Status) -> impl Iterator<Item = (&str, &str, &str)> {
@@ -105,6 +117,18 @@ mod tests {
     fn tells_failed_preconditions_from_claims() {
         assert!(matches!(answer(json!({"code": 409, "reason": "Conflict"})), WriteError::Changed));
         assert!(matches!(answer(json!({"code": 409, "reason": "AlreadyExists"})), WriteError::Exists));
+    }
+
+    #[test]
+    fn a_policy_is_named_and_not_quoted() {
+        let denied = |code, message: &str| answer(json!({"code": code, "message": message})).to_string();
+        let webhook = "admission webhook \"gate.example.com\" denied the request: data.password is hunter2";
+        assert_eq!(denied(403, webhook), "admission webhook \"gate.example.com\" denied the request");
+        let policy =
+            "secrets \"db\" is forbidden: ValidatingAdmissionPolicy 'gate' with binding 'b' denied request: hunter2";
+        assert!(
+            denied(422, policy).ends_with("(ValidatingAdmissionPolicy 'gate' with binding 'b' denied the request)")
+        );
     }
 
     #[test]

@@ -5,9 +5,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::Resource;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions, Request};
 use kube::core::{ObjectMeta, PartialObjectMeta};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{WriteError, Writer, Written};
+use super::{MANAGER, WriteError, Writer, Written};
+use crate::drift;
+use crate::ownership::{self, Feeder};
 
 /// A Secret, and the field manager under which it is written: who owns the items.
 #[derive(Clone, Copy, Debug)]
@@ -54,17 +56,53 @@ impl Writer {
         self.send(request).await
     }
 
-    /// Takes back everything that this manager put into the Secret, and leaves it to the others.
-    pub async fn release_secret(&self, target: Target<'_>, live: &ObjectMeta) -> Result<(), WriteError> {
-        let from_create = live.managed_fields.iter().flatten().any(|entry| is_from_create(entry, target.manager));
-        let seen = if from_create { self.own_by_apply(target, live).await? } else { Written::from(live) };
-        let body = json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": target.name, "namespace": target.namespace, "uid": seen.uid,
-                "resourceVersion": seen.resource_version},
+    /// Takes the items that only this manager owns out of the Secret, and the annotation that tells of them.
+    ///
+    /// Not by applying nothing: that would also take back a type or immutability that the manager stated, which
+    /// Kubernetes never changes.
+    pub async fn release_secret(
+        &self,
+        target: Target<'_>,
+        annotation: &str,
+        live: &ObjectMeta,
+    ) -> Result<(), WriteError> {
+        let entries = live.managed_fields.as_deref().unwrap_or_default();
+        let items: Map<String, Value> =
+            drift::own_items(entries, target.manager).into_iter().map(|item| (item, Value::Null)).collect();
+        let mut body = json!({
+            "metadata": {"uid": live.uid, "resourceVersion": live.resource_version, "annotations": {annotation: null}},
+            "data": items,
         });
-        self.apply_secret(target, &body, true).await.map(drop)
+        if let Some(owners) = ownership::without_ours(live) {
+            body["metadata"]["ownerReferences"] = json!(owners);
+        }
+        self.patch_secret(target, &body).await
+    }
+
+    /// Lets the Secret outlive the objects that feed it: none of them owns it any more, and this one says that it stays.
+    pub async fn disown_secret(
+        &self,
+        target: Target<'_>,
+        feeder: &Feeder,
+        seen: &ObjectMeta,
+    ) -> Result<(), WriteError> {
+        let owners = ownership::without_ours(seen).unwrap_or_default();
+        let (key, value) = feeder.annotation();
+        let mut body = json!({
+            "metadata": {"uid": seen.uid, "resourceVersion": seen.resource_version, "ownerReferences": owners},
+        });
+        if feeder.retained {
+            body["metadata"]["annotations"] = json!({key: value});
+        }
+        self.patch_secret(target, &body).await
+    }
+
+    async fn patch_secret(&self, target: Target<'_>, body: &Value) -> Result<(), WriteError> {
+        let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let request = Request::new(Secret::url_path(&(), Some(target.namespace)))
+            .patch(target.name, &parameters, &Patch::Merge(body))
+            .map_err(kube::Error::BuildRequest)?;
+        self.send(request).await.map(drop)
     }
 
     /// Deletes a Secret if it is still the one that was looked at.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use kube::core::ObjectMeta;
 use serde_json::{Map, Value, json};
 
+use super::SHOWN;
 use super::plan::{Desired, How, Write};
 use crate::conditions::Outcome;
 use crate::drift::{self, Change};
@@ -45,19 +46,23 @@ pub(super) async fn apply(
             let drift = live.filter(|_| write.repair).map(|live| {
                 drift::changes(live.managed_fields.as_deref().unwrap_or_default(), &manager, write.secret.items.keys())
             });
-            let written = update(writer, target, &body(object, &write.secret, Some(&base))).await?;
-            let changed = written.resource_version != seen.resource_version;
+            let body = body(object, &write.secret, Some(&base));
+            let written = update(writer, target, &body, write.may_force()).await?;
+            let changed = written.resource_version != base.resource_version;
             Applied { written, changed, drift: drift.unwrap_or_default() }
         }
     };
     if let Some(former) = write.former.as_ref().filter(|former| former.sole) {
-        match writer.delete_secret(namespace, &former.name, &former.seen).await {
-            // Somebody changed it: the sweep after the next list finds what is left.
-            Ok(()) | Err(WriteError::Changed) => {}
-            Err(error) => return Err(error),
-        }
+        writer.delete_secret(namespace, &former.name, &former.seen).await?;
     }
     Ok(applied)
+}
+
+/// Creates the Secret if there is none.
+pub(super) async fn try_create(writer: &Writer, object: &ObjectMeta, secret: &Desired) -> Result<Applied, WriteError> {
+    let manager = field_manager(object.name.as_deref().unwrap_or_default());
+    let namespace = object.namespace.as_deref().unwrap_or_default();
+    create(writer, Target { namespace, name: &secret.name, manager: &manager }, object, secret).await
 }
 
 async fn create(
@@ -73,14 +78,15 @@ async fn create(
 }
 
 /// Unforced, and then by force over whoever is no object of ours: that is drift, and Git says what these fields are.
-async fn update(writer: &Writer, target: Target<'_>, body: &Value) -> Result<Written, WriteError> {
+async fn update(writer: &Writer, target: Target<'_>, body: &Value, may_force: bool) -> Result<Written, WriteError> {
     match writer.apply_secret(target, body, false).await {
         Err(WriteError::Claimed(claims)) => {
-            let rivals: Vec<Claim> = claims.into_iter().filter(|claim| ownership::is_ours(&claim.manager)).collect();
-            if rivals.is_empty() {
-                writer.apply_secret(target, body, true).await
-            } else {
-                Err(WriteError::Claimed(rivals))
+            let (rivals, drift): (Vec<Claim>, Vec<Claim>) =
+                claims.into_iter().partition(|claim| ownership::is_ours(&claim.manager));
+            match rivals.is_empty() {
+                true if may_force => writer.apply_secret(target, body, true).await,
+                true => Err(WriteError::Claimed(drift)),
+                false => Err(WriteError::Claimed(rivals)),
             }
         }
         written => written,
@@ -93,7 +99,8 @@ fn body(object: &ObjectMeta, secret: &Desired, base: Option<&Written>) -> Value 
     let mut labels = secret.labels.clone();
     labels.insert(MANAGED_BY.to_owned(), MANAGER.to_owned());
     let mut annotations = secret.annotations.clone();
-    let feeder = Feeder { name: object.name.clone().unwrap_or_default(), retained: secret.retained };
+    let name = object.name.clone().unwrap_or_default();
+    let feeder = Feeder { name, retained: secret.retained, adopted: secret.adopted };
     annotations.extend([feeder.annotation()]);
     let mut metadata = json!({
         "name": secret.name,
@@ -137,8 +144,8 @@ pub(super) fn outcome(error: &WriteError, secret: &str) -> Outcome {
             stalled("SecretInvalid", format!("the API server refuses Secret {secret} because of {}", fields.join(", ")))
         }
         WriteError::Claimed(claims) => {
-            let claims = claims.iter().map(|claim| format!("{} by {}", claim.field, claim.manager));
-            let claims = claims.collect::<Vec<_>>().join(", ");
+            let named = claims.iter().take(SHOWN).map(|claim| format!("{} by {}", claim.field, claim.manager));
+            let claims = named.collect::<Vec<_>>().join(", ");
             stalled(
                 "ItemConflict",
                 format!(
@@ -181,6 +188,7 @@ mod tests {
             annotations: [].into(),
             items: [("password".to_owned(), SecretBytes::from(vec![0xff, 0]))].into(),
             retained: false,
+            adopted: false,
             owned: true,
         }
     }
@@ -194,7 +202,7 @@ mod tests {
             labels: Some([("kustomize.toolkit.fluxcd.io/name".to_owned(), "x".to_owned())].into()),
             ..ObjectMeta::default()
         };
-        let (feeds, name) = Feeder { name: "db".into(), retained: false }.annotation();
+        let (feeds, name) = Feeder { name: "db".into(), ..Feeder::default() }.annotation();
         let mut expected = json!({
             "apiVersion": "v1", "kind": "Secret", "data": {"password": "/wA="},
             "metadata": {

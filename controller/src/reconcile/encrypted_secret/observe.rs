@@ -41,17 +41,22 @@ impl Watched {
     pub fn secret(&self, namespace: &str, name: &str) -> Option<Arc<PartialObjectMeta<Secret>>> {
         self.secrets.get(&ObjectRef::<PartialObjectMeta<Secret>>::new(name).within(namespace))
     }
+}
 
-    /// The Secret that the object fed before its target's name changed. What shall stay is not given up.
-    pub(super) fn former(&self, object: &EncryptedSecret, status: &EncryptedSecretStatus) -> Option<Former> {
-        let name = status.secret_name.as_deref().filter(|name| *name != target_name(object))?;
-        let secret = self.secret(object.metadata.namespace.as_deref()?, name)?;
-        let own = object.metadata.name.as_deref()?;
-        let mut feeders = ownership::feeders(&secret.metadata).peekable();
-        let fed = ownership::feeders(&secret.metadata).any(|feeder| feeder.name == own && !feeder.retained);
-        let sole = feeders.peek().is_some() && feeders.all(|feeder| feeder.name == own);
-        fed.then(|| Former { name: name.to_owned(), seen: Written::from(&secret.metadata), sole })
-    }
+/// The Secret that the object fed before its target's name changed, from the API server: the watch may not have brought
+/// it yet, and what is forgotten here stays for ever. What shall stay is not given up.
+pub(super) async fn former(
+    client: &Client,
+    object: &EncryptedSecret,
+    status: &EncryptedSecretStatus,
+) -> Result<Option<Former>, kube::Error> {
+    let name = status.secret_name.as_deref().filter(|name| *name != target_name(object));
+    let (Some(name), Some(namespace)) = (name, object.metadata.namespace.as_deref()) else { return Ok(None) };
+    let Some(secret) = live_secret(client, namespace, name).await? else { return Ok(None) };
+    let own = object.metadata.name.as_deref().unwrap_or_default();
+    let fed = ownership::feeders(&secret).any(|feeder| feeder.name == own && !feeder.retained);
+    let sole = ownership::is_sole(&secret, own);
+    Ok(fed.then(|| Former { name: name.to_owned(), seen: Written::from(&secret), sole }))
 }
 
 /// The whole metadata of a Secret, whoever made it, from the API server.
@@ -68,6 +73,13 @@ pub(super) async fn live_secret(
 async fn in_time<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
     let answer = tokio::time::timeout(LONGEST, request).await;
     answer.unwrap_or_else(|_| Err(kube::Error::Service("the API server did not answer in time".into())))
+}
+
+/// The object's metadata, from the API server.
+pub(super) async fn live_meta(client: &Client, meta: &ObjectMeta) -> Result<Option<ObjectMeta>, kube::Error> {
+    let api: Api<EncryptedSecret> = Api::namespaced(client.clone(), meta.namespace.as_deref().unwrap_or_default());
+    let found = in_time(api.get_metadata_opt(meta.name.as_deref().unwrap_or_default())).await?;
+    Ok(found.map(|found| found.metadata))
 }
 
 /// The whole object, from the API server.
@@ -113,7 +125,12 @@ impl Unseen {
         unseen.or_else(|| object.metadata.resource_version.clone()).unwrap_or_default()
     }
 
-    /// Forgets objects that are gone.
+    /// Forgets an object that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.lock().remove(uid);
+    }
+
+    /// Forgets all objects but these.
     pub fn retain(&self, keep: impl Fn(&str) -> bool) {
         self.lock().retain(|uid, _| keep(uid));
     }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use kube::core::ObjectMeta;
 use sealwax_crds::{
-    EncryptedSecret, EncryptedSecretStatus, FORBIDDEN_TYPES, MergePolicy, OWN_PREFIX, OnDelete, Template,
+    EncryptedSecret, EncryptedSecretStatus, FORBIDDEN_TYPES, MergePolicy, OWN_PREFIX, OnDelete, STALLED, Template,
 };
 use sealwax_format::SecretBytes;
 use sealwax_format::keys::Keyring;
 use sealwax_render::{SealedObject, content, open};
 
 use crate::conditions::{self, Outcome};
-use crate::ownership::{self, ADOPT_BY, Ownership};
-use crate::store::{is_complete, is_later, is_settled, request};
+use crate::ownership::{self, ADOPT_BY, Feeder, Ownership};
+use crate::store::{Requests, is_complete, is_later, is_settled};
 use crate::writer::{Written, is_from_create};
 
 /// What is in the cluster.
@@ -47,11 +47,28 @@ pub(super) enum Plan {
     /// All is as it should be, or is being deleted.
     Nothing,
     /// The ciphertext is needed after all: read the object again and plan again.
-    Reread,
+    Reread {
+        /// Whether that is to put right what somebody changed.
+        repair: bool,
+    },
+    /// Something in the Secret shall outlive its objects, and owner references would take it along: remove those first,
+    /// whatever else may be wrong.
+    Disown(Box<Feeder>),
     /// Write the Secret.
     Write(Box<Write>),
     /// Write nothing but the status.
     Report(Outcome),
+}
+
+impl Plan {
+    /// Whether this puts right what somebody changed.
+    pub(super) fn is_repair(&self) -> bool {
+        match self {
+            Self::Reread { repair } => *repair,
+            Self::Write(write) => write.repair,
+            _ => false,
+        }
+    }
 }
 
 /// A Secret to write.
@@ -65,6 +82,8 @@ pub(super) struct Write {
     pub repair: bool,
     /// The Secret may be deleted and made again where Kubernetes refuses the change.
     pub recreate: bool,
+    /// The object was stalled because others feed the same items: it must not take them while those are changed by hand.
+    pub contended: bool,
     /// The Secret of the former name, to give up afterwards.
     pub former: Option<Former>,
 }
@@ -73,6 +92,12 @@ impl Write {
     /// Whether field managers decide something: who changed what, or what creating left.
     pub(super) fn needs_managers(&self) -> bool {
         matches!(self.how, How::Update { from_create, .. } if from_create || self.repair)
+    }
+
+    /// Whether fields may be taken from managers that are no objects of ours. Not by an object that others kept from them
+    /// so far, in a Secret that those feed.
+    pub(super) fn may_force(&self) -> bool {
+        !self.contended || matches!(self.how, How::Update { sole: true, .. })
     }
 
     /// Whether the Secret may be deleted and made again: then nobody else's items may be in it.
@@ -116,6 +141,8 @@ pub(super) struct Desired {
     pub items: BTreeMap<String, SecretBytes>,
     /// Whether the items stay when the object goes.
     pub retained: bool,
+    /// Whether somebody else had made the Secret, which therefore stays when the object goes.
+    pub adopted: bool,
     /// Whether the Secret goes when the object goes. Not where anything in it shall stay.
     pub owned: bool,
 }
@@ -137,6 +164,9 @@ pub(super) fn plan(observed: &Observed<'_>, keys: &Keyring) -> Plan {
         let message = "EncryptedSecrets are not served in the controller's own namespace: move this one elsewhere";
         return stalled("OwnNamespace", message.to_owned());
     }
+    if let Some(feeder) = disowned(observed) {
+        return Plan::Disown(Box::new(feeder));
+    }
     if object.spec.suspend == Some(true) {
         return Plan::Report(Outcome::Suspended);
     }
@@ -145,14 +175,14 @@ pub(super) fn plan(observed: &Observed<'_>, keys: &Keyring) -> Plan {
         Ok(how) => how,
         Err(foreign) => return Plan::Report(foreign),
     };
-    let asked = request(meta, observed.status.last_handled_reconcile_at.as_deref()).is_some();
+    let asked = Requests::of(meta).are_new(observed.status);
     let intact = how.is_intact(observed.status);
     let clean = !conditions::is_troubled(observed.status);
     if settled && intact && clean && !asked {
         return Plan::Nothing;
     }
     if !is_complete(object) {
-        return Plan::Reread;
+        return Plan::Reread { repair: settled && !intact };
     }
     match desired(observed, keys) {
         Ok(secret) => Plan::Write(Box::new(Write {
@@ -160,6 +190,7 @@ pub(super) fn plan(observed: &Observed<'_>, keys: &Keyring) -> Plan {
             how,
             repair: settled && !intact,
             recreate: object.spec.target.as_ref().and_then(|target| target.recreate) == Some(true),
+            contended: conditions::find(observed.status, STALLED).is_some_and(|was| was.reason == "ItemConflict"),
             former: observed.former.cloned(),
         })),
         Err(outcome) => Plan::Report(outcome),
@@ -168,6 +199,23 @@ pub(super) fn plan(observed: &Observed<'_>, keys: &Keyring) -> Plan {
 
 fn stalled(reason: &'static str, message: String) -> Plan {
     Plan::Report(Outcome::Stalled { reason, message })
+}
+
+/// This object, if the Secret that it feeds is owned by objects though something in it shall stay.
+///
+/// Apart from all writing: who sets `onDelete: Retain` on an object that cannot be opened, or is suspended, means it.
+fn disowned(observed: &Observed<'_>) -> Option<Feeder> {
+    let (meta, secret) = (&observed.object.metadata, observed.secret?);
+    ownership::without_ours(secret)?;
+    let name = meta.name.as_deref().unwrap_or_default();
+    let before = ownership::feeders(secret).find(|feeder| feeder.name == name)?;
+    let retained = is_retained(observed.object);
+    let stays = retained || ownership::feeders(secret).any(|feeder| feeder.retained && feeder.name != name);
+    stays.then_some(Feeder { retained, ..before })
+}
+
+fn is_retained(object: &EncryptedSecret) -> bool {
+    object.spec.target.as_ref().and_then(|target| target.on_delete) == Some(OnDelete::Retain)
 }
 
 /// How the Secret can be written, or that it is somebody else's.
@@ -186,7 +234,7 @@ fn how(observed: &Observed<'_>) -> Result<How, Outcome> {
                 let manager = ownership::field_manager(name);
                 secret.managed_fields.iter().flatten().any(|entry| is_from_create(entry, &manager))
             },
-            sole: ownership::feeders(secret).all(|feeder| feeder.name == name),
+            sole: ownership::is_sole(secret, name),
         }),
     }
 }
@@ -227,11 +275,14 @@ fn desired(observed: &Observed<'_>, keys: &Keyring) -> Result<Desired, Outcome> 
     let items = content(items, &template.data, merged)
         .map_err(|error| Outcome::Stalled { reason: "Template", message: error.to_string() })?;
     let name = object.metadata.name.as_deref().unwrap_or_default();
-    let retained = target.on_delete == Some(OnDelete::Retain);
-    let others_retain = || {
-        let feeders = observed.secret.into_iter().flat_map(ownership::feeders);
-        feeders.into_iter().any(|feeder| feeder.retained && feeder.name != name)
-    };
+    let retained = is_retained(object);
+    let others_retain = observed
+        .secret
+        .is_some_and(|secret| ownership::feeders(secret).any(|feeder| feeder.retained && feeder.name != name));
+    let adopted = observed.secret.is_some_and(|secret| {
+        let was = ownership::feeders(secret).any(|feeder| feeder.adopted);
+        was || ownership::of(secret, &object.metadata, observed.status) == Ownership::Offered
+    });
     let metadata = template.metadata.unwrap_or_default();
     Ok(Desired {
         name: target_name(object).to_owned(),
@@ -241,7 +292,8 @@ fn desired(observed: &Observed<'_>, keys: &Keyring) -> Result<Desired, Outcome> 
         annotations: metadata.annotations,
         items,
         retained,
-        owned: !retained && !others_retain(),
+        adopted,
+        owned: !retained && !others_retain && !adopted,
     })
 }
 

@@ -6,7 +6,7 @@ use kube::Resource;
 use kube::runtime::controller::Action;
 use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus, STALLED};
 
-use super::{BEHIND, Context, KIND, ReconcileError, uid};
+use super::{Context, KIND, ReconcileError, observe, uid};
 use crate::conditions::{self, Outcome};
 use crate::restart::{self, Content};
 use crate::writer::WriteError;
@@ -22,16 +22,26 @@ pub(super) async fn write_status(
         return Ok(None);
     }
     let body = serde_json::to_value(after).unwrap_or_default();
-    let seen = context.unseen.version_of(object);
-    match context.writer.write_status(&object.metadata, &seen, &body).await {
-        Ok(resource_version) => {
-            context.unseen.wrote(&uid(&object.metadata), resource_version, after.clone());
-            Ok(None)
+    let (uid, generation) = (uid(&object.metadata), object.metadata.generation);
+    let mut seen = context.unseen.version_of(object);
+    for _ in 0..2 {
+        match context.writer.write_status(&object.metadata, &seen, &body).await {
+            Ok(resource_version) => {
+                context.unseen.wrote(&uid, resource_version, after.clone());
+                return Ok(None);
+            }
+            Err(WriteError::Changed) => {}
+            Err(error) => return Err(ReconcileError::Status(error)),
         }
-        // Changed, deleted, or deleted and made anew. The watch tells, but not of changes that we do not act on.
-        Err(WriteError::Changed) => Ok(Some(BEHIND)),
-        Err(error) => Err(ReconcileError::Status(error)),
+        // Changed, deleted, or deleted and made anew. What changed may be nothing that we act on.
+        let live = observe::live_meta(&context.client, &object.metadata).await.map_err(ReconcileError::Read)?;
+        match live.filter(|live| live.uid.as_ref() == Some(&uid) && live.generation == generation) {
+            Some(live) => seen = live.resource_version.unwrap_or_default(),
+            // The watch tells of that.
+            None => return Ok(Some(context.backoff.failed(&uid, generation))),
+        }
     }
+    Ok(Some(context.backoff.failed(&uid, generation)))
 }
 
 /// Restarts what asked to be restarted for this content, if that is outstanding, and says so in the status.
@@ -49,6 +59,7 @@ pub(super) async fn restart_workloads(
             namespace: object.metadata.namespace.as_deref().unwrap_or_default(),
             secret: status.secret_name.as_deref().unwrap_or_default(),
             hash: status.content_hash.as_deref().unwrap_or_default(),
+            object: object.metadata.name.as_deref().unwrap_or_default(),
         };
         match restart::restart(&context.client, &context.writer, content).await {
             Ok(count) => {

@@ -12,7 +12,7 @@ use sealwax_crds::EncryptedSecret;
 use tokio::sync::mpsc;
 
 use super::{Context, observe, target_name};
-use crate::ownership::{feeders, field_manager};
+use crate::ownership::{Feeder, feeders, field_manager, is_sole};
 use crate::telemetry::{chain, describe};
 use crate::writer::{Target, WriteError};
 
@@ -87,7 +87,7 @@ fn missed(context: &Context) -> Vec<Gone> {
             object.is_some_and(|object| target_name(&object) == secret.name_any())
         };
         let gone = all.iter().filter(|feeder| !feeder.retained && !feeds(&feeder.name));
-        if all.len() > 1 {
+        if all.len() > 1 || all.iter().any(|feeder| feeder.adopted) {
             found.extend(gone.map(|feeder| Gone::Object {
                 namespace: namespace.clone(),
                 name: feeder.name.clone(),
@@ -99,38 +99,58 @@ fn missed(context: &Context) -> Vec<Gone> {
 }
 
 async fn release(context: &Context, namespace: &str, name: &str, secret: &str) -> Result<(), SweepError> {
+    let read = |error: kube::Error| SweepError::Read(describe(&error));
+    // The Secret first: should the object be made anew meanwhile, the Secret is not the one that was read any more.
+    let live = observe::live_secret(&context.client, namespace, secret).await.map_err(read)?;
+    let Some(live) = live.filter(|live| is_left_to_us(live, name)) else { return Ok(()) };
     let objects: Api<EncryptedSecret> = Api::namespaced(context.client.clone(), namespace);
     // Not in our store may also mean: another controller's, by its class or its labels.
-    let object = objects.get_opt(name).await.map_err(|error| SweepError::Read(describe(&error)))?;
+    let object = objects.get_opt(name).await.map_err(read)?;
     if object.is_some_and(|object| target_name(&object) == secret) {
         return Ok(());
     }
-    take_out(context, namespace, name, secret).await
+    take_out(context, namespace, name, secret, &live).await
 }
 
-/// Takes the items that this object fed into the Secret out of it, if others feed it too.
-pub(super) async fn take_out(context: &Context, namespace: &str, name: &str, secret: &str) -> Result<(), SweepError> {
+/// Takes the items that this object fed into the Secret out of it, if anything else is in there.
+pub(super) async fn leave(context: &Context, namespace: &str, name: &str, secret: &str) -> Result<(), SweepError> {
     let live = observe::live_secret(&context.client, namespace, secret).await;
-    let live = live.map_err(|error| SweepError::Read(describe(&error)))?;
-    let Some(live) = live.filter(|live| is_left_to_us(live, name)) else { return Ok(()) };
+    match live.map_err(|error| SweepError::Read(describe(&error)))?.filter(|live| is_left_to_us(live, name)) {
+        Some(live) => take_out(context, namespace, name, secret, &live).await,
+        None => Ok(()),
+    }
+}
+
+async fn take_out(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+    secret: &str,
+    live: &ObjectMeta,
+) -> Result<(), SweepError> {
     let manager = field_manager(name);
     let target = Target { namespace, name: secret, manager: &manager };
-    context.writer.release_secret(target, &live).await.map_err(SweepError::Write)?;
-    tracing::info!(namespace, name, secret, "items that are not fed any more were taken out");
+    let (annotation, _) = Feeder { name: name.to_owned(), ..Feeder::default() }.annotation();
+    match context.writer.release_secret(target, &annotation, live).await {
+        Ok(()) => tracing::info!(namespace, name, secret, "items that are not fed any more were taken out"),
+        // Nothing will ever change that.
+        Err(WriteError::Immutable(_)) => {
+            tracing::warn!(namespace, name, secret, "the Secret is immutable: items that are not fed any more stay");
+        }
+        Err(error) => return Err(SweepError::Write(error)),
+    }
     Ok(())
 }
 
 /// Whether the object's items are to go, and the garbage collector will not see to it.
 fn is_left_to_us(secret: &ObjectMeta, name: &str) -> bool {
-    let mut own = feeders(secret).filter(|feeder| feeder.name == name);
-    let others = feeders(secret).any(|feeder| feeder.name != name);
-    others && own.any(|feeder| !feeder.retained)
+    let own = feeders(secret).any(|feeder| feeder.name == name && !feeder.retained);
+    own && !is_sole(secret, name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ownership::Feeder;
 
     #[test]
     fn only_shared_and_not_retained_items_are_ours_to_take() {
@@ -138,7 +158,9 @@ mod tests {
             annotations: Some(
                 feeders
                     .iter()
-                    .map(|(name, retained)| Feeder { name: (*name).to_owned(), retained: *retained }.annotation())
+                    .map(|(name, retained)| {
+                        Feeder { name: (*name).to_owned(), retained: *retained, adopted: false }.annotation()
+                    })
                     .collect(),
             ),
             ..ObjectMeta::default()

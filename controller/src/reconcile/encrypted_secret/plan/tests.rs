@@ -8,7 +8,7 @@ use sealwax_format::{OsRandom, Path, Plaintext, ValueType};
 
 use super::*;
 use crate::conditions::Situation;
-use crate::ownership::{Feeder, field_manager};
+use crate::ownership::field_manager;
 
 struct Cluster {
     keys: Keyring,
@@ -47,7 +47,14 @@ fn cluster() -> Cluster {
 fn situation() -> Situation<'static> {
     let not_ready_after = std::time::Duration::from_mins(10);
     let now = jiff::Timestamp::UNIX_EPOCH;
-    Situation { generation: Some(1), requested: None, restarts: false, not_ready_after, now }
+    Situation {
+        generation: Some(1),
+        requests: Requests::default(),
+        repairing: false,
+        restarts: false,
+        not_ready_after,
+        now,
+    }
 }
 
 impl Cluster {
@@ -72,7 +79,7 @@ impl Cluster {
             uid: Some("s1".into()),
             resource_version: Some("10".into()),
             owner_references: Some(vec![ownership::reference(&cluster.object.metadata)]),
-            annotations: Some([Feeder { name: "db".into(), retained: false }.annotation()].into()),
+            annotations: Some([Feeder { name: "db".into(), ..Feeder::default() }.annotation()].into()),
             ..ObjectMeta::default()
         });
         cluster
@@ -149,7 +156,7 @@ fn healing_reads_the_ciphertext_again() {
     cluster.object.status = Some(cluster.status.clone());
     crate::store::strip_object(&mut cluster.object, |_| true);
     cluster.secret = None;
-    assert_eq!(cluster.plan(), Plan::Reread);
+    assert_eq!(cluster.plan(), Plan::Reread { repair: true });
     cluster.object = full;
     assert!(cluster.written().repair);
 }
@@ -254,7 +261,7 @@ fn others_may_feed_the_same_secret() {
     let mut cluster = cluster();
     let fed_by = |retained| ObjectMeta {
         uid: Some("s1".into()),
-        annotations: Some([Feeder { name: "web".into(), retained }.annotation()].into()),
+        annotations: Some([Feeder { name: "web".into(), retained, adopted: false }.annotation()].into()),
         ..ObjectMeta::default()
     };
     for retained in [false, true] {
@@ -266,12 +273,42 @@ fn others_may_feed_the_same_secret() {
 }
 
 #[test]
-fn what_is_retained_has_no_owner() {
+fn what_is_retained_loses_its_owner_whatever_else_is_wrong() {
+    type Spoil = fn(&mut Cluster);
+    let retain = || Some(Target { on_delete: Some(OnDelete::Retain), ..Target::default() });
+    let spoiled: [Spoil; 3] =
+        [|_| (), |cluster| cluster.keys = Keyring::default(), |cluster| cluster.object.spec.suspend = Some(true)];
+    for spoil in spoiled {
+        let mut cluster = Cluster::synced();
+        cluster.object.metadata.generation = Some(2);
+        cluster.object.spec.target = retain();
+        spoil(&mut cluster);
+        let Plan::Disown(feeder) = cluster.plan() else { panic!("{:?}", cluster.plan()) };
+        assert!(feeder.retained);
+        cluster.secret.as_mut().unwrap().owner_references = None;
+        assert!(!matches!(cluster.plan(), Plan::Disown(_)));
+    }
     let mut cluster = Cluster::synced();
-    cluster.object.metadata.generation = Some(2);
-    cluster.object.spec.target = Some(Target { on_delete: Some(OnDelete::Retain), ..Target::default() });
+    let web = Feeder { name: "web".into(), retained: true, adopted: false }.annotation();
+    cluster.secret.as_mut().unwrap().annotations.as_mut().unwrap().extend([web]);
+    let Plan::Disown(feeder) = cluster.plan() else { panic!("{:?}", cluster.plan()) };
+    assert!(!feeder.retained, "only the other one's items stay");
+}
+
+#[test]
+fn what_somebody_else_had_made_is_never_owned() {
+    let mut cluster = cluster();
+    let offer = (ADOPT_BY.to_owned(), "db".to_owned());
+    cluster.secret =
+        Some(ObjectMeta { uid: Some("f1".into()), annotations: Some([offer].into()), ..ObjectMeta::default() });
     let secret = cluster.written().secret;
-    assert!(secret.retained && !secret.owned);
+    assert!(secret.adopted && !secret.owned);
+    // And stays so when the offer is gone.
+    let feeder = Feeder { name: "db".into(), retained: false, adopted: true }.annotation();
+    cluster.secret.as_mut().unwrap().annotations = Some([feeder].into());
+    let write = cluster.written();
+    assert!(write.secret.adopted && !write.secret.owned);
+    assert!(matches!(write.how, How::Update { sole: false, .. }));
 }
 
 #[test]
@@ -281,7 +318,7 @@ fn only_a_secret_of_its_own_is_made_again() {
     assert!(!cluster.written().may_recreate());
     cluster.object.spec.target = Some(Target { recreate: Some(true), ..Target::default() });
     assert!(cluster.written().may_recreate());
-    let web = Feeder { name: "web".into(), retained: false }.annotation();
+    let web = Feeder { name: "web".into(), ..Feeder::default() }.annotation();
     cluster.secret.as_mut().unwrap().annotations.as_mut().unwrap().extend([web]);
     assert!(!cluster.written().may_recreate(), "others' items are in it");
 }
@@ -291,7 +328,7 @@ fn a_request_is_obeyed_once() {
     let mut cluster = Cluster::synced();
     cluster.object.metadata.annotations = Some([("sealwax.dev/reconcile-at".to_owned(), "now".to_owned())].into());
     assert!(!cluster.written().repair, "nobody changed anything");
-    cluster.status.last_handled_reconcile_at = Some("now".into());
+    cluster.status.last_reconcile_at = Some("now".into());
     assert_eq!(cluster.plan(), Plan::Nothing);
 }
 
