@@ -5,6 +5,7 @@ mod common;
 
 mod admission;
 mod chart;
+mod documentation;
 mod flags;
 mod gitops;
 mod installed;
