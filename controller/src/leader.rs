@@ -3,8 +3,8 @@
 //! No replica compares the clocks of others. A lease counts as abandoned when it has not changed for its whole duration
 //! *as seen from here*, and every write of it names the resourceVersion that it replaces, so that of two who reach for it
 //! one is refused. The leader opens its fence only until nine tenths of the duration after it *sent* the last renewal
-//! that succeeded, which is over before anybody else can have waited for the whole. A lease that was deleted is waited for
-//! like one that is held.
+//! that succeeded, which is over before anybody else can have waited for the whole. A lease that is not there is waited
+//! for like one that is held: it may just have been deleted. So the very first leader of a cluster waits once too.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,10 +47,8 @@ pub enum Lost {
 enum Seen {
     /// No list has arrived yet.
     Nothing,
-    /// There is none, and has not been since this replica looks: nobody leads.
-    None,
-    /// It was deleted then: whoever led may not know yet.
-    Deleted(Instant),
+    /// There has been none since then: it may just have been deleted, and whoever led may not know yet.
+    Absent(Instant),
     /// It was last changed then.
     Lease(Box<Lease>, Instant),
 }
@@ -158,7 +156,7 @@ impl Election {
                 }
                 // Somebody deleted it. Others wait for its whole duration, so it can be made again while this is open.
                 Ok(None) => {
-                    if let Some(lease) = self.take(&Seen::None).await {
+                    if let Some(lease) = self.take(&Seen::Nothing).await {
                         held = lease;
                     }
                 }
@@ -229,9 +227,8 @@ impl Seen {
     /// It is not there.
     fn gone(&mut self) {
         match self {
-            Self::Nothing => *self = Self::None,
-            Self::Lease(..) => *self = Self::Deleted(Instant::now()),
-            Self::None | Self::Deleted(_) => {}
+            Self::Nothing | Self::Lease(..) => *self = Self::Absent(Instant::now()),
+            Self::Absent(_) => {}
         }
     }
 
@@ -239,8 +236,7 @@ impl Seen {
     fn abandoned_in(&self, identity: &str, usual: Duration) -> Duration {
         match self {
             Self::Nothing => Duration::MAX,
-            Self::None => Duration::ZERO,
-            Self::Deleted(since) => usual.saturating_sub(since.elapsed()),
+            Self::Absent(since) => usual.saturating_sub(since.elapsed()),
             Self::Lease(lease, since) => {
                 if holder(lease).is_none_or(|holder| holder == identity) {
                     return Duration::ZERO;
@@ -280,7 +276,7 @@ mod tests {
 
     /// As if the last sign of life lay that far back.
     fn age(seen: &mut Seen, by: Duration) {
-        if let Seen::Lease(_, since) | Seen::Deleted(since) = seen {
+        if let Seen::Lease(_, since) | Seen::Absent(since) = seen {
             *since = Instant::now().checked_sub(by).unwrap();
         }
     }
@@ -303,15 +299,15 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_lease_is_waited_for_like_any_other() {
+    fn a_lease_that_is_not_there_is_waited_for_like_any_other() {
         let mut seen = Seen::Nothing;
-        seen.gone();
-        assert!(is_free(&seen), "there has been none since this replica looks");
-        seen.note(lease("1", "a"));
-        seen.gone();
-        assert!(!is_free(&seen), "whoever led may not know yet");
-        seen.gone();
-        age(&mut seen, USUAL);
-        assert!(is_free(&seen));
+        for _ in 0..2 {
+            seen.gone();
+            assert!(!is_free(&seen), "whoever led may not know yet");
+            seen.gone();
+            age(&mut seen, USUAL);
+            assert!(is_free(&seen));
+            seen.note(lease("1", "a"));
+        }
     }
 }

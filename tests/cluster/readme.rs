@@ -29,7 +29,8 @@ async fn the_readme_works_as_it_stands() {
     kubectl.run(&["apply", "--server-side", "-f", root.join("crds").to_str().unwrap()]);
     kubectl.run(&["apply", "--server-side", "-f", root.join("deploy/install.yaml").to_str().unwrap()]);
     let identity = Identity::create(&plane, SYSTEM, "sealwax-controller", "").await;
-    let controller = Controller::start(&identity, &["--cluster-name", "prod", "--listen", "127.0.0.1:0"]);
+    let controller =
+        Controller::start(&identity, &["--cluster-name", "prod", "--listen", "127.0.0.1:0", "--lease-duration", "2s"]);
     controller.wait_for_log(std::time::Duration::from_secs(30), "sealwax-recipients").await;
 
     let work = tempfile::tempdir().unwrap();

@@ -28,6 +28,8 @@ pub(crate) const LONG: Duration = Duration::from_mins(10);
 pub(crate) struct World {
     pub(crate) plane: ControlPlane,
     pub(crate) controller: Controller,
+    /// Its kubeconfig lasts as long as this.
+    _identity: Identity,
     pub(crate) readers: Vec<Recipient>,
     pub(crate) client: Client,
 }
@@ -45,7 +47,7 @@ impl World {
         let controller = Controller::start_program(program, &identity, &flags, &[]);
         let client = plane.client().await;
         let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), SYSTEM);
-        let cluster = wait_for(Duration::from_secs(30), "a published recipient", async || {
+        let cluster = wait_for(Duration::from_mins(1), "a published recipient", async || {
             let data = config_maps.get_opt("sealwax-recipients").await.ok()??.data?;
             Recipient::parse("cluster", data.get("recipients")?.lines().find(|line| !line.starts_with('#'))?).ok()
         })
@@ -55,7 +57,7 @@ impl World {
             let identity = pq::Identity::generate();
             readers.push(Recipient::parse(name, &identity.to_public().to_string()).unwrap());
         }
-        Self { plane, controller, readers, client }
+        Self { plane, controller, _identity: identity, readers, client }
     }
 
     pub(crate) fn objects(&self) -> Api<EncryptedSecret> {

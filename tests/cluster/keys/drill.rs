@@ -39,7 +39,8 @@ async fn the_drill_of_the_documentation_works_as_it_stands() {
     kubectl.run(&["apply", "--server-side", "-f", root.join("crds").to_str().unwrap()]);
     kubectl.run(&["apply", "--server-side", "-f", root.join("deploy/install.yaml").to_str().unwrap()]);
     let identity = Identity::create(&plane, SYSTEM, "sealwax-controller", "").await;
-    let controller = Controller::start(&identity, &["--cluster-name", "prod", "--listen", "127.0.0.1:0"]);
+    let controller =
+        Controller::start(&identity, &["--cluster-name", "prod", "--listen", "127.0.0.1:0", "--lease-duration", "2s"]);
     controller.wait_for_log(Duration::from_secs(30), "recipients published").await;
 
     let work = tempfile::tempdir().unwrap();

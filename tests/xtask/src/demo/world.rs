@@ -159,7 +159,16 @@ impl World {
         let listen = format!("127.0.0.1:{}", free_port()?);
         let mut command = Command::new(&self.supervisor);
         command.arg("guard").arg(&self.controller);
-        command.args(["--key-namespace", SYSTEM, "--cluster-name", name, "--listen", &listen]);
+        command.args([
+            "--key-namespace",
+            SYSTEM,
+            "--cluster-name",
+            name,
+            "--listen",
+            &listen,
+            "--lease-duration",
+            "2s",
+        ]);
         let log = fs::File::create(self.outside(&format!("{name}.log"))).map_err(|e| broken("the log", &e))?;
         command.env("KUBECONFIG", &kubeconfig).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).process_group(0);
         let mut process = command.spawn().map_err(|error| broken("the controller", &error))?;
