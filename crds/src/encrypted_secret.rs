@@ -166,7 +166,8 @@ pub struct EncryptedSecretStatus {
     /// The generation of the spec that the conditions speak of; -1 before the controller saw the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, and while they hold `Reconciling` or `Stalled`.
+    /// `Ready`; while it tries again by itself `Reconciling`, or, with a good Secret, `Fresh` as `False`; while somebody must
+    /// act `Stalled`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

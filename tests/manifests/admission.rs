@@ -94,7 +94,11 @@ fn helm_installs_checks_and_removes(plane: &ControlPlane) {
     assert!(succeeded(&run(&install)).contains("Secret mine in sealwax-system, which is there."));
 
     // An upgrade to other rights, and back to nothing: what was not ours stays, and so do the definitions.
-    let scoped = ["upgrade", "sealwax", "deploy/chart", "--set", "scope.namespaces={payments}"];
+    // The key that was active then is another one after a rotation.
+    let rotated = "sealwax.dev/cluster-key=old";
+    kubectl.run(&["label", "--overwrite", "secret", "mine", "--namespace=sealwax-system", rotated]);
+    let values = "scope.namespaces={payments},key.existingSecret=mine";
+    let scoped = ["upgrade", "sealwax", "deploy/chart", "--set", values];
     assert!(succeeded(&run(&scoped)).contains("serves payments."));
     assert_eq!(
         kubectl.run(&[

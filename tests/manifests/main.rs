@@ -5,8 +5,11 @@ mod common;
 
 mod admission;
 mod chart;
+mod documentation;
 mod flags;
 mod gitops;
+mod installed;
+mod life;
 mod monitoring;
 mod overlays;
 mod policies;

@@ -1,269 +1,156 @@
 //! The rights that the chart gives, held against what the controller asks for: none is missing, none is there for nothing.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::core::ObjectMeta;
-use sealwax_crds::{EncryptedSecret, EncryptedSecretSpec, READY, SealedFor};
-use sealwax_format::keys::Recipient;
-use sealwax_format::native::{self, Place};
-use sealwax_format::{OsRandom, Path, Plaintext, SecretBytes, ValueType};
-use sealwax_tests::{ControlPlane, Controller, Identity, Mark, Namespace, wait_for};
-use serde_json::{Value, json};
+use sealwax_format::keys::IdentityFile;
+use sealwax_tests::{ControlPlane, Mark, Namespace};
+use serde_json::Value;
 
-use crate::common::{documents, render};
-
-const SOON: Duration = Duration::from_secs(30);
+use crate::installed::Installed;
+use crate::life::Life;
 
 /// Where a right holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Where {
     Own,
     Served,
+    /// What is in no namespace.
+    Cluster,
 }
 
-/// Where, a resource, a verb.
-type Right = (Where, String, String);
+/// Where, a resource, a verb, and the one name that it holds for, if it is restricted to one.
+type Right = (Where, String, String, Option<String>);
 
-/// Rights of the chart that the controller does not make use of yet, with what they are for. Whoever teaches it adds the
-/// case to `run_through` and takes the lines away: a right in this list that is used fails the test.
-const NOT_YET: [(Where, &str, &str, &str); 6] = [
-    (Where::Own, "leases", "create", "leader election"),
-    (Where::Own, "leases", "get", "leader election"),
-    (Where::Own, "leases", "list", "leader election"),
-    (Where::Own, "leases", "watch", "leader election"),
-    (Where::Own, "leases", "update", "leader election"),
-    (Where::Own, "secrets", "patch", "states of keys"),
-];
-
-/// Rights without which a request is refused, although the audit log has no request of that verb.
-const IMPLIED: [(Where, &str, &str, &str); 1] =
-    [(Where::Own, "configmaps", "create", "applying what is not there yet")];
-
-/// What the rendered Roles give.
+/// What the rendered roles give.
 fn granted(rendered: &[Value], own: &str) -> BTreeSet<Right> {
-    let mut rights = BTreeSet::new();
     let list = |value: &Value| -> Vec<String> {
-        value.as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_owned()).collect()
+        value.as_array().into_iter().flatten().map(|item| item.as_str().unwrap().to_owned()).collect()
     };
-    for role in rendered.iter().filter(|document| document["kind"] == "Role") {
+    let mut rights = BTreeSet::new();
+    for role in rendered.iter().filter(|document| ["Role", "ClusterRole"].contains(&document["kind"].as_str().unwrap()))
+    {
         // People's, not the controller's.
         if role["metadata"]["name"] == "sealwax-recipients-reader" {
             continue;
         }
-        let place = if role["metadata"]["namespace"] == own { Where::Own } else { Where::Served };
         for rule in role["rules"].as_array().unwrap() {
+            let names = list(&rule["resourceNames"]);
+            let names = if names.is_empty() { vec![None] } else { names.into_iter().map(Some).collect() };
             for resource in list(&rule["resources"]) {
-                rights.extend(list(&rule["verbs"]).into_iter().map(|verb| (place, resource.clone(), verb)));
+                let place = match role["metadata"]["namespace"].as_str() {
+                    _ if resource == "namespaces" => Where::Cluster,
+                    Some(namespace) if namespace == own => Where::Own,
+                    _ => Where::Served,
+                };
+                for verb in list(&rule["verbs"]) {
+                    rights.extend(names.iter().map(|name| (place, resource.clone(), verb.clone(), name.clone())));
+                }
             }
         }
     }
     rights
 }
 
-fn listed(rights: &[(Where, &str, &str, &str)]) -> BTreeSet<Right> {
-    rights.iter().map(|(place, resource, verb, _)| (*place, (*resource).to_owned(), (*verb).to_owned())).collect()
+/// How much of the cluster a controller serves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// A namespace by its name, with Roles alone.
+    Named,
+    /// Namespaces by label, with a Role in each.
+    Labelled,
+    /// All namespaces, with a `ClusterRole`.
+    Whole,
 }
 
-/// A controller with the rights that the chart renders, and what it works on.
-struct Scene {
-    plane: &'static ControlPlane,
-    mark: Mark,
-    served: Namespace,
-    own: Namespace,
-    identity: Identity,
-    controller: Controller,
-    rendered: Vec<Value>,
-    objects: Api<EncryptedSecret>,
-    secrets: Api<Secret>,
-    reader: Recipient,
+/// Runs a controller with exactly what the chart renders through all it does, and compares.
+async fn no_right_is_missing_and_none_is_unused(plane: &'static ControlPlane, scope: Scope) {
+    let served = Namespace::create(plane, "rights").await;
+    let own = Namespace::create(plane, "rights-keys").await;
+    let label = format!("rights={}", served.name());
+    plane.kubectl().run(&["label", "namespace", served.name(), &label]);
+    let scoped = match scope {
+        Scope::Named => format!("scope.namespaces={{{}}}", served.name()),
+        Scope::Labelled => {
+            format!(
+                "scope.namespaceSelector={},rbac.perNamespaceRoles={{{}}}",
+                label.replace('=', "\\="),
+                served.name()
+            )
+        }
+        Scope::Whole => String::new(),
+    };
+    let (_, escrow) = IdentityFile::generate("2026-01-01T00:00:00Z");
+    let settings = [
+        "restarts.enabled=true",
+        "keys.rotateEvery=90d",
+        &format!("escrow.configMap=true,escrow.recipients={{{escrow}}}"),
+        &scoped,
+    ];
+    let own_name = own.name().to_owned();
+    let mut effective = vec![
+        vec!["list", "secrets", "--namespace", &own_name],
+        vec!["create", "configmaps", "--namespace", &own_name],
+        vec!["list", "secrets", "--namespace", served.name()],
+    ];
+    if scope == Scope::Labelled {
+        effective.push(vec!["list", "namespaces"]);
+    }
+    let settings: Vec<&str> = settings.into_iter().filter(|setting| !setting.is_empty()).collect();
+    let effective: Vec<&[&str]> = effective.iter().map(Vec::as_slice).collect();
+    let installed = Installed::new(plane, own, &settings, &effective).await;
+    let mark = plane.audit().mark();
+
+    let mut life = Life::begin(plane, served, installed).await;
+    life.run_through().await;
+    if scope == Scope::Whole {
+        life.meets_an_object_beside_its_keys().await;
+    }
+    let granted = granted(&life.installed.rendered, &own_name);
+    let used = used(plane, mark, &life, scope, &granted);
+    let missing: Vec<_> = used.difference(&granted).collect();
+    assert!(missing.is_empty(), "used, and granted by no role of the chart: {missing:?}");
+    let unused: Vec<_> = granted.difference(&used).collect();
+    assert!(unused.is_empty(), "granted, and never used: {unused:?}");
 }
 
-impl Scene {
-    async fn start() -> Self {
-        let plane = ControlPlane::shared().await;
-        let mark = plane.audit().mark();
-        let served = Namespace::create(plane, "rights").await;
-        let own = Namespace::create(plane, "rights-keys").await;
-        let scope = format!("scope.namespaces={{{}}}", served.name());
-        let manifest = render(&["--namespace", own.name(), "--set", &scope, "--set", "crds.enabled=false"]);
-        let rendered = documents(&manifest);
-        let roles = rendered.iter().filter(|document| document["apiVersion"] == "rbac.authorization.k8s.io/v1");
-        let roles: Vec<String> = roles.map(Value::to_string).collect();
-        let identity = Identity::create(plane, own.name(), "sealwax-controller", &roles.join("\n---\n")).await;
-        let arguments = ["--namespace", served.name(), "--key-namespace", own.name(), "--listen", "127.0.0.1:0"];
-        let controller = Controller::start(&identity, &arguments);
-        let client = plane.client().await;
-        let config_maps: Api<ConfigMap> = own.api(&client);
-        let reader = wait_for(SOON, "a published recipient", async || {
-            let data = config_maps.get_opt("sealwax-recipients").await.ok()??.data?;
-            Recipient::parse("cluster", data.get("recipients")?.lines().find(|line| !line.starts_with('#'))?).ok()
-        })
-        .await;
-        let (objects, secrets) = (served.api(&client), served.api(&client));
-        Self { plane, mark, served, own, identity, controller, rendered, objects, secrets, reader }
-    }
-
-    /// Applies an object with one item.
-    async fn apply(&self, name: &str, value: &str, target: Option<&str>) {
-        let mut object = self.seal(name, value);
-        if let Some(target) = target {
-            object["spec"]["target"] = json!({"name": target});
-        }
-        self.put(name, &object).await;
-    }
-
-    async fn put(&self, name: &str, object: &Value) {
-        self.objects.patch(name, &PatchParams::apply("git").force(), &Patch::Apply(object)).await.unwrap();
-    }
-
-    fn seal(&self, name: &str, value: &str) -> Value {
-        let place = Place::Object {
-            group: "sealwax.dev".into(),
-            kind: "EncryptedSecret".into(),
-            namespace: self.served.name().into(),
-            name: name.into(),
-        };
-        let value = Plaintext::canonical(ValueType::String, SecretBytes::from(value.as_bytes().to_vec()));
-        let path = Path::of_keys(&["spec", "data", "item"]);
-        let token = native::seal_alone(&mut OsRandom, &[self.reader.clone()][..], &place, &path, &value).unwrap();
-        let data = [("item".to_owned(), token.to_string())].into_iter().collect();
-        let sealed_for = SealedFor { namespace: self.served.name().into(), name: name.into() };
-        let object = EncryptedSecret::new(name, EncryptedSecretSpec { data, sealed_for, ..Default::default() });
-        serde_json::to_value(object).unwrap()
-    }
-
-    /// Waits until the object's newest generation has this reason.
-    async fn reason(&self, name: &str, reason: &str) {
-        wait_for(SOON, &format!("{name} to be {reason}"), async || {
-            let object = self.objects.get(name).await.ok()?;
-            let status = object.status?;
-            let ready = status.conditions.into_iter().find(|condition| condition.type_ == READY)?;
-            (status.observed_generation == object.metadata.generation && ready.reason == reason).then_some(())
-        })
-        .await;
-    }
-
-    async fn holds(&self, name: &str, value: &str) {
-        wait_for(SOON, &format!("Secret {name} to hold its value"), async || {
-            let data = self.secrets.get_opt(name).await.ok()??.data?;
-            (data.get("item")?.0 == value.as_bytes()).then_some(())
-        })
-        .await;
-    }
-
-    async fn gone(&self, name: &str) {
-        let api = &self.secrets;
-        wait_for(SOON, &format!("Secret {name} to go"), async || {
-            matches!(api.get_opt(name).await, Ok(None)).then_some(())
-        })
-        .await;
-    }
-
-    /// Everything that a controller does in its life. Extend it with what the controller learns.
-    async fn run_through(&mut self) {
-        self.makes_heals_and_renames().await;
-        self.meets_a_secret_that_is_not_its_own().await;
-        self.meets_one_fault_twice().await;
-        self.loses_its_key_twice().await;
-        self.comes_back().await;
-    }
-
-    async fn makes_heals_and_renames(&self) {
-        self.apply("db", "first", None).await;
-        self.holds("db", "first").await;
-        self.reason("db", "Synced").await;
-        for _ in 0..2 {
-            let edit = json!({"stringData": {"item": "changed"}});
-            self.secrets.patch("db", &PatchParams::default(), &Patch::Merge(edit)).await.unwrap();
-            self.holds("db", "first").await;
-        }
-        self.apply("db", "second", Some("elsewhere")).await;
-        self.holds("elsewhere", "second").await;
-        self.gone("db").await;
-    }
-
-    async fn meets_a_secret_that_is_not_its_own(&self) {
-        let taken: Secret = serde_json::from_value(json!({"metadata": {"name": "taken"}})).unwrap();
-        self.secrets.create(&PostParams::default(), &taken).await.unwrap();
-        self.apply("taken", "value", None).await;
-        self.reason("taken", "NotOwned").await;
-    }
-
-    /// An event that repeats is patched, not created.
-    async fn meets_one_fault_twice(&self) {
-        let good = self.seal("moved", "value");
-        let mut moved = good.clone();
-        moved["spec"]["sealedFor"]["name"] = "other".into();
-        for _ in 0..2 {
-            self.put("moved", &moved).await;
-            self.reason("moved", "WrongPlace").await;
-            self.put("moved", &good).await;
-            self.reason("moved", "Synced").await;
-        }
-    }
-
-    async fn loses_its_key_twice(&self) {
-        let keys: Api<Secret> = self.own.api(&self.plane.client().await);
-        let mut key = keys.get("sealwax-cluster-key-1").await.unwrap();
-        key.metadata = ObjectMeta { name: key.metadata.name, labels: key.metadata.labels, ..ObjectMeta::default() };
-        for round in ["once", "twice"] {
-            let before = self.controller.log().matches("there is no key to seal with").count();
-            keys.delete("sealwax-cluster-key-1", &DeleteParams::default()).await.unwrap();
-            wait_for(SOON, "the controller to miss its key", async || {
-                let after = self.controller.log().matches("there is no key to seal with").count();
-                (after > before).then_some(())
-            })
-            .await;
-            keys.create(&PostParams::default(), &key).await.unwrap();
-            self.apply("db", round, Some("elsewhere")).await;
-            self.holds("elsewhere", round).await;
-        }
-    }
-
-    async fn comes_back(&mut self) {
-        self.controller.restart();
-        self.apply("late", "value", None).await;
-        self.holds("late", "value").await;
-    }
-
-    /// What was asked for until now; panics if anything was refused.
-    fn used(&self) -> BTreeSet<Right> {
-        let requests = self.plane.audit().since(self.mark);
-        let mut rights = BTreeSet::new();
-        for request in requests.into_iter().filter(|request| request.user == self.identity.username()) {
-            assert_ne!(request.code, 403, "a right is missing: {request:?}");
-            let place = match request.namespace.as_str() {
+/// What was asked for since then; panics if anything was refused.
+fn used(plane: &ControlPlane, mark: Mark, life: &Life, scope: Scope, granted: &BTreeSet<Right>) -> BTreeSet<Right> {
+    let user = life.installed.identity.username();
+    let mut rights = BTreeSet::new();
+    for request in plane.audit().since(mark).into_iter().filter(|request| request.user == user) {
+        assert_ne!(request.code, 403, "a right is missing: {request:?}");
+        let place =
+            match request.namespace.as_str() {
                 // Paths such as /version need no right of ours.
                 "" if request.resource.is_empty() => continue,
-                namespace if namespace == self.own.name() => Where::Own,
-                namespace if namespace == self.served.name() => Where::Served,
+                "" if request.resource == "namespaces" => Where::Cluster,
+                "" if scope == Scope::Whole => Where::Served,
+                // Who serves all namespaces is told of objects in its own, too.
+                namespace if namespace == life.installed.own.name() => {
+                    if request.resource.starts_with("encryptedsecrets") { Where::Served } else { Where::Own }
+                }
+                namespace if namespace == life.served.name() => Where::Served,
                 _ => panic!("it asks for what is in neither namespace: {request:?}"),
             };
-            rights.insert((place, request.resource, request.verb));
-        }
-        rights
+        let by_name = (place, request.resource.clone(), request.verb.clone(), Some(request.name));
+        let right = if granted.contains(&by_name) { by_name } else { (place, request.resource, request.verb, None) };
+        rights.insert(right);
     }
+    rights
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_right_is_missing_and_none_is_unused() {
-    let mut scene = Scene::start().await;
-    scene.run_through().await;
-    let granted = granted(&scene.rendered, scene.own.name());
-    let mut used = scene.used();
-    used.extend(listed(&IMPLIED));
-    let not_yet = listed(&NOT_YET);
+async fn rights_in_named_namespaces() {
+    no_right_is_missing_and_none_is_unused(ControlPlane::shared().await, Scope::Named).await;
+}
 
-    let ungranted: Vec<_> = used.difference(&granted).collect();
-    assert!(ungranted.is_empty(), "used, and granted by no Role of the chart: {ungranted:?}");
-    let unused: Vec<_> = granted.difference(&used).filter(|right| !not_yet.contains(*right)).collect();
-    assert!(unused.is_empty(), "granted, and never used: {unused:?}");
-    let learnt: Vec<_> = not_yet.intersection(&used).collect();
-    assert!(learnt.is_empty(), "used by now: take them out of NOT_YET: {learnt:?}");
-    let given_up: Vec<_> = not_yet.difference(&granted).collect();
-    assert!(given_up.is_empty(), "not granted any more: take them out of NOT_YET: {given_up:?}");
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_in_labelled_namespaces() {
+    no_right_is_missing_and_none_is_unused(ControlPlane::shared().await, Scope::Labelled).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_in_the_whole_cluster() {
+    // Of its own: it serves every namespace that there is.
+    no_right_is_missing_and_none_is_unused(ControlPlane::start_for_good().await, Scope::Whole).await;
 }

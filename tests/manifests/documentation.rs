@@ -1,0 +1,100 @@
+//! What people meet in the cluster, reasons, events, labels and annotations, is explained in docs/operations.md, and nothing
+//! is explained there that they cannot meet.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::common::{path, text};
+
+/// Where reasons of conditions and events are given.
+const TELLING: [&str; 9] = [
+    "controller/src/cluster_keys/apply.rs",
+    "controller/src/cluster_keys/notices.rs",
+    "controller/src/conditions.rs",
+    "controller/src/reconcile/encrypted_secret/apply.rs",
+    "controller/src/reconcile/encrypted_secret/mod.rs",
+    "controller/src/reconcile/encrypted_secret/plan.rs",
+    "controller/src/reconcile/encrypted_secret/report.rs",
+    "controller/src/reconcile/encrypted_secret/sweep.rs",
+    "render/src/error.rs",
+];
+
+/// Words in quotes that are kinds and values of Kubernetes.
+const NO_REASONS: [&str; 7] = ["ConfigMap", "EncryptedSecret", "False", "Secret", "Secret ", "True", "Unknown"];
+
+/// A file without its tests.
+fn program(file: &str) -> String {
+    text(file).split("#[cfg(test)]").next().unwrap_or_default().to_owned()
+}
+
+fn is_reason(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_uppercase())
+        && word.len() > 3
+        && word.chars().all(|character| character.is_ascii_alphanumeric())
+}
+
+/// The words between these quotes that look like reasons.
+fn reasons(text: &str, quote: char) -> BTreeSet<String> {
+    let words = text.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|line| line.split(quote));
+    words.filter(|word| is_reason(word) && !NO_REASONS.contains(word)).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_reason_is_explained_and_no_other() {
+    let given: BTreeSet<String> = TELLING.iter().flat_map(|file| reasons(&program(file), '"')).collect();
+    assert!(given.contains("WrongPlace") && given.contains("KeyMade") && given.contains("NotOwned"), "{given:?}");
+    let operations = text("docs/operations.md");
+    let start = operations.find("## States of an EncryptedSecret").unwrap();
+    let end = operations.find("**Labels and annotations:**").unwrap();
+    let rows: Vec<&str> = operations[start..end].lines().filter(|line| line.starts_with("| ")).collect();
+    let explained = reasons(&rows.join("\n"), '`');
+    // What the status says of the conditions themselves, and what needs no explanation there.
+    let conditions = ["Ready", "Reconciling", "Fresh", "Stalled", "Retain"];
+    let metrics = reasons(
+        &operations.lines().filter(|line| line.starts_with("| `sealwax_reconciles_total")).collect::<String>(),
+        '`',
+    );
+    let missing: Vec<_> =
+        given.iter().filter(|reason| !explained.contains(*reason) && !metrics.contains(*reason)).collect();
+    assert!(missing.is_empty(), "docs/operations.md does not explain {missing:?}");
+    let invented: Vec<_> =
+        explained.iter().filter(|word| !given.contains(*word) && !conditions.contains(&word.as_str())).collect();
+    assert!(invented.is_empty(), "docs/operations.md explains what nobody meets: {invented:?}");
+}
+
+/// Labels and annotations of ours in a text.
+fn marks(text: &str) -> BTreeSet<String> {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || "./-".contains(character);
+    let words = text.split(|character| !is_part(character));
+    let words = words.filter(|word| word.starts_with("sealwax.dev/") && !word.starts_with("sealwax.dev/v1"));
+    words.filter(|word| word.len() > "sealwax.dev/".len()).map(str::to_owned).collect()
+}
+
+fn sources(directory: &Path, files: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let found = entry.unwrap().path();
+        if found.is_dir() {
+            sources(&found, files);
+        } else if found.extension().is_some_and(|extension| extension == "rs") && !found.ends_with("tests.rs") {
+            files.push(found);
+        }
+    }
+}
+
+#[test]
+fn every_label_and_annotation_is_explained_and_no_other() {
+    let mut files = vec![path("format/src/keys/cluster.rs")];
+    sources(&path("controller/src"), &mut files);
+    // Only constants: everything else refers to them.
+    let constants = files.iter().flat_map(|file| {
+        let text = std::fs::read_to_string(file).unwrap();
+        text.lines().filter(|line| line.contains("const ")).map(str::to_owned).collect::<Vec<_>>()
+    });
+    let used = marks(&constants.collect::<Vec<_>>().join("\n"));
+    assert!(used.contains("sealwax.dev/cluster-key") && used.contains("sealwax.dev/restart-on"), "{used:?}");
+    let operations = text("docs/operations.md");
+    let table = operations.split("**Labels and annotations:**").nth(1).unwrap().split("\n## ").next().unwrap();
+    let explained: BTreeSet<String> =
+        marks(table).iter().map(|mark| mark.trim_end_matches("HASH").to_owned()).collect();
+    assert_eq!(explained, used);
+}
