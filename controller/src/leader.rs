@@ -70,7 +70,7 @@ impl Election {
 
     /// Waits until this replica leads; what it then holds.
     pub async fn win(&self) -> Lease {
-        let only = watcher::Config::default().fields(&format!("metadata.name={}", self.name));
+        let only = crate::clients::watching().fields(&format!("metadata.name={}", self.name));
         let mut changes = watcher(self.watched.clone(), only)
             .default_backoff()
             .inspect_err(|error| tracing::warn!(error = describe_watch(error), "the watch of the lease starts again"))

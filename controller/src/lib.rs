@@ -19,6 +19,7 @@
 pub mod admin;
 pub mod args;
 pub mod census;
+pub mod clients;
 pub mod cluster_keys;
 pub mod conditions;
 pub mod content;

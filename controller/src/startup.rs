@@ -8,13 +8,14 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::{Client, Config};
+use kube::Client;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::admin::{self, Admin};
 use crate::args::Args;
 use crate::census::take_census;
+use crate::clients::{Clients, ClientsError};
 use crate::cluster_keys::escrow::Escrow;
 use crate::cluster_keys::{ClusterKeys, Keys};
 use crate::events::Events;
@@ -30,11 +31,6 @@ use crate::writer::Writer;
 const GRACE: Duration = Duration::from_secs(10);
 /// How long the server for probes and metrics may take to end.
 const GOODBYE: Duration = Duration::from_secs(2);
-/// A single request whose answer pauses for so long is given up. Writes have a limit of their own, the fence.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// A watch that is silent for so long is taken for dead. The API server sends a bookmark every minute.
-const SILENCE: Duration = Duration::from_secs(75);
-
 /// Why the program ends other than by being told to.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -47,12 +43,9 @@ pub enum StartError {
     /// The runtime did not start.
     #[error("cannot start the runtime")]
     Runtime(#[source] std::io::Error),
-    /// No kubeconfig and no service account.
-    #[error("cannot find out how to reach the API server")]
-    Config(#[source] kube::config::InferConfigError),
-    /// What was found cannot be used.
-    #[error("cannot use what says how to reach the API server")]
-    Client(#[source] kube::Error),
+    /// The API server cannot be reached.
+    #[error(transparent)]
+    Clients(#[from] ClientsError),
     /// The address is taken or not ours.
     #[error("cannot listen on {0}")]
     Listen(std::net::SocketAddr, #[source] std::io::Error),
@@ -87,7 +80,7 @@ async fn run(args: Args) -> Result<(), StartError> {
     args.validate()?;
     let escrow = Escrow::new(&args.escrow_recipients, args.escrow_config_map)?;
     let mut signal = stop_signal().map_err(StartError::Signals)?;
-    let (requests, watches) = clients().await?;
+    let Clients { requests, watches } = Clients::infer().await?;
     let (stop, stopped) = watch::channel(false);
     let (keys_sender, keys) = watch::channel::<Keys>(None);
     let fence = Arc::new(Fence::closed());
@@ -127,18 +120,6 @@ async fn run(args: Args) -> Result<(), StartError> {
         election.release().await;
     }
     finish(server, ended).await
-}
-
-/// One client for single requests, one for watches. Neither tries again by itself: whoever asks decides that, with the
-/// fence before every write.
-async fn clients() -> Result<(Client, Client), StartError> {
-    let mut config = Config::infer().await.map_err(StartError::Config)?;
-    config.default_retry = false;
-    config.read_timeout = Some(PATIENCE);
-    let requests = Client::try_from(config.clone()).map_err(StartError::Client)?;
-    config.read_timeout = Some(SILENCE);
-    let watches = Client::try_from(config).map_err(StartError::Client)?;
-    Ok((requests, watches))
 }
 
 /// Does the work of the leader until a signal or the loss of the lease.

@@ -116,7 +116,7 @@ async fn watches_that_fall_silent_are_given_up() {
     // Nobody tells of this edit: the watch is open, and silent, until its silence is too long.
     served.edit("db", json!({"stringData": {"password": "evil"}})).await;
     served.apply(&served.seal(reader, "other", &[("password", "new")])).await;
-    wait_for(Duration::from_mins(2), "both to be as they shall", async || {
+    wait_for(Duration::from_mins(4), "both to be as they shall", async || {
         let value = async |name: &str| Some(served.secrets.get_opt(name).await.ok()??.data?.get("password")?.0.clone());
         (value("db").await? == b"good" && value("other").await? == b"new").then_some(())
     })

@@ -20,6 +20,7 @@ pub struct Controller {
     environment: Vec<(String, String)>,
     directory: TempDir,
     process: Guarded,
+    starts: usize,
 }
 
 impl Controller {
@@ -49,7 +50,7 @@ impl Controller {
         let mut variables = vec![("KUBECONFIG".to_owned(), kubeconfig.display().to_string())];
         variables.extend(environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
         let process = spawn(&program, &arguments, &variables, &directory);
-        Self { program, arguments, environment: variables, directory, process }
+        Self { program, arguments, environment: variables, directory, process, starts: 1 }
     }
 
     /// Starts the built controller behind a proxy, whose identity it then has.
@@ -82,7 +83,8 @@ impl Controller {
     pub async fn metrics_url(&self) -> String {
         wait_for(Duration::from_secs(20), "the address of the controller's metrics", async || {
             let log = self.log();
-            let started = log.lines().rev().find(|line| line.contains("\"message\":\"started\""))?;
+            // The log goes on over restarts: of as many starts, the last is this one.
+            let started = log.lines().filter(|line| line.contains("\"message\":\"started\"")).nth(self.starts - 1)?;
             let line: serde_json::Value = serde_json::from_str(started).ok()?;
             Some(line["listen"].as_str()?.to_owned())
         })
@@ -128,6 +130,7 @@ impl Controller {
     pub fn restart(&mut self) {
         self.process.kill();
         self.process = spawn(&self.program, &self.arguments, &self.environment, &self.directory);
+        self.starts += 1;
     }
 
     /// The same with other flags.

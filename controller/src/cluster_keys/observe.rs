@@ -35,13 +35,13 @@ pub(super) fn watch(client: &Client, namespace: &str, escrow_map: bool) -> (Watc
     let secrets = |label: &str| {
         let (store, writer) = reflector::store();
         let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-        let events = watcher(api, watcher::Config::default().labels(label)).default_backoff();
+        let events = watcher(api, crate::clients::watching().labels(label)).default_backoff();
         (store, events, writer)
     };
     let config_maps = |name: &str| {
         let (store, writer) = reflector::store();
         let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-        let by_name = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let by_name = crate::clients::watching().fields(&format!("metadata.name={name}"));
         (store, changes(watcher(api, by_name).default_backoff().reflect(writer)))
     };
     let (keys, key_events, key_writer) = secrets(KEY);
@@ -199,7 +199,7 @@ async fn scopes(keys: &ClusterKeys) -> Result<Vec<Option<String>>, RoundError> {
 /// Whether there is any object that needs a key.
 pub(super) async fn any_encrypted_secret(keys: &ClusterKeys) -> Result<bool, RoundError> {
     for scope in scopes(keys).await? {
-        let api: Api<EncryptedSecret> = crate::reconcile::api(&keys.client, scope.as_deref());
+        let api: Api<EncryptedSecret> = crate::clients::api(&keys.client, scope.as_deref());
         let list = api.list_metadata(&ListParams::default().limit(1)).await;
         let list = list.map_err(|error| RoundError::Observe(describe(&error)))?;
         if !list.items.is_empty() {

@@ -94,7 +94,7 @@ impl Scopes {
     /// Starts and ends scopes as namespaces come to match and cease to.
     async fn follow_namespaces(&self, selector: &str, tasks: &mut JoinSet<bool>) {
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.shared.watches.clone());
-        let matching = watcher::Config::default().labels(selector);
+        let matching = crate::clients::watching().labels(selector);
         let mut changes =
             watcher(api, matching).default_backoff().take_until(until_true(self.shared.stopped.clone())).boxed();
         let mut listed = BTreeSet::new();

@@ -67,12 +67,12 @@ pub(super) fn watch_objects(
     lists: Lists,
 ) -> impl Stream<Item = Result<EncryptedSecret, watcher::Error>> + Send + 'static {
     let class = shared.args.class.as_deref().unwrap_or_default();
-    let mut served = watcher::Config::default().page_size(PAGE).fields(&format!("spec.class={class}"));
+    let mut served = crate::clients::watching().page_size(PAGE).fields(&format!("spec.class={class}"));
     if let Some(selector) = &shared.args.selector {
         served = served.labels(selector);
     }
     let (metrics, keys) = (shared.metrics.clone(), shared.keys.clone());
-    watcher(crate::reconcile::api(&shared.watches, namespace), served)
+    watcher(crate::clients::api(&shared.watches, namespace), served)
         .default_backoff()
         .modify(move |object| strip_object(object, |fingerprint| is_own(&keys, fingerprint)))
         .reflect(writer)
@@ -139,9 +139,9 @@ pub(super) fn watch_secrets(
     writer: reflector::store::Writer<PartialObjectMeta<Secret>>,
     lists: Lists,
 ) -> impl Stream<Item = Result<PartialObjectMeta<Secret>, watcher::Error>> + Send + 'static {
-    let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}")).page_size(5 * PAGE);
+    let ours = crate::clients::watching().labels(&format!("{MANAGED_BY}={MANAGER}")).page_size(5 * PAGE);
     let metrics = shared.metrics.clone();
-    watcher(crate::reconcile::api(&shared.watches, namespace), ours)
+    watcher(crate::clients::api(&shared.watches, namespace), ours)
         .default_backoff()
         .modify(strip_secret)
         .reflect(writer)
