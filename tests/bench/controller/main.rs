@@ -155,6 +155,9 @@ async fn changes(group: &mut Group, world: &World) {
         // The second change, as most are: the first one of an object takes its items over from creating.
         for round in 0..2 {
             let object = if round == 0 { world.sealed(&name, "battery") } else { object.clone() };
+            // What the round before has caused besides.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            while events.try_recv().is_ok() {}
             objects.patch(&name, &PatchParams::apply("git").force(), &Patch::Apply(object)).await.unwrap();
             let answered = Instant::now();
             let at = loop {
