@@ -686,7 +686,8 @@ fn of_recipients_fetch() {
     needs no access to the cluster.
 
     The first fetch pins the cluster's signing key in that file. A later one replaces the file only if
-    the pinned key endorses what the cluster publishes by then.
+    the pinned key endorses what the cluster publishes by then, and the cluster has the name that the
+    file has.
 
     Example: sealwax recipients fetch --context prod -o keys/prod.pub
 
@@ -705,7 +706,10 @@ fn of_recipients_fetch() {
               Where to write it; standard output if absent
 
           --accept-new-signing-key
-              Take what the cluster publishes though the pinned signing key does not endorse it
+              Take what another signing key than the pinned one endorses
+
+          --accept-new-name
+              Replace the file of a cluster that had another name
 
       -h, --help
               Print help (see a summary with '-h')

@@ -15,7 +15,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{EndorsementError, Fingerprint, ParseSigningKeyError, PublicSigningKey};
+use super::{EndorsementError, Fingerprint, Label, ParseSigningKeyError, PublicSigningKey};
 
 /// The item with the cluster's name.
 pub const CLUSTER: &str = "cluster";
@@ -50,6 +50,20 @@ pub enum PublishedError {
     /// One that does not fit.
     #[error("it is not endorsed")]
     Endorsement(#[from] EndorsementError),
+}
+
+/// Why what is published cannot be a `.pub` file. Quotes nothing: the texts are somebody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// A name that would not stand in one line, or none.
+    #[error("the cluster's name is not 1 to 63 characters of a-z, 0-9 and -")]
+    Cluster,
+    /// A header with a line break or another control character.
+    #[error("the item {0} holds a control character")]
+    Control(&'static str),
+    /// A file of it would say something else.
+    #[error("it does not read the same once it is a file")]
+    Differs,
 }
 
 /// One recipient of the list.
@@ -104,6 +118,22 @@ impl Published {
     pub fn to_file(&self) -> String {
         let headers = HEADERS.iter().filter_map(|(prefix, item)| Some(format!("{prefix}{}\n", self.items.get(*item)?)));
         headers.chain([self.recipients().to_owned()]).collect()
+    }
+
+    /// What whoever reads the `.pub` file of this will read. Whatever is shown, checked or used of what a cluster
+    /// publishes has to come from here: a line break in a header would put a recipient into the file that nobody saw.
+    pub fn as_filed(&self) -> Result<Self, FileError> {
+        let control = |item: &&str| self.items.get(*item).is_some_and(|text| text.chars().any(char::is_control));
+        if let Some(item) = HEADERS.iter().map(|(_, item)| *item).find(|item| control(&item)) {
+            return Err(FileError::Control(item));
+        }
+        if Label::new(self.cluster(), Fingerprint::of("")).is_err() {
+            return Err(FileError::Cluster);
+        }
+        let filed = Self::from_file(&self.to_file());
+        let known = |item: &&str| filed.items.get(*item) == self.items.get(*item);
+        let same = [CLUSTER, SIGNING_KEY, SIGNATURE].iter().all(known) && filed.recipients() == self.recipients();
+        if same { Ok(filed) } else { Err(FileError::Differs) }
     }
 
     /// The cluster's name.
@@ -173,6 +203,28 @@ mod tests {
         let published = published();
         let entries: Vec<_> = published.entries().map(|entry| (entry.recipient, entry.created)).collect();
         assert_eq!(entries, [("age1new", Some("2026-11-21T06:00:00Z")), ("age1old", None)]);
+    }
+
+    #[test]
+    fn no_item_adds_a_line_to_the_file() {
+        assert_eq!(published().as_filed(), Ok(published()));
+        let with = |item: &str, text: &str| {
+            let mut published = published();
+            published.items.insert(item.to_owned(), text.to_owned());
+            published.as_filed()
+        };
+        assert_eq!(with(CLUSTER, "prod\nage1attacker"), Err(FileError::Control(CLUSTER)));
+        assert_eq!(with(SIGNING_KEY, "x\nage1attacker"), Err(FileError::Control(SIGNING_KEY)));
+        assert_eq!(with(SIGNATURE, "x\nage1attacker"), Err(FileError::Control(SIGNATURE)));
+        assert_eq!(with(SIGNATURE, "x\u{1b}[2K"), Err(FileError::Control(SIGNATURE)));
+        assert_eq!(with(CLUSTER, "prod eu"), Err(FileError::Cluster));
+        assert_eq!(with(CLUSTER, ""), Err(FileError::Cluster));
+        assert_eq!(with(SIGNATURE, " x"), Err(FileError::Differs));
+        assert_eq!(with(RECIPIENTS, "age1x\r\nage1y\n"), Err(FileError::Differs));
+        // A list that begins like a header which is not there.
+        let items = [(CLUSTER, "prod"), (RECIPIENTS, "# signature: x\nage1x\n")];
+        let items = items.map(|(item, text)| (item.to_owned(), text.to_owned()));
+        assert_eq!(Published::from_items(items.into()).as_filed(), Err(FileError::Differs));
     }
 
     #[test]
