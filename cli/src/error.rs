@@ -33,27 +33,28 @@ pub(crate) struct CommandError {
     code: Code,
     message: String,
     hints: Vec<String>,
+    transient: bool,
 }
 
 impl CommandError {
     /// Refused or failed.
     pub(crate) fn refused(message: impl Into<String>) -> Self {
-        Self { code: Code::Refused, message: message.into(), hints: Vec::new() }
+        Self { code: Code::Refused, message: message.into(), hints: Vec::new(), transient: false }
     }
 
     /// The command line or the policy is at fault.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { code: Code::Usage, message: message.into(), hints: Vec::new() }
+        Self { code: Code::Usage, message: message.into(), hints: Vec::new(), transient: false }
     }
 
     /// An input could not be read.
     pub(crate) fn unreadable(message: impl Into<String>) -> Self {
-        Self { code: Code::Unreadable, message: message.into(), hints: Vec::new() }
+        Self { code: Code::Unreadable, message: message.into(), hints: Vec::new(), transient: false }
     }
 
     /// An input or output operation on a file.
     pub(crate) fn io(code: Code, what: &str, path: &Path, error: &std::io::Error) -> Self {
-        Self { code, message: format!("{}: {what}: {error}", path.display()), hints: Vec::new() }
+        Self { code, message: format!("{}: {what}: {error}", path.display()), hints: Vec::new(), transient: false }
     }
 
     /// Something wrong with the contents of a file: names file, line and path, never a value.
@@ -71,7 +72,7 @@ impl CommandError {
             let _ = write!(message, ": {path}");
         }
         let _ = write!(message, ": {}", chain(&error.problem));
-        let this = Self { code, message, hints: Vec::new() };
+        let this = Self { code, message, hints: Vec::new(), transient: false };
         match &error.problem {
             Problem::NoIdentity { .. } => {
                 this.hint("pass --identity FILE, or set SEALWAX_IDENTITY to the file that holds your key")
@@ -84,6 +85,15 @@ impl CommandError {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// Marks what may well succeed when it is tried again.
+    pub(crate) fn transient(self, transient: bool) -> Self {
+        Self { transient, ..self }
+    }
+
+    pub(crate) fn is_transient(&self) -> bool {
+        self.transient
     }
 
     pub(crate) fn code(&self) -> Code {

@@ -1,6 +1,6 @@
 //! Key Secrets as a Kubernetes manifest: what `keys create` and `keys backup` write and `keys restore` reads.
 //!
-//! `kubectl apply -f -` takes it as it is. The controller's own key comes first, so that it is there before a cluster
+//! `kubectl create -f -` takes it as it is (`apply` would note the private keys in an annotation). The controller's own key comes first, so that it is there before a cluster
 //! key is seen that belongs to it.
 
 use std::collections::BTreeMap;
@@ -25,6 +25,11 @@ pub(crate) struct KeySecret {
     /// The request that it was made for.
     pub(crate) request: Option<String>,
     pub(crate) file: SecretBytes,
+}
+
+/// The state in which a key comes back: one that was about to seal does not take over by being restored.
+pub(crate) fn kept(state: State) -> State {
+    if state == State::Made { State::Waiting } else { state }
 }
 
 impl KeySecret {
@@ -100,7 +105,7 @@ impl Bundle {
                 }
                 Some(KEY) => {
                     let file = item(IDENTITY).ok_or_else(|| BundleError::NoIdentity(name.clone()))?;
-                    let state = labels.get(KEY).and_then(|label| label.parse().ok()).unwrap_or(State::Waiting);
+                    let state = labels.get(KEY).and_then(|label| label.parse().ok()).map_or(State::Waiting, kept);
                     let key = KeySecret::new(name.clone(), state, file.into());
                     let mut key = key.map_err(|error| BundleError::Key(name, error))?;
                     key.request = annotations.remove(ROTATE);
@@ -125,7 +130,7 @@ impl Bundle {
             let mut annotations = vec![(FINGERPRINT, key.fingerprint.as_str())];
             annotations.extend(key.request.as_deref().map(|request| (ROTATE, request)));
             let data = [(IDENTITY, Zeroizing::new(base64::encode(key.file.expose())))];
-            items.push(secret(namespace, &key.name, (KEY, key.state.as_str()), &annotations, true, data));
+            items.push(secret(namespace, &key.name, (KEY, kept(key.state).as_str()), &annotations, true, data));
         }
         if let (Some(key), false) = (self.keys.first(), self.escrow.is_empty()) {
             let data = self.escrow.iter();
@@ -196,6 +201,21 @@ mod tests {
         assert_eq!((key.name.as_str(), key.state, key.recipient.as_str()), ("key-1", State::Old, recipient.as_str()));
         assert_eq!(key.request.as_deref(), Some("a \"text\""));
         assert_eq!(key.file, bundle.keys[0].file);
+    }
+
+    #[test]
+    fn a_key_that_was_about_to_seal_waits_in_a_backup() {
+        let key = |state| KeySecret::new("key".to_owned(), state, IdentityFile::generate("now").0).unwrap();
+        let bundle = Bundle { keys: State::ALL.map(key).into(), ..Bundle::default() };
+        let manifest = bundle.manifest("keys");
+        assert!(!manifest.contains("\"made\""));
+        // One that an older version wrote.
+        let older = manifest.replace("\"waiting\"", "\"made\"");
+        for text in [manifest.to_string(), older] {
+            let read = Bundle::parse(&SecretBytes::from(text)).unwrap();
+            let states: Vec<_> = read.keys.iter().map(|key| key.state).collect();
+            assert_eq!(states, [State::Active, State::Waiting, State::Waiting, State::Old, State::Retired]);
+        }
     }
 
     #[test]

@@ -9,8 +9,8 @@ use kube::core::ObjectMeta;
 use kube::{Api, ResourceExt as _};
 use sealwax_format::SecretBytes;
 use sealwax_format::keys::cluster::{
-    CONTROLLER_KEY, CONTROLLER_KEY_NAME, CONTROLLER_KEY_STATE, ControllerKey, ESCROW, FINGERPRINT, IDENTITY, KEY,
-    RECIPIENTS_MAP, ROTATE, SIGNING, SYMMETRIC, State,
+    ACTIVATE, CONTROLLER_KEY, CONTROLLER_KEY_NAME, CONTROLLER_KEY_STATE, ControllerKey, ESCROW, FINGERPRINT, IDENTITY,
+    KEY, RECIPIENTS_MAP, ROTATE, SIGNING, SYMMETRIC, State,
 };
 use serde_json::{Value, json};
 use zeroize::Zeroize as _;
@@ -92,9 +92,13 @@ impl Cluster {
         Ok(copies)
     }
 
-    /// Changes the state of a key, if it is still the one that was looked at.
+    /// Changes the state of a key, if it is still the one that was looked at. `made` is the command to seal with it,
+    /// and any other state takes that command back.
     pub(crate) fn relabel(&self, key: &Key, state: State) -> Result<(), CommandError> {
-        let body = json!({"metadata": {"resourceVersion": key.version, "labels": {KEY: state.as_str()}}});
+        let annotations = json!({ACTIVATE: (state == State::Made).then_some("true")});
+        let labels = json!({KEY: state.as_str()});
+        let metadata = json!({"resourceVersion": key.version, "labels": labels, "annotations": annotations});
+        let body = json!({"metadata": metadata});
         let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
         let patched = self
             .runtime
@@ -108,8 +112,8 @@ impl Cluster {
         }
     }
 
-    /// Asks for a new key.
-    pub(crate) fn request_rotation(&self, text: &str) -> Result<(), CommandError> {
+    /// Asks for a new key; where no controller has published anything, only to begin anew.
+    pub(crate) fn request_rotation(&self, text: &str, begin_anew: bool) -> Result<(), CommandError> {
         let config_maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
         let annotations = json!({ROTATE: text});
         let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
@@ -117,7 +121,7 @@ impl Cluster {
         let sent = self.runtime.block_on(async {
             match config_maps.patch_metadata(RECIPIENTS_MAP, &parameters, &patch).await {
                 // A cluster that never had a key, and waits for one.
-                Err(kube::Error::Api(status)) if status.code == 404 => {
+                Err(kube::Error::Api(status)) if status.code == 404 && begin_anew => {
                     let made: Value = json!({"metadata": {"name": RECIPIENTS_MAP, "annotations": annotations}});
                     let made: ConfigMap = serde_json::from_value(made).map_err(kube::Error::SerdeError)?;
                     config_maps.create(&PostParams::default(), &made).await.map(|_| ())
@@ -125,7 +129,10 @@ impl Cluster {
                 other => other.map(|_| ()),
             }
         });
-        sent.map_err(|error| self.failed(&format!("patch configmap {RECIPIENTS_MAP}"), &error))
+        sent.map_err(|error| match &error {
+            kube::Error::Api(status) if status.code == 404 => nothing_published(&self.namespace),
+            error => self.failed(&format!("patch configmap {RECIPIENTS_MAP}"), error),
+        })
     }
 
     /// Waits a moment.
@@ -213,6 +220,16 @@ impl Cluster {
             Err(error) => Err(CommandError::refused(format!("cannot create a Secret: {}", chain(&error)))),
         }
     }
+}
+
+fn nothing_published(namespace: &str) -> CommandError {
+    CommandError::refused(format!(
+        "no controller has published anything in namespace {namespace}; nothing was asked for"
+    ))
+    .hint(
+        "Is the controller there? Pass its namespace with --namespace. For a key that opens nothing of what is in \
+             Git, where the old one is lost for good, pass --begin-anew.",
+    )
 }
 
 fn wipe(secret: &mut Secret) {

@@ -5,6 +5,7 @@ pub(crate) mod keys;
 pub(crate) mod needs;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -27,6 +28,9 @@ pub(crate) struct ClusterArgs {
 
 /// Where controllers are installed.
 pub(crate) const NAMESPACE: &str = "sealwax-system";
+
+/// How long an API server may keep silent.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A cluster that can be asked; every question blocks.
 pub(crate) struct Cluster {
@@ -94,6 +98,15 @@ impl Cluster {
                 .hint("Ask for that right, or use a context of someone who has it (--context).");
         }
         CommandError::refused(format!("cannot {what} in namespace {namespace}: {}", chain(error)))
+            .transient(transient(error))
+    }
+}
+
+/// Whether the same request may well succeed later: no answer, or one that says so.
+fn transient(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => status.code == 429 || status.code >= 500,
+        _ => true,
     }
 }
 
@@ -101,6 +114,26 @@ async fn connect(context: Option<&str>) -> Result<Client, CommandError> {
     let failed = |error: &dyn std::error::Error| CommandError::usage(format!("kubeconfig: {}", chain(error)));
     let kubeconfig = Kubeconfig::read().map_err(|error| failed(&error))?;
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| failed(&error))?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| failed(&error))?;
+    // By itself the library waits for ever for an API server that is gone or hangs.
+    config.read_timeout = Some(TIMEOUT);
     Client::try_from(config).map_err(|error| failed(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_tried_again() {
+        let answer = |code: u16| {
+            let status = serde_json::from_value(json!({"code": code, "message": "m", "reason": "r"})).unwrap();
+            transient(&kube::Error::Api(Box::new(status)))
+        };
+        assert!(answer(429) && answer(500) && answer(503) && answer(504));
+        assert!(!answer(401) && !answer(403) && !answer(404) && !answer(409));
+        assert!(transient(&kube::Error::LinesCodecMaxLineLengthExceeded), "no answer");
+    }
 }

@@ -45,10 +45,10 @@ fn help_of_create() {
     assert_snapshot!(help("create"), @"
     Make a cluster's first key offline, so that Git can be encrypted before the cluster exists
 
-    Writes a manifest with the private keys, readable by you only: apply it with kubectl before or after
-    the controller starts, and keep it as a backup. Beside it a file with the public key, endorsed, ends
-    in .pub: commit that one and name it in the policy. With --escrow, a file that ends in .age holds
-    the key wrapped for these recipients, fit for Git.
+    Writes a manifest with the private keys, readable by you only: `kubectl create -f FILE` it before or
+    after the controller starts, and keep it as a backup. Beside it a file with the public key,
+    endorsed, ends in .pub: commit that one and name it in the policy. With --escrow, a file that ends
+    in .age holds the key wrapped for these recipients, fit for Git.
 
     Example: sealwax keys create --cluster prod -o ~/prod.yaml && cp ~/prod.pub keys/
 
@@ -168,6 +168,10 @@ fn help_of_rotate() {
           --to <KEY>
               Seal with this key, by name or fingerprint, instead of a new one
 
+          --begin-anew
+              Ask for a key even where no controller has published anything; it opens nothing of what is
+              in Git
+
           --timeout <SECONDS>
               How many seconds to wait for the controller
               
@@ -223,7 +227,8 @@ fn help_of_backup() {
     Write all keys of a cluster, and the controller's own, into one file for your recipients
 
     The file is an ordinary armored age file. Opened, it is a manifest: `age -d -i KEY FILE | kubectl
-    apply -f -` restores it without this program.
+    create -f -` restores it without this program. Never apply it: kubectl would note the private keys
+    in an annotation too.
 
     Example: sealwax keys backup -r age1… -o prod-keys.age
 

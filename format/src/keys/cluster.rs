@@ -18,6 +18,9 @@ pub const KEY_NAME: &str = "sealwax-cluster-key-";
 /// Annotation of a key Secret: its recipient's fingerprint, for everybody who may list metadata and not read keys.
 pub const FINGERPRINT: &str = "sealwax.dev/fingerprint";
 
+/// Annotation of a key Secret in state `made`, value `true`: somebody, or the controller that made it, wants it to seal.
+/// A `made` key without it came from elsewhere, a backup for one, and waits.
+pub const ACTIVATE: &str = "sealwax.dev/activate";
 /// Annotation that asks for a new key: on the ConfigMap the request, on the key Secret the one that it answers.
 pub const ROTATE: &str = "sealwax.dev/rotate";
 /// Annotation of the ConfigMap: the last request for which a key was made.
@@ -46,7 +49,7 @@ pub const SYMMETRIC: &str = "symmetric";
 pub enum State {
     /// The sealing key.
     Active,
-    /// Exists and opens; becomes active by itself once its escrow copies exist.
+    /// Exists and opens; becomes active by itself once its escrow copies exist, if [`ACTIVATE`] says so.
     Made,
     /// Opens; seals only when told to.
     Waiting,

@@ -52,7 +52,7 @@ async fn the_recovery_drill() {
     world.lose_everything("db").await;
     let backup = world.cli.work().join("keys.age");
     let manifest = piped(world.cli.command(age()).args(["-d", "-i", &offline]).arg(backup), b"");
-    let applied = world.plane.kubectl().output(&["apply", "-f", "-"], std::str::from_utf8(&manifest).unwrap());
+    let applied = world.plane.kubectl().output(&["create", "-f", "-"], std::str::from_utf8(&manifest).unwrap());
     assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
     world.reason("db", "Synced").await;
     world.opens_again("db", "value").await;

@@ -16,8 +16,8 @@ use crate::ui::{Note, Ui};
 
 /// Write all keys of a cluster, and the controller's own, into one file for your recipients
 ///
-/// The file is an ordinary armored age file. Opened, it is a manifest: `age -d -i KEY FILE | kubectl apply -f -`
-/// restores it without this program.
+/// The file is an ordinary armored age file. Opened, it is a manifest: `age -d -i KEY FILE | kubectl create -f -`
+/// restores it without this program. Never apply it: kubectl would note the private keys in an annotation too.
 ///
 /// Example: sealwax keys backup -r age1… -o prod-keys.age
 #[derive(Debug, clap::Args)]

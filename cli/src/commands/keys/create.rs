@@ -17,8 +17,8 @@ use crate::{files, plugins, policy};
 
 /// Make a cluster's first key offline, so that Git can be encrypted before the cluster exists
 ///
-/// Writes a manifest with the private keys, readable by you only: apply it with kubectl before or after the controller
-/// starts, and keep it as a backup. Beside it a file with the public key, endorsed, ends in .pub: commit that one and
+/// Writes a manifest with the private keys, readable by you only: `kubectl create -f FILE` it before or after the
+/// controller starts, and keep it as a backup. Beside it a file with the public key, endorsed, ends in .pub: commit that one and
 /// name it in the policy. With --escrow, a file that ends in .age holds the key wrapped for these recipients, fit for
 /// Git.
 ///

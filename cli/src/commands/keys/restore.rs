@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sealwax_format::keys::cluster::State;
 
 use super::backup::open;
-use crate::cluster::bundle::{Bundle, KeySecret};
+use crate::cluster::bundle::{Bundle, KeySecret, kept};
 use crate::cluster::{Cluster, ClusterArgs};
 use crate::error::{Code, CommandError};
 use crate::keyring::IdentityArgs;
@@ -27,12 +27,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// State of every restored key, instead of the one that it had: waiting, active, old or retired
-    #[arg(long, value_name = "STATE")]
+    #[arg(long, value_name = "STATE", value_parser = restorable)]
     state: Option<State>,
     #[command(flatten)]
     identities: IdentityArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
+}
+
+/// A state that a restored key may get. To have it seal is a command of its own, which steps others back.
+fn restorable(text: &str) -> Result<State, String> {
+    match text.parse() {
+        Ok(State::Made) | Err(_) => {
+            Err("waiting, active, old or retired; to have the key seal: sealwax keys rotate --to NAME".to_owned())
+        }
+        Ok(state) => Ok(state),
+    }
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
@@ -68,8 +78,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
 /// What a restored key does: what it did, unless the cluster has a sealing key and this one would be its rival.
 fn state(key: &KeySecret, present: &Bundle) -> State {
     let seals = present.keys.iter().any(|key| matches!(key.state, State::Active | State::Made));
-    match key.state {
-        State::Active | State::Made if seals => State::Waiting,
+    match kept(key.state) {
+        State::Active if seals => State::Waiting,
         state => state,
     }
 }
@@ -113,6 +123,12 @@ mod tests {
     }
 
     #[test]
+    fn no_key_is_restored_as_made() {
+        assert!(restorable("made").unwrap_err().contains("keys rotate --to"));
+        assert_eq!(restorable("old"), Ok(State::Old));
+    }
+
+    #[test]
     fn a_restored_key_is_no_rival() {
         let present =
             |states: &[State]| Bundle { keys: states.iter().map(|&one| key(one)).collect(), ..Bundle::default() };
@@ -122,6 +138,7 @@ mod tests {
             (State::Active, &[State::Made][..], State::Waiting),
             (State::Active, &[State::Old, State::Retired][..], State::Active),
             (State::Made, &[State::Active][..], State::Waiting),
+            (State::Made, &[][..], State::Waiting),
             (State::Old, &[State::Active][..], State::Old),
             (State::Retired, &[][..], State::Retired),
         ];
