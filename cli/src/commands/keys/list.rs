@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::usable;
+use crate::cluster::needs::{SOME, unreadable};
 use crate::cluster::{Cluster, ClusterArgs};
 use crate::error::{Code, CommandError};
 use crate::ui::{Note, Ui};
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let keys = cluster.keys()?;
     let listed = cluster.listed()?.unwrap_or_default();
     let copies = cluster.escrow_copies()?;
-    let (objects, problem) = match cluster.objects(&args.namespaces) {
+    let (objects, problem) = match cluster.objects(&args.namespaces, SOME) {
         Ok(objects) => (Some(objects), None),
         Err(error) => (None, Some(Note::Warning(format!("objects are not counted: {}", error.message())))),
     };
@@ -83,7 +84,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         Format::Text => table(&rows),
     };
     ui.data(shown.as_bytes())?;
-    ui.notes(&problem.into_iter().collect::<Vec<_>>());
+    let doubtful = objects.as_deref().and_then(unreadable).map(Note::Warning);
+    ui.notes(&problem.into_iter().chain(doubtful).collect::<Vec<_>>());
     Ok(Code::Done)
 }
 
@@ -133,7 +135,7 @@ pub(crate) fn needed_by(args: &NeededByArgs, ui: &Ui) -> Result<Code, CommandErr
     let keys = cluster.keys()?;
     let wanted = args.key.as_deref().map(|wanted| cluster.key(wanted)).transpose()?;
     let usable = usable(&keys, &cluster.listed()?.unwrap_or_default());
-    let objects = cluster.objects(&args.namespaces)?;
+    let objects = cluster.objects(&args.namespaces, SOME)?;
     let mut text = String::new();
     for key in &keys {
         let Some(fingerprint) = key.fingerprint.as_deref() else { continue };
@@ -148,5 +150,6 @@ pub(crate) fn needed_by(args: &NeededByArgs, ui: &Ui) -> Result<Code, CommandErr
         }
     }
     ui.data(text.as_bytes())?;
+    ui.notes(&unreadable(&objects).map(Note::Warning).into_iter().collect::<Vec<_>>());
     Ok(Code::Done)
 }
