@@ -212,14 +212,21 @@ impl Cluster {
                 Ok(true)
             }
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
-            // An invalid object is quoted in the answer.
-            Err(kube::Error::Api(status)) if status.code == 422 => {
-                Err(CommandError::refused(format!("{}: the API server refuses the Secret", secret.name_any())))
-            }
-            Err(error @ kube::Error::Api(_)) => Err(self.failed("create secrets", &error)),
+            Err(error @ kube::Error::Api(_)) if is_about_rights(&error) => Err(self.failed("create secrets", &error)),
+            // Any other answer may quote the object.
+            Err(kube::Error::Api(status)) => Err(CommandError::refused(format!(
+                "{}: the API server refuses the Secret ({} {})",
+                secret.name_any(),
+                status.code,
+                status.reason
+            ))),
             Err(error) => Err(CommandError::refused(format!("cannot create a Secret: {}", chain(&error)))),
         }
     }
+}
+
+fn is_about_rights(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403))
 }
 
 fn nothing_published(namespace: &str) -> CommandError {

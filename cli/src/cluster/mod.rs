@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::response::Status;
 use kube::{Api, Client, Config, ResourceExt as _};
 use sealwax_format::keys::cluster::RECIPIENTS_MAP;
 use sealwax_format::keys::published::{Published, RECIPIENTS};
@@ -94,11 +95,22 @@ impl Cluster {
         if let kube::Error::Api(status) = error
             && matches!(status.code, 401 | 403)
         {
-            return CommandError::refused(format!("cannot {what} in namespace {namespace}: {}", status.message))
+            return CommandError::refused(format!("cannot {what} in namespace {namespace}: {}", said(status)))
                 .hint("Ask for that right, or use a context of someone who has it (--context).");
         }
-        CommandError::refused(format!("cannot {what} in namespace {namespace}: {}", chain(error)))
-            .transient(transient(error))
+        let words = if let kube::Error::Api(status) = error { said(status) } else { chain(error) };
+        CommandError::refused(format!("cannot {what} in namespace {namespace}: {words}")).transient(transient(error))
+    }
+}
+
+/// What an API server says, without the words of policies of the cluster: they may quote the object, which may be a key.
+pub(crate) fn said(status: &Status) -> String {
+    let message = &status.message;
+    let start = ["admission webhook", "AdmissionPolicy"].iter().filter_map(|begin| message.find(begin)).min();
+    let Some(start) = start else { return message.clone() };
+    match message[start..].find(" denied") {
+        Some(length) => format!("{} denied the request", &message[start..start + length]),
+        None => format!("a policy of the cluster denied the request ({})", status.code),
     }
 }
 
@@ -125,6 +137,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn policies_are_named_and_not_quoted() {
+        let say = |message: &str| {
+            said(&serde_json::from_value(json!({"code": 403, "message": message, "reason": "Forbidden"})).unwrap())
+        };
+        let webhook = "admission webhook \"x.example\" denied the request: AGE-SECRET-KEY-PQ-1";
+        assert_eq!(say(webhook), "admission webhook \"x.example\" denied the request");
+        let policy =
+            "secrets \"k\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: AGE-SECRET";
+        assert!(say(policy).ends_with("AdmissionPolicy 'p' with binding 'b' denied the request"), "{}", say(policy));
+        assert!(!say("admission webhook: AGE-SECRET").contains("AGE"));
+        let right = "secrets is forbidden: User \"x\" cannot create resource \"secrets\"";
+        assert_eq!(say(right), right);
+    }
 
     #[test]
     fn what_is_tried_again() {

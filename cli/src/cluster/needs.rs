@@ -95,7 +95,7 @@ impl Cluster {
     fn cannot_list(error: &kube::Error, hint: &str) -> CommandError {
         let refused = matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403));
         let words = match error {
-            kube::Error::Api(status) => status.message.clone(),
+            kube::Error::Api(status) => super::said(status),
             error => crate::error::chain(error),
         };
         let error = CommandError::refused(format!("cannot list encryptedsecrets: {words}"));

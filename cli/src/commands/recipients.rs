@@ -138,7 +138,7 @@ fn endorsement(pinned: &Pinned<'_>, published: &Published, accept: bool) -> Resu
         Err(PublishedError::NoSigningKey) if pinned.none_before(accept) => {
             return Ok(Some(Note::Warning("the cluster names no signing key; nothing is pinned".to_owned())));
         }
-        Err(error) => return Err(unendorsed(pinned, &error)),
+        Err(error) => return Err(unendorsed(pinned, error)),
     };
     let problem = match pinned {
         Pinned::Key(_, pinned) if *pinned != own => Some(format!(
@@ -151,7 +151,7 @@ fn endorsement(pinned: &Pinned<'_>, published: &Published, accept: bool) -> Resu
     };
     match (problem, published.check(&own)) {
         (Some(problem), _) if !accept => Err(refused(pinned.path(), &problem)),
-        (_, Err(error)) => Err(unendorsed(pinned, &error)),
+        (_, Err(error)) => Err(unendorsed(pinned, error)),
         (problem, Ok(())) => Ok(problem.map(|problem| Note::Warning(format!("accepted all the same: {problem}")))),
     }
 }
@@ -182,8 +182,8 @@ fn refused(path: &Path, problem: &str) -> CommandError {
 }
 
 /// What no flag lets pass.
-fn unendorsed(pinned: &Pinned<'_>, error: &PublishedError) -> CommandError {
-    let (path, problem) = (pinned.path().display(), chain(error));
+fn unendorsed(pinned: &Pinned<'_>, error: PublishedError) -> CommandError {
+    let (path, problem) = (pinned.path().display(), chain(&error));
     CommandError::refused(format!("{path}: what the cluster publishes: {problem}; nothing was written")).hint(
         "A controller endorses what it publishes. Is it running, and is its own key there (event \
          ControllerKeyMissing)? See also who may change the ConfigMap sealwax-recipients.",

@@ -259,8 +259,8 @@ fn help_of_verify_backup() {
     assert_snapshot!(help("verify-backup"), @"
     Open a backup or an escrow copy and compare it with the cluster's keys
 
-    Says which keys the file holds, and which keys of the cluster it lacks; then the exit code is 1.
-    Prints no key.
+    Says which keys the file holds, and which keys of the cluster it lacks; then the exit code is 1. Of
+    an escrow copy, its one key is compared. Prints no key.
 
     Example: sealwax keys verify-backup prod-keys.age -i ~/offline.txt
 
@@ -314,6 +314,9 @@ fn help_of_restore() {
           --state <STATE>
               State of every restored key, instead of the one that it had: waiting, active, old or
               retired
+
+          --pinned <FILE>
+              The cluster's .pub file: refuse a backup with another signing key than it pins
 
       -i, --identity <FILE>
               File with your private key: age, post-quantum age, SSH, or an age plugin's (repeatable)
@@ -449,6 +452,9 @@ fn wrong_usage_is_told_before_anything_is_written() {
     exit 2
     err: error: --cluster Prod: 1 to 63 characters of a-z, 0-9 and -
     ");
+    for name in ["a".repeat(64).as_str(), "Key", "key-", "a/b"] {
+        assert_eq!(run(&["-o", "x.yaml", "--name", name]).code, Some(2), "{name}");
+    }
     assert_snapshot!(run(&["-o", "x.pub"]), @"
     exit 2
     err: error: -o names the manifest: a name that ends in .yaml

@@ -124,7 +124,7 @@ impl Published {
     /// publishes has to come from here: a line break in a header would put a recipient into the file that nobody saw.
     pub fn as_filed(&self) -> Result<Self, FileError> {
         let control = |item: &&str| self.items.get(*item).is_some_and(|text| text.chars().any(char::is_control));
-        if let Some(item) = HEADERS.iter().map(|(_, item)| *item).find(|item| control(&item)) {
+        if let Some(item) = HEADERS.iter().map(|(_, item)| *item).find(control) {
             return Err(FileError::Control(item));
         }
         if Label::new(self.cluster(), Fingerprint::of("")).is_err() {

@@ -8,6 +8,7 @@ use sealwax_format::keys::{IdentityFile, decrypt_file, encrypt_file};
 
 use super::create::recipients;
 use crate::cluster::bundle::{Bundle, KeySecret};
+use crate::cluster::keys::Key;
 use crate::cluster::{Cluster, ClusterArgs};
 use crate::error::{Code, CommandError, chain};
 use crate::files::{self, Input};
@@ -56,7 +57,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
 
 /// Open a backup or an escrow copy and compare it with the cluster's keys
 ///
-/// Says which keys the file holds, and which keys of the cluster it lacks; then the exit code is 1. Prints no key.
+/// Says which keys the file holds, and which keys of the cluster it lacks; then the exit code is 1. Of an escrow copy, its one key
+/// is compared. Prints no key.
 ///
 /// Example: sealwax keys verify-backup prod-keys.age -i ~/offline.txt
 #[derive(Debug, clap::Args)]
@@ -86,6 +88,9 @@ pub(crate) fn verify(args: &VerifyArgs, ui: &Ui) -> Result<Code, CommandError> {
     let cluster = Cluster::new(&args.cluster)?;
     let held: BTreeSet<_> = opened.bundle.keys.iter().map(|key| key.fingerprint.to_string()).collect();
     let keys = cluster.keys()?;
+    if !opened.whole {
+        return Ok(verify_copy(&keys, &held, ui));
+    }
     let missing: Vec<_> =
         keys.iter().filter(|key| key.fingerprint.as_ref().is_none_or(|one| !held.contains(one))).collect();
     let mut notes: Vec<_> = missing
@@ -98,8 +103,7 @@ pub(crate) fn verify(args: &VerifyArgs, ui: &Ui) -> Result<Code, CommandError> {
     let listed = cluster.listed()?.unwrap_or_default();
     let signing = opened.bundle.controller.as_ref().map(|key| key.signing_key().public());
     let mut complete = missing.is_empty();
-    // An escrow copy holds one key and no more.
-    if opened.whole && listed.published.signing_key().is_ok_and(|published| Some(published) != signing) {
+    if listed.published.signing_key().is_ok_and(|published| Some(published) != signing) {
         notes.push(Note::Warning("the cluster's signing key is not in the file".to_owned()));
         complete = false;
     }
@@ -107,6 +111,17 @@ pub(crate) fn verify(args: &VerifyArgs, ui: &Ui) -> Result<Code, CommandError> {
     notes.push(Note::Done(format!("the file holds {found} of the cluster's {} keys", keys.len())));
     ui.notes(&notes);
     Ok(if complete { Code::Done } else { Code::Refused })
+}
+
+/// An escrow copy holds one key and no more: that one is compared.
+fn verify_copy(keys: &[Key], held: &BTreeSet<String>, ui: &Ui) -> Code {
+    let found = keys.iter().find(|key| key.fingerprint.as_ref().is_some_and(|one| held.contains(one)));
+    let Some(key) = found else {
+        ui.notes(&[Note::Warning("the key of the file is none of the cluster's".to_owned())]);
+        return Code::Refused;
+    };
+    ui.notes(&[Note::Done(format!("the file holds {}, {}", key.name, key.label))]);
+    Code::Done
 }
 
 /// What a backup or an escrow copy holds.
@@ -144,4 +159,23 @@ pub(super) fn open(path: &Path, identities: &IdentityArgs) -> Result<Opened, Com
 fn shown(key: &KeySecret) -> String {
     let created = key.created.as_deref().unwrap_or("at an unknown time");
     format!("{}, {}, fingerprint {}, created {created}", key.name, key.state, key.fingerprint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escrow_copy_is_compared_with_its_own_key() {
+        let key = |one: &str| Key {
+            name: one.to_owned(),
+            label: "old".to_owned(),
+            fingerprint: Some(one.to_owned()),
+            version: None,
+        };
+        let keys = [key("one"), key("two")];
+        let verify = |held: &str| verify_copy(&keys, &BTreeSet::from([held.to_owned()]), &Ui::new());
+        assert_eq!(verify("two"), Code::Done);
+        assert_eq!(verify("three"), Code::Refused);
+    }
 }

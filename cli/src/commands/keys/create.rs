@@ -26,7 +26,7 @@ use crate::{files, plugins, policy};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Name of the key Secret
-    #[arg(long, value_name = "NAME", default_value_t = format!("{KEY_NAME}1"))]
+    #[arg(long, value_name = "NAME", default_value_t = format!("{KEY_NAME}1"), value_parser = super::key_name)]
     name: String,
     /// What people call the cluster: the controller's --cluster-name
     #[arg(long, value_name = "NAME", default_value = "cluster")]

@@ -16,6 +16,7 @@ use crate::cluster::keys::Key;
 use crate::error::{Code, CommandError};
 use crate::ui::Ui;
 use sealwax_format::keys::cluster::State;
+use sealwax_format::keys::{Fingerprint, Label};
 
 /// Keys of clusters: make, list, rotate, retire, back up, restore
 ///
@@ -49,6 +50,13 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         Command::VerifyBackup(args) => backup::verify(args, ui),
         Command::Restore(args) => restore::run(args, ui),
     }
+}
+
+/// A name for a key Secret: it becomes a label's value too, on the key's escrow copies, and those have 63 characters.
+fn key_name(text: &str) -> Result<String, String> {
+    let fits = Label::new(text, Fingerprint::of("")).is_ok() && !text.ends_with('-');
+    let wanted = "1 to 63 characters of a-z, 0-9 and -, with a letter or digit at both ends";
+    if fits { Ok(text.to_owned()) } else { Err(wanted.to_owned()) }
 }
 
 /// The fingerprints of the keys that open: their Secrets are there, and the controller lists them, which it does for
