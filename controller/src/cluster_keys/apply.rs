@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use sealwax_format::OsRandom;
 use sealwax_format::keys::cluster::{
-    CONTROLLER_KEY_NAME, ControllerKey, ESCROW_MAP, FINGERPRINT, KEY, RECIPIENTS_MAP, ROTATED, State,
+    ACTIVATE, CONTROLLER_KEY_NAME, ControllerKey, ESCROW_MAP, FINGERPRINT, KEY, RECIPIENTS_MAP, ROTATED, State,
 };
 use sealwax_format::keys::{Fingerprint, IdentityFile, encrypt_file};
 use serde_json::{Map, Value, json};
@@ -29,8 +29,23 @@ pub(super) async fn apply(
     let mut notices = plan.notices;
     let mut failure = None;
     let makes = plan.steps.iter().any(|step| matches!(step, Step::MakeKey(..)));
+    // A state that could not be changed holds up those that rest on it: else two keys would be active, the wrong one first.
+    let mut stuck = false;
+    let annotated: Vec<String> = plan
+        .steps
+        .iter()
+        .filter_map(|step| if let Step::Annotate(key, _) = step { Some(key.clone()) } else { None })
+        .collect();
     for step in plan.steps {
+        if let Step::Relabel(key, _) = &step {
+            // Its version has just moved; the watch brings it, and then this comes back.
+            stuck |= annotated.contains(key);
+            if stuck {
+                continue;
+            }
+        }
         let Err(error) = carry_out(keys, watched, &step).await else { continue };
+        stuck |= matches!(step, Step::Relabel(..));
         if let Step::Escrow(key, ..) = &step {
             notices.insert(Notice::EscrowMissing(key.clone(), chain(&error)));
         }
@@ -110,7 +125,9 @@ async fn make_key(keys: &ClusterKeys, name: &str, why: &Why) -> Result<(), Round
 
 async fn relabel(keys: &ClusterKeys, watched: &Watched, key: &str, state: State) -> Result<(), RoundError> {
     let version = watched.key_version(key).ok_or_else(|| RoundError::Gone(key.to_owned()))?;
-    let metadata = json!({"resourceVersion": version, "labels": {KEY: state.as_str()}});
+    // No state that is given here asks for another one.
+    let annotations = json!({ACTIVATE: null});
+    let metadata = json!({"resourceVersion": version, "labels": {KEY: state.as_str()}, "annotations": annotations});
     let written = keys.writer.patch_key(&keys.namespace, key, metadata).await;
     written.map_err(|error| RoundError::Relabel(key.to_owned(), state, error))?;
     tracing::info!(secret = key, %state, "keys: state changed");

@@ -83,7 +83,7 @@ impl Waiting {
         format!(
             "{what}; no new key is made, because it would open nothing that is in Git. To get the old key back, use \
              `sealwax keys restore`, or apply the backup of its Secret in namespace {namespace}; to let one that is \
-             there seal, `sealwax keys rotate --to NAME`; to make a new one on purpose, `sealwax keys rotate`"
+             there seal, `sealwax keys rotate --to NAME`; to make a new one on purpose, `sealwax keys rotate --begin-anew`"
         )
     }
 }
@@ -200,6 +200,8 @@ fn due(observed: &Observed, sealing: Option<&KeyFacts>) -> Option<Timestamp> {
     let (every, sealing) = (observed.rotate_every?, sealing?);
     sealing.created?;
     let ours = observed.keys.iter().filter(|key| matches!(key.state, State::Active | State::Made | State::Old));
+    // One that sealed under a wrong clock, and was replaced for that, rules no more.
+    let ours = ours.filter(|key| key.state != State::Old || key.created <= Some(observed.now));
     let broken = observed.malformed.iter().filter_map(|key| key.created);
     let newest = ours.filter_map(|key| key.created).chain(broken).max()?;
     // Later than any clock, should the sum be.
@@ -249,7 +251,8 @@ fn publish(observed: &Observed, listed: &Published, sealing: &KeyFacts, plan: &m
     let opens = |key: &&KeyFacts| key.state != State::Retired && key.recipient != sealing.recipient;
     let mut others: Vec<&KeyFacts> = observed.keys.iter().filter(opens).collect();
     others.sort_by(|a, b| newest_first(a, b));
-    others.dedup_by(|a, b| a.recipient == b.recipient);
+    let mut named = BTreeSet::new();
+    others.retain(|key| named.insert(key.recipient.as_str()));
     let mut text = entry(published::SEALS, sealing);
     for key in others {
         text.push_str(&entry(published::OPENS, key));
@@ -270,7 +273,10 @@ fn publish(observed: &Observed, listed: &Published, sealing: &KeyFacts, plan: &m
     let state = observed.listed.as_ref();
     let answered = state.and_then(|listed| listed.request.clone().filter(|request| is_answered(observed, request)));
     let answered = answered.or_else(|| state.and_then(|listed| listed.answered.clone()));
-    if before != Some(&items) || state.and_then(|listed| listed.answered.clone()) != answered {
+    // Only what is ours: items that others added stay, and are no reason to write.
+    let stated = |item: &str| before.and_then(|before| before.get(item)) == items.get(item);
+    let same = [CLUSTER, RECIPIENTS, SIGNING_KEY, SIGNATURE].into_iter().all(stated);
+    if !same || state.and_then(|listed| listed.answered.clone()) != answered {
         plan.steps.push(Step::Publish(items, answered));
     }
 }

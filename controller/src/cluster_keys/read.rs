@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use sealwax_format::keys::cluster::{
-    CONTROLLER_KEY, ControllerKey, ESCROW, FINGERPRINT, IDENTITY, KEY, ROTATE, SIGNING, SYMMETRIC, State,
+    ACTIVATE, CONTROLLER_KEY, ControllerKey, ESCROW, FINGERPRINT, IDENTITY, KEY, ROTATE, SIGNING, SYMMETRIC, State,
 };
 use sealwax_format::keys::{IdentityFile, IdentityFileError};
 
@@ -35,18 +35,26 @@ pub(super) fn key(secret: &Secret) -> Result<(KeyFacts, IdentityFile), KeyError>
     let file = secret.data.as_ref().and_then(|data| data.get(IDENTITY)).ok_or(KeyError::Missing)?;
     let file = IdentityFile::parse(&file.0)?;
     let label = secret.labels().get(KEY).map(|label| label.parse::<State>());
+    let known_state = matches!(label, Some(Ok(_)));
     let written = file.created.as_deref().and_then(|time| time.parse().ok());
     let facts = KeyFacts {
         name: secret.name_any(),
         recipient: file.recipient.clone(),
         fingerprint: file.fingerprint.clone(),
         created: written.or_else(|| made(secret)),
-        state: label.as_ref().map_or(State::Waiting, |state| state.unwrap_or(State::Waiting)),
-        known_state: matches!(label, Some(Ok(_))),
+        state: state(secret, label.and_then(Result::ok)),
+        known_state,
         annotated: secret.annotations().get(FINGERPRINT).is_some_and(|text| text == file.fingerprint.as_str()),
         request: secret.annotations().get(ROTATE).cloned(),
     };
     Ok((facts, file))
+}
+
+/// The state that a label names; waiting if it names none. A `made` key that nobody asks to seal came from elsewhere, a
+/// backup for one: it waits too.
+fn state(secret: &Secret, label: Option<State>) -> State {
+    let asked = secret.annotations().get(ACTIVATE).is_some_and(|value| value == "true");
+    label.filter(|state| *state != State::Made || asked).unwrap_or(State::Waiting)
 }
 
 /// What is known of one that cannot be used.

@@ -7,8 +7,8 @@ use kube::core::ObjectMeta;
 use sealwax_format::SecretBytes;
 use sealwax_format::keys::Fingerprint;
 use sealwax_format::keys::cluster::{
-    CONTROLLER_KEY, CONTROLLER_KEY_NAME, CONTROLLER_KEY_STATE, ControllerKey, ESCROW, ESCROW_MAP, FINGERPRINT,
-    IDENTITY, KEY, ROTATE, SIGNING, SYMMETRIC, State,
+    ACTIVATE, CONTROLLER_KEY, CONTROLLER_KEY_NAME, CONTROLLER_KEY_STATE, ControllerKey, ESCROW, ESCROW_MAP,
+    FINGERPRINT, IDENTITY, KEY, ROTATE, SIGNING, SYMMETRIC, State,
 };
 use serde_json::{Map, Value, json};
 use zeroize::{Zeroize, Zeroizing};
@@ -26,7 +26,9 @@ impl Writer {
         file: &SecretBytes,
     ) -> Result<Written, WriteError> {
         let request = request.map(|text| (ROTATE.to_owned(), text.to_owned()));
-        let annotations = [(FINGERPRINT.to_owned(), fingerprint.to_string())].into_iter().chain(request).collect();
+        let activate = (ACTIVATE.to_owned(), "true".to_owned());
+        let annotations =
+            [(FINGERPRINT.to_owned(), fingerprint.to_string()), activate].into_iter().chain(request).collect();
         let metadata = ObjectMeta {
             name: Some(name.to_owned()),
             labels: Some([(KEY.to_owned(), State::Made.to_string())].into()),

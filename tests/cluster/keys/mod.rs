@@ -206,7 +206,7 @@ async fn a_request_waits_for_the_controller_and_makes_a_key_on_purpose() {
     // An object of a lost cluster: no key would be made unasked.
     let (_, lost) = identity_file("2026-01-01T00:00:00Z");
     world.apply("db", lost, "value").await;
-    let unanswered = world.sealwax_keys(&["rotate", "--timeout", "1"]);
+    let unanswered = world.sealwax_keys(&["rotate", "--timeout", "1", "--begin-anew"]);
     assert!(unanswered.failure(1).contains("Is it running?"), "{}", unanswered.stderr);
     let controller = world.controller(&[]).await;
     world.is_in_state(FIRST, "active").await;

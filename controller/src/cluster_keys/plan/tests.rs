@@ -277,3 +277,21 @@ fn the_first_list_is_endorsed() {
     let earlier = Observed { listed: listed("age1x"), ..bare };
     assert!(matches!(&plan(&earlier).steps[..], [Step::MakeControllerKey, Step::Publish(..)]));
 }
+
+#[test]
+fn items_that_others_added_are_no_reason_to_write() {
+    let mut observed = cluster(&[key("age1x", 1, State::Active)]);
+    let Some(Step::Publish(mut items, _)) = plan(&observed).steps.pop() else { panic!("nothing is published") };
+    items.insert("note".to_owned(), "ours".to_owned());
+    observed.listed = Some(Listed { items, ..Listed::default() });
+    assert_eq!(plan(&observed).steps, []);
+}
+
+#[test]
+fn a_key_that_was_replaced_for_its_wrong_date_rules_no_more() {
+    let keys = [key("age1future", 4000, State::Old), key("age1x", 10, State::Active)];
+    let every = Some(std::time::Duration::from_hours(24 * 30));
+    let mut observed = Observed { now: day(50), rotate_every: every, ..cluster(&keys) };
+    observed.listed = listed("age1x");
+    assert!(matches!(makes(&observed), Some((_, Why::Scheduled))));
+}
