@@ -29,23 +29,8 @@ pub(super) async fn apply(
     let mut notices = plan.notices;
     let mut failure = None;
     let makes = plan.steps.iter().any(|step| matches!(step, Step::MakeKey(..)));
-    // A state that could not be changed holds up those that rest on it: else two keys would be active, the wrong one first.
-    let mut stuck = false;
-    let annotated: Vec<String> = plan
-        .steps
-        .iter()
-        .filter_map(|step| if let Step::Annotate(key, _) = step { Some(key.clone()) } else { None })
-        .collect();
     for step in plan.steps {
-        if let Step::Relabel(key, _) = &step {
-            // Its version has just moved; the watch brings it, and then this comes back.
-            stuck |= annotated.contains(key);
-            if stuck {
-                continue;
-            }
-        }
         let Err(error) = carry_out(keys, watched, &step).await else { continue };
-        stuck |= matches!(step, Step::Relabel(..));
         if let Step::Escrow(key, ..) = &step {
             notices.insert(Notice::EscrowMissing(key.clone(), chain(&error)));
         }
@@ -72,7 +57,12 @@ async fn carry_out(keys: &ClusterKeys, watched: &Watched, step: &Step) -> Result
                 None => Ok(()),
             }
         }
-        Step::Relabel(key, state) => relabel(keys, watched, key, *state).await,
+        Step::Relabel(changes) => {
+            for (key, state) in changes {
+                relabel(keys, watched, key, *state).await?;
+            }
+            Ok(())
+        }
         Step::Annotate(key, fingerprint) => annotate(keys, watched, key, fingerprint).await,
         Step::Publish(items, answered) => {
             let annotations = answered.as_ref().map(|answered| json!({ROTATED: answered}));

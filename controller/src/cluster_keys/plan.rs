@@ -31,8 +31,9 @@ pub enum Step {
     MakeKey(String, Why),
     /// Make the escrow copies that a key lacks.
     Escrow(String, Option<Missing>, Option<Missing>),
-    /// Change a key's state.
-    Relabel(String, State),
+    /// Change keys' states, in this order, and no further than to the first that fails: a key that did not step back
+    /// must not get a second active one beside it.
+    Relabel(Vec<(String, State)>),
     /// State a key's fingerprint in its annotation.
     Annotate(String, Fingerprint),
     /// Publish these items, and that this request was answered.
@@ -65,6 +66,8 @@ pub enum Waiting {
     Objects,
     /// There are key Secrets, and none of them seals.
     NoneActive,
+    /// Several keys are labelled active, and none of them is published: which one is right is not for us to guess.
+    SeveralActive,
     /// There is a key, and its escrow copies do not exist yet.
     Escrow,
 }
@@ -76,6 +79,11 @@ impl Waiting {
             Self::Published => "the ConfigMap sealwax-recipients names a key, and its Secret is gone",
             Self::Objects => "there are EncryptedSecrets, and no key",
             Self::NoneActive => "there are key Secrets, and none is labelled active and readable",
+            Self::SeveralActive => {
+                return "several keys are labelled active, and none of them is the published one, so none seals; choose \
+                        one by `sealwax keys rotate --to NAME`, or label all but one `old`"
+                    .to_owned();
+            }
             Self::Escrow => {
                 return "the key waits for its escrow copies; it seals as soon as they exist".to_owned();
             }
@@ -96,9 +104,12 @@ pub fn plan(observed: &Observed) -> Plan {
     let sealing = sealing_key(observed, current.as_deref());
     let made = newest(observed, State::Made);
 
-    annotate(observed, &mut plan);
     escrow(observed, &mut plan);
-    activate(observed, made, &mut plan);
+    let changes = made.map(|made| activate(observed, made)).unwrap_or_default();
+    annotate(observed, &changes, &mut plan);
+    if !changes.is_empty() {
+        plan.steps.push(Step::Relabel(changes));
+    }
     plan.sealing_created = sealing.and_then(|key| key.created);
     let due = due(observed, sealing);
     plan.rotation_due = due;
@@ -153,8 +164,10 @@ fn lasting(observed: &Observed) -> BTreeSet<Notice> {
     notices
 }
 
-fn annotate(observed: &Observed, plan: &mut Plan) {
-    let bare = observed.keys.iter().filter(|key| !key.annotated);
+/// Not those that change their state in this round: the first write would leave the second one an old resourceVersion.
+fn annotate(observed: &Observed, changes: &[(String, State)], plan: &mut Plan) {
+    let changes = |key: &KeyFacts| changes.iter().any(|(name, _)| *name == key.name);
+    let bare = observed.keys.iter().filter(|key| !key.annotated && !changes(key));
     plan.steps.extend(bare.map(|key| Step::Annotate(key.name.clone(), key.fingerprint.clone())));
 }
 
@@ -171,15 +184,15 @@ fn escrow(observed: &Observed, plan: &mut Plan) {
 
 /// The newest key that was made becomes the sealing one once its copies exist. The others step back first, so that a
 /// program that is killed in between leaves no two active keys, of which the wrong one would go on sealing.
-fn activate(observed: &Observed, made: Option<&KeyFacts>, plan: &mut Plan) {
-    let Some(made) = made else { return };
+fn activate(observed: &Observed, made: &KeyFacts) -> Vec<(String, State)> {
     let others = in_state(observed, State::Made).filter(|key| key.name != made.name);
-    plan.steps.extend(others.map(|key| Step::Relabel(key.name.clone(), State::Waiting)));
+    let mut changes: Vec<_> = others.map(|key| (key.name.clone(), State::Waiting)).collect();
     if observed.escrow.is_complete(made) {
         let active = in_state(observed, State::Active);
-        plan.steps.extend(active.map(|key| Step::Relabel(key.name.clone(), State::Old)));
-        plan.steps.push(Step::Relabel(made.name.clone(), State::Active));
+        changes.extend(active.map(|key| (key.name.clone(), State::Old)));
+        changes.push((made.name.clone(), State::Active));
     }
+    changes
 }
 
 /// The request that no key answers yet.
@@ -224,8 +237,9 @@ fn waiting(observed: &Observed, made: Option<&KeyFacts>) -> Option<Waiting> {
         // About to become active, or not yet.
         return (!observed.escrow.is_complete(made)).then_some(Waiting::Escrow);
     }
-    if in_state(observed, State::Active).next().is_some() {
-        return Some(Waiting::Escrow);
+    if let Some(active) = in_state(observed, State::Active).next() {
+        let rivals = in_state(observed, State::Active).any(|key| key.recipient != active.recipient);
+        return Some(if rivals { Waiting::SeveralActive } else { Waiting::Escrow });
     }
     blank(observed).err()
 }
@@ -282,13 +296,15 @@ fn publish(observed: &Observed, listed: &Published, sealing: &KeyFacts, plan: &m
 }
 
 /// The key that people seal to. It stays the same one for as long as its Secret says `active`, so that a key restored
-/// or added beside it does not take over by being there; any other begins only once its escrow copies exist.
+/// or added beside it does not take over by being there; any other begins only once its escrow copies exist, and only
+/// if it is the only one: of several, nothing tells the one that people trust from one that somebody put there.
 fn sealing_key<'k>(observed: &'k Observed, current: Option<&str>) -> Option<&'k KeyFacts> {
     let active = || in_state(observed, State::Active);
-    let begins = |key: &&KeyFacts| observed.escrow.is_complete(key);
-    active()
-        .find(|key| Some(key.recipient.as_str()) == current)
-        .or_else(|| active().filter(begins).min_by(|a, b| newest_first(a, b)))
+    active().find(|key| Some(key.recipient.as_str()) == current).or_else(|| {
+        let first = newest(observed, State::Active)?;
+        let alone = active().all(|key| key.recipient == first.recipient);
+        (alone && observed.escrow.is_complete(first)).then_some(first)
+    })
 }
 
 fn in_state(observed: &Observed, state: State) -> impl Iterator<Item = &KeyFacts> {
