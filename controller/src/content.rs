@@ -31,6 +31,11 @@ impl ContentKey {
         Self { mac, id }
     }
 
+    /// Tells this key from others; the part of each hash before the colon.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// `KEY:HASH` of the items of one object. Namespace and name are part of it, so that equal contents of two objects
     /// do not show as equal.
     pub fn hash(&self, namespace: &str, name: &str, items: &BTreeMap<String, SecretBytes>) -> String {

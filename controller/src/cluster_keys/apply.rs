@@ -1,6 +1,7 @@
 //! Carries out a plan, each step for itself: one that fails keeps no other from being done, and comes back.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -15,9 +16,12 @@ use super::escrow::{Missing, told_by};
 use super::notices::{Notice, tell};
 use super::observe::{Watched, reference};
 use super::plan::{Plan, Step, Why};
-use super::{ClusterKeys, LOOK_AGAIN, Memory, RoundError};
+use super::{ClusterKeys, LOOK_AGAIN, Memory, RoundError, SOON};
 use crate::telemetry::chain;
 use crate::writer::WriteError;
+
+/// For how long a name may be taken by what no watch brings in, before it is another's. A watch is never that late.
+const UNSEEN: Duration = Duration::from_secs(5);
 
 /// Carries it out. Returns after how long to look again though nothing changed.
 pub(super) async fn apply(
@@ -27,21 +31,53 @@ pub(super) async fn apply(
     plan: Plan,
 ) -> Result<Option<Duration>, RoundError> {
     let mut notices = plan.notices;
-    let mut failure = None;
+    let (mut failure, mut stale, mut own_failed) = (None, false, false);
+    let mut taken = Vec::new();
     let makes = plan.steps.iter().any(|step| matches!(step, Step::MakeKey(..)));
     for step in plan.steps {
+        // The first key comes after the controller's own one: without it, it would look as if that had been lost.
+        if own_failed && matches!(step, Step::MakeKey(_, Why::First)) {
+            continue;
+        }
         let Err(error) = carry_out(keys, watched, &step).await else { continue };
+        own_failed |= step == Step::MakeControllerKey;
+        if let RoundError::Taken(name) = &error {
+            taken.push(name.clone());
+        }
+        if error.is_stale() {
+            // It comes back by a watch, or soon.
+            stale = true;
+            continue;
+        }
         if let Step::Escrow(key, ..) = &step {
             notices.insert(Notice::EscrowMissing(key.clone(), chain(&error)));
         }
         failure.get_or_insert(error);
     }
+    let unseen = taken.into_iter().filter(|name| !watched.has_secret(name));
+    let unseen = remember(&mut memory.taken, &unseen.collect::<Vec<_>>(), Instant::now());
+    let named = !unseen.is_empty();
+    notices.extend(unseen.into_iter().map(Notice::NameTaken));
     tell(keys, watched, memory, notices).await;
     match failure {
         Some(error) => Err(error),
+        None if stale => Ok(Some(if named { UNSEEN } else { SOON })),
         // Should the watch not bring in what was made, it is not labelled as it should be; then this comes back.
         None => Ok((makes || plan.waiting.is_some() || keys.rotate_every.is_some()).then_some(LOOK_AGAIN)),
     }
+}
+
+/// Which of these names have been taken for so long that what has them is none of ours.
+fn remember(taken: &mut BTreeMap<String, Instant>, names: &[String], now: Instant) -> Vec<String> {
+    taken.retain(|name, _| names.contains(name));
+    let since = |name: &String| *taken.entry(name.clone()).or_insert(now);
+    names
+        .iter()
+        .map(since)
+        .zip(names)
+        .filter(|(since, _)| now - *since >= UNSEEN)
+        .map(|(_, name)| name.clone())
+        .collect()
 }
 
 async fn carry_out(keys: &ClusterKeys, watched: &Watched, step: &Step) -> Result<(), RoundError> {
@@ -79,8 +115,8 @@ async fn carry_out(keys: &ClusterKeys, watched: &Watched, step: &Step) -> Result
 async fn make_controller_key(keys: &ClusterKeys) -> Result<(), RoundError> {
     let made = ControllerKey::generate(&mut OsRandom).map_err(RoundError::Random)?;
     match keys.writer.create_controller_key(&keys.namespace, &made).await {
-        // Another controller was faster: its key comes in by the watch.
-        Err(WriteError::Exists) => Ok(()),
+        // Another controller was faster: its key comes in by the watch. Or it is none of ours.
+        Err(WriteError::Exists) => Err(RoundError::Taken(CONTROLLER_KEY_NAME.to_owned())),
         Err(error) => Err(RoundError::ControllerKey(error)),
         Ok(_) => {
             let fingerprint = made.signing_key().public().fingerprint();
@@ -96,8 +132,8 @@ async fn make_key(keys: &ClusterKeys, name: &str, why: &Why) -> Result<(), Round
     let fingerprint = Fingerprint::of(&recipient);
     let request = if let Why::Requested(text) = why { Some(text.as_str()) } else { None };
     let written = match keys.writer.create_key(&keys.namespace, name, &fingerprint, request, &file).await {
-        // Another controller was faster, or this one did not see its own yet.
-        Err(WriteError::Exists) => return Ok(()),
+        // Another controller was faster, or this one did not see its own yet. Or it is none of ours.
+        Err(WriteError::Exists) => return Err(RoundError::Taken(name.to_owned())),
         Err(error) => return Err(RoundError::CreateKey(name.to_owned(), error)),
         Ok(written) => written,
     };
@@ -174,7 +210,10 @@ async fn escrow_secret(keys: &ClusterKeys, watched: &Watched, key: &str, missing
     let version = if missing.exists { watched.escrow_version(&missing.name) } else { None };
     let name = &missing.name;
     let written = keys.writer.write_escrow(&keys.namespace, name, key, &of, version, items).await;
-    written.map_err(|error| RoundError::Escrow(key.to_owned(), format!("in Secret {name}"), error))?;
+    written.map_err(|error| match error {
+        WriteError::Exists => RoundError::Taken(name.clone()),
+        error => RoundError::Escrow(key.to_owned(), format!("in Secret {name}"), error),
+    })?;
     tracing::info!(secret = name, key, "keys: escrow copies written");
     let note = format!("wrapped for {} escrow recipients in Secret {name}", missing.recipients.len());
     keys.events.tell(&watched.about_key(&keys.namespace, key), "EscrowWritten", &note).await;
@@ -196,4 +235,22 @@ async fn escrow_config_map(
     written.map_err(|error| RoundError::Escrow(key.to_owned(), format!("in ConfigMap {ESCROW_MAP}"), error))?;
     tracing::info!(config_map = ESCROW_MAP, key, "keys: escrow copies published");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_stays_taken_by_what_is_not_seen_is_told() {
+        let (mut taken, now) = (BTreeMap::new(), Instant::now());
+        let mut told = |names: &[&str], after: Duration| {
+            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+            remember(&mut taken, &names, now + after).len()
+        };
+        assert_eq!(told(&["a"], Duration::ZERO), 0, "the watch may bring it in");
+        assert_eq!(told(&["a"], UNSEEN), 1);
+        assert_eq!(told(&[], UNSEEN), 0);
+        assert_eq!(told(&["a"], UNSEEN * 2), 0, "it was seen meanwhile");
+    }
 }

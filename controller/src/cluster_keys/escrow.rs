@@ -102,19 +102,28 @@ pub struct Missing {
 impl EscrowFacts {
     /// The copies of a key that Secrets lack; `None` if none is lacking.
     pub fn missing_in_secret(&self, key: &KeyFacts) -> Option<Missing> {
-        let here = self.copies.iter().find(|copies| copies.of.as_deref() == Some(key.fingerprint.as_str()));
-        let name = here.map_or_else(|| self.free_name(key), |copies| copies.name.clone());
-        let lacks = |one: &&Fingerprint| here.is_none_or(|copies| !copies.recipients.contains(one.as_str()));
+        let here = || self.copies.iter().filter(|copies| copies.of.as_deref() == Some(key.fingerprint.as_str()));
+        let name = here().map(|copies| copies.name.clone()).next();
+        let lacks = |one: &&Fingerprint| !here().any(|copies| copies.recipients.contains(one.as_str()));
         let recipients: BTreeSet<_> = self.wanted.iter().filter(lacks).cloned().collect();
-        (!recipients.is_empty()).then_some(Missing { name, exists: here.is_some(), recipients })
+        let exists = name.is_some();
+        (!recipients.is_empty()).then(|| Missing {
+            name: name.unwrap_or_else(|| self.free_name(key)),
+            exists,
+            recipients,
+        })
     }
 
     /// The same in the ConfigMap.
     pub fn missing_in_config_map(&self, key: &KeyFacts) -> Option<Missing> {
         let items = self.published.as_ref()?;
-        let own = items.get(&told_by(&key.name)).is_none_or(|of| of == key.fingerprint.as_str());
-        let name = if own { key.name.clone() } else { beside(&key.name, key) };
-        let lacks = |one: &&Fingerprint| !items.contains_key(&format!("{name}.{one}.age"));
+        let told = |name: &str| items.get(&told_by(name)).map(String::as_str);
+        let own = Some(key.fingerprint.as_str());
+        // Copies of nobody knows which key are not ours to write over.
+        let taken = |name: &str| items.keys().any(|item| item.starts_with(&format!("{name}.")));
+        let name = Some(key.name.clone()).filter(|name| told(name) == own || !taken(name));
+        let name = name.unwrap_or_else(|| beside(&key.name, key));
+        let lacks = |one: &&Fingerprint| told(&name) != own || !items.contains_key(&format!("{name}.{one}.age"));
         let recipients: BTreeSet<_> = self.wanted.iter().filter(lacks).cloned().collect();
         (!recipients.is_empty()).then_some(Missing { name, exists: false, recipients })
     }
@@ -174,6 +183,8 @@ mod tests {
         assert_eq!(missing(&["a", "b"], &[("mine", &one, &["a", "x"])]), Some(("mine".into(), true, 1)));
         assert_eq!(missing(&["a"], &[("mine", &one, &["a"])]), None);
         assert_eq!(missing(&["a"], &[("key-1-escrow", &rival, &["a"])]), Some((beside, false, 1)));
+        // In two Secrets together.
+        assert_eq!(missing(&["a", "b"], &[("mine", &one, &["a"]), ("more", &one, &["b"])]), None);
     }
 
     #[test]
@@ -188,7 +199,9 @@ mod tests {
         let beside = format!("key-1-{}", &one.fingerprint.as_str()[..8]);
         assert_eq!(missing(&[]), Some("key-1".into()));
         assert_eq!(missing(&[(item("key-1"), ""), (told_by("key-1"), one.fingerprint.as_str())]), None);
-        assert_eq!(missing(&[(item("key-1"), ""), (told_by("key-1"), "another")]), Some(beside));
+        assert_eq!(missing(&[(item("key-1"), ""), (told_by("key-1"), "another")]), Some(beside.clone()));
+        assert_eq!(missing(&[(item("key-1"), "")]), Some(beside.clone()), "nothing tells of which key it is");
+        assert_eq!(missing(&[(item("key-1"), ""), (item(&beside), "")]), Some(beside));
         assert_eq!(facts(&["a"], &[]).missing_in_config_map(&one), None, "not wanted there");
     }
 

@@ -25,6 +25,8 @@ pub struct KeyFacts {
     pub state: State,
     /// Whether its label says so; it counts as waiting if the label names no state.
     pub known_state: bool,
+    /// Whether its label says `made` and nobody asked for that; it counts as waiting then.
+    pub unasked: bool,
     /// Whether its annotation states the fingerprint.
     pub annotated: bool,
     /// The request that it was made for.

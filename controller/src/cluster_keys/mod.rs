@@ -23,11 +23,11 @@ mod observe;
 pub mod plan;
 mod read;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use kube::Client;
 use sealwax_format::keys::cluster::State;
 use sealwax_format::keys::{Fingerprint, Keyring};
@@ -45,8 +45,8 @@ use notices::Notice;
 /// While there is no key, somebody may delete the last `EncryptedSecret`, which no key watch tells; and clocks go on.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
-/// How soon a replica that leads again takes up what there is to do.
-const STANDBY: Duration = Duration::from_secs(1);
+/// How soon to look again at what others changed meanwhile, should no watch tell.
+const SOON: Duration = Duration::from_secs(1);
 
 /// The keys at hand, as of the last look. Nothing before the first look.
 pub type Keys = Option<Arc<Loaded>>;
@@ -84,12 +84,18 @@ pub struct ClusterKeys {
     pub escrow: Escrow,
 }
 
+/// The public signing key, and what tells the symmetric one.
+type OwnKeyId = (String, String);
+
 /// What the last round saw, so that a round without a change tells nobody anything.
 #[derive(Default)]
 struct Memory {
-    /// What opens, and the controller key's public half.
-    loaded: Option<(BTreeSet<Fingerprint>, Option<String>)>,
+    /// What opens, and what tells both halves of the controller's own key.
+    loaded: Option<(BTreeSet<Fingerprint>, Option<OwnKeyId>)>,
+    /// What was told.
     notices: BTreeSet<Notice>,
+    /// Names that were taken when something was to be made, and since when no watch brings in what has them.
+    taken: BTreeMap<String, Instant>,
 }
 
 /// What can go wrong in one round; the next one comes by itself.
@@ -115,6 +121,25 @@ enum RoundError {
     Publish(#[source] WriteError),
     #[error("{0} changed meanwhile")]
     Gone(String),
+    #[error("there is a Secret {0} already")]
+    Taken(String),
+}
+
+impl RoundError {
+    /// Whether nothing is wrong but what was looked at: others were faster, or this replica does not lead just now.
+    fn is_stale(&self) -> bool {
+        let stale = |error: &WriteError| matches!(error, WriteError::Changed | WriteError::NotLeading);
+        match self {
+            Self::Gone(_) | Self::Taken(_) => true,
+            Self::ControllerKey(error)
+            | Self::CreateKey(_, error)
+            | Self::Relabel(_, _, error)
+            | Self::Annotate(_, error)
+            | Self::Publish(error) => stale(error),
+            Self::Escrow(_, _, error) => stale(error) || matches!(error, WriteError::Exists),
+            Self::Observe(_) | Self::Random(_) | Self::EscrowCopy(..) => false,
+        }
+    }
 }
 
 impl ClusterKeys {
@@ -126,6 +151,12 @@ impl ClusterKeys {
         // The first change is the end of the first list.
         while changes.next().await.is_some() {
             loop {
+                // What has arrived with it belongs to the same round: several watches tell of one thing that happened.
+                while let Some(change) = changes.next().now_or_never() {
+                    if change.is_none() {
+                        return;
+                    }
+                }
                 let wait = match self.round(&watched, &mut memory, &keys).await {
                     Ok(wait) => {
                         backoff.succeeded(&());
@@ -158,11 +189,15 @@ impl ClusterKeys {
         let (mut observed, keyring) = observe::read(self, watched);
         load(&observed, keyring, memory, keys);
         if !self.writer.leads() {
-            // What is to be done is done by whoever leads; should that be this replica again, it goes on.
-            return Ok(Some(STANDBY));
+            // The lease is late. Should it be held after all, this goes on.
+            return Ok(Some(SOON));
         }
-        if observed.keys.is_empty() {
-            // Asked only where it decides something.
+        if !self.escrow.recipients.is_empty() && !watched.knows_escrow() {
+            // Opening values rests on no escrow copy; all that is decided here does.
+            tracing::warn!("keys: loaded, and nothing else is done before the escrow copies are listed");
+            return Ok(None);
+        }
+        if plan::asks_for_objects(&observed) {
             observed.encrypted_secrets = observe::any_encrypted_secret(self).await?;
         }
         let plan = plan::plan(&observed);
@@ -191,12 +226,50 @@ impl ClusterKeys {
 fn load(observed: &Observed, keyring: Keyring, memory: &mut Memory, keys: &watch::Sender<Keys>) {
     let controller_key = observed.controller_key.found();
     let opens = keyring.fingerprints().cloned().collect();
-    let now = Some((opens, controller_key.map(|key| key.signing_key().public().to_string())));
+    let content = controller_key.map(|key| ContentKey::new(&key.symmetric));
+    let public = controller_key.map(|key| key.signing_key().public().to_string());
+    let now = Some((opens, public.zip(content.as_ref().map(|key| key.id().to_owned()))));
     if memory.loaded == now {
         return;
     }
     tracing::info!(keys = keyring.fingerprints().count(), malformed = observed.malformed.len(), "keys: loaded");
-    let content = controller_key.map(|key| ContentKey::new(&key.symmetric));
     keys.send_replace(Some(Arc::new(Loaded { keyring, content })));
     memory.loaded = now;
+}
+
+#[cfg(test)]
+mod tests {
+    use sealwax_format::OsRandom;
+    use sealwax_format::keys::cluster::ControllerKey;
+
+    use super::*;
+    use facts::OwnKey;
+
+    #[test]
+    fn another_symmetric_key_is_taken_up_and_the_same_one_tells_nobody() {
+        let (sender, mut receiver) = watch::channel(None);
+        let mut memory = Memory::default();
+        let mut loads = |symmetric: [u8; 32], own: &ControllerKey| {
+            let key = ControllerKey { signing: own.signing.clone(), symmetric: symmetric.into() };
+            let observed = Observed { controller_key: OwnKey::Found(Arc::new(key)), ..Observed::default() };
+            load(&observed, Keyring::default(), &mut memory, &sender);
+            let told = receiver.has_changed().unwrap();
+            receiver.mark_unchanged();
+            told
+        };
+        let own = ControllerKey::generate(&mut OsRandom).unwrap();
+        assert!(loads([1; 32], &own));
+        assert!(!loads([1; 32], &own));
+        assert!(loads([2; 32], &own));
+    }
+
+    #[test]
+    fn what_others_changed_is_no_failure() {
+        let escrow = |error| RoundError::Escrow("a".into(), "b".into(), error);
+        assert!(escrow(WriteError::Exists).is_stale());
+        assert!(escrow(WriteError::Changed).is_stale());
+        assert!(!escrow(WriteError::Forbidden(String::new())).is_stale());
+        assert!(RoundError::Relabel("a".into(), State::Old, WriteError::Changed).is_stale());
+        assert!(!RoundError::Relabel("a".into(), State::Old, WriteError::Api(String::new())).is_stale());
+    }
 }

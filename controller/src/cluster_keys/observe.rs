@@ -17,7 +17,7 @@ use sealwax_format::keys::cluster::{
 
 use super::escrow::EscrowFacts;
 use super::facts::{Listed, Observed, OwnKey};
-use super::read::{self, AGE};
+use super::read;
 use super::{ClusterKeys, RoundError};
 use crate::telemetry::{describe, describe_watch};
 
@@ -32,10 +32,11 @@ pub(super) struct Watched {
 
 /// Starts the watches. An element of the stream says that something may have changed.
 pub(super) fn watch(client: &Client, namespace: &str, escrow_map: bool) -> (Watched, BoxStream<'static, ()>) {
-    let secrets = |label: &str| {
+    // By type, which never changes: a key whose label somebody removed is still a key.
+    let secrets = |type_: &str| {
         let (store, writer) = reflector::store();
         let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-        let events = watcher(api, crate::clients::watching().labels(label)).default_backoff();
+        let events = watcher(api, crate::clients::watching().fields(&format!("type={type_}"))).default_backoff();
         (store, events, writer)
     };
     let config_maps = |name: &str| {
@@ -52,7 +53,7 @@ pub(super) fn watch(client: &Client, namespace: &str, escrow_map: bool) -> (Watc
     let all = [
         changes(key_events.reflect(key_writer)),
         changes(own_events.reflect(own_writer)),
-        // Which copies there are is known by their names.
+        // Which copies there are is known by their names and by how they begin.
         changes(escrow_events.modify(strip).reflect(escrow_writer)),
         recipient_changes,
     ];
@@ -62,7 +63,7 @@ pub(super) fn watch(client: &Client, namespace: &str, escrow_map: bool) -> (Watc
 
 fn strip(secret: &mut Secret) {
     secret.metadata.managed_fields = None;
-    secret.data.iter_mut().flat_map(|data| data.values_mut()).for_each(|item| item.0 = Vec::new());
+    secret.data.iter_mut().flat_map(|data| data.values_mut()).for_each(|item| item.0 = read::beginning(&item.0));
 }
 
 fn changes<K: Send + 'static>(
@@ -76,15 +77,19 @@ fn changes<K: Send + 'static>(
 }
 
 impl Watched {
-    /// Whether all lists have arrived.
+    /// Whether the lists have arrived that say what opens, and what is published.
     pub(super) fn is_complete(&self) -> bool {
-        let secrets = [&self.keys, &self.own, &self.escrow];
-        let config_maps = [Some(&self.recipients), self.escrow_map.as_ref()];
-        secrets.into_iter().all(|store| matches!(store.wait_until_ready().now_or_never(), Some(Ok(()))))
-            && config_maps
-                .into_iter()
-                .flatten()
-                .all(|store| matches!(store.wait_until_ready().now_or_never(), Some(Ok(()))))
+        has_arrived(&self.keys) && has_arrived(&self.own) && has_arrived(&self.recipients)
+    }
+
+    /// Whether those have arrived that say which escrow copies there are.
+    pub(super) fn knows_escrow(&self) -> bool {
+        has_arrived(&self.escrow) && self.escrow_map.as_ref().is_none_or(has_arrived)
+    }
+
+    /// Whether the watches have brought in a Secret of this name.
+    pub(super) fn has_secret(&self, name: &str) -> bool {
+        [&self.keys, &self.own, &self.escrow].iter().any(|store| store.find(|one| one.name_any() == name).is_some())
     }
 
     /// The resourceVersion of a key Secret.
@@ -142,10 +147,18 @@ impl Watched {
         facts.copies = self.escrow.state().iter().map(|secret| read::copies(secret)).collect();
         facts.published = self.escrow_map.as_ref().map(|store| {
             let items = store.state().into_iter().flat_map(|map| map.data.clone().unwrap_or_default());
-            items.map(|(item, text)| if item.ends_with(AGE) { (item, String::new()) } else { (item, text) }).collect()
+            items.filter_map(read::published_item).collect()
         });
         facts
     }
+}
+
+fn has_arrived<K>(store: &Store<K>) -> bool
+where
+    K: reflector::Lookup + Clone + 'static,
+    K::DynamicType: Eq + std::hash::Hash + Clone,
+{
+    matches!(store.wait_until_ready().now_or_never(), Some(Ok(())))
 }
 
 /// An object of the key namespace.

@@ -129,11 +129,11 @@ pub fn plan(observed: &Observed) -> Plan {
         plan.notices.extend(plan.waiting.map(Notice::NoKey));
     }
     if sealing.is_some() || why.is_some() {
-        own_key(observed, &listed, &mut plan);
+        own_key(observed, &listed, why == Some(Why::First), &mut plan);
     }
     plan.steps.extend(why.map(|why| Step::MakeKey(next_name(observed), why)));
     // The first list is endorsed: whoever fetched it without would have pinned nothing.
-    let unendorsed = current.is_none() && plan.steps.contains(&Step::MakeControllerKey);
+    let unendorsed = current.is_none() && observed.controller_key.found().is_none();
     if let Some(sealing) = sealing.filter(|_| !unendorsed) {
         publish(observed, &listed, sealing, &mut plan);
     }
@@ -148,6 +148,9 @@ fn lasting(observed: &Observed) -> BTreeSet<Notice> {
     }
     for key in observed.keys.iter().filter(|key| !key.known_state) {
         notices.insert(Notice::UnknownState(key.name.clone()));
+    }
+    for key in observed.keys.iter().filter(|key| key.unasked) {
+        notices.insert(Notice::Unasked(key.name.clone()));
     }
     let mut active: Vec<_> = in_state(observed, State::Active).map(|key| key.name.clone()).collect();
     active.sort();
@@ -221,6 +224,11 @@ fn due(observed: &Observed, sealing: Option<&KeyFacts>) -> Option<Timestamp> {
     Some(newest.checked_add(every).unwrap_or(Timestamp::MAX))
 }
 
+/// Whether it matters if there are `EncryptedSecrets`: nothing else decides whether a first key is made.
+pub fn asks_for_objects(observed: &Observed) -> bool {
+    request(observed).is_none() && blank(&Observed { encrypted_secrets: false, ..observed.clone() }) == Ok(())
+}
+
 /// Whether nothing speaks against making the first key, or what does.
 fn blank(observed: &Observed) -> Result<(), Waiting> {
     let listed = observed.listed.as_ref().map(|listed| Published::from_items(listed.items.clone()));
@@ -244,13 +252,14 @@ fn waiting(observed: &Observed, made: Option<&KeyFacts>) -> Option<Waiting> {
     blank(observed).err()
 }
 
-/// The controller's own key is made with the first key or for a cluster that has one already; while an old key is
-/// awaited, its companion is awaited too.
-fn own_key(observed: &Observed, listed: &Published, plan: &mut Plan) {
+/// The controller's own key is made with the first key, or where a ConfigMap names none: an earlier version's, or one
+/// that somebody made so. Where keys are and the ConfigMap is gone too, it was there, and people have pinned it.
+fn own_key(observed: &Observed, listed: &Published, first: bool, plan: &mut Plan) {
     let published = listed.signing_key();
-    let none_published = matches!(published, Err(published::PublishedError::NoSigningKey));
+    let none_named = matches!(published, Err(published::PublishedError::NoSigningKey));
+    let wanted = first || observed.listed.is_some() && none_named;
     match &observed.controller_key {
-        OwnKey::Missing if none_published => plan.steps.push(Step::MakeControllerKey),
+        OwnKey::Missing if wanted => plan.steps.push(Step::MakeControllerKey),
         OwnKey::Missing => {
             plan.notices.insert(Notice::ControllerKeyMissing);
         }

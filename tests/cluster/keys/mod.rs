@@ -7,7 +7,8 @@ mod world;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use kube::api::{DeleteParams, Patch, PatchParams};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use sealwax_tests::{Identity, wait_for};
 use serde_json::json;
 
@@ -19,6 +20,7 @@ async fn a_key_seals_only_after_its_escrow_copy_exists() {
     let (offline, recipient) = world.person("offline");
     let (file, sealing) = identity_file("2026-01-01T00:00:00Z");
     world.add_key(FIRST, "made", file.expose()).await;
+    world.add_controller_key().await;
     let controller =
         world.controller_with("list, watch, patch", &["--escrow-recipient", &recipient, "--escrow-config-map"]).await;
     world.wait_for_event("EscrowMissing", FIRST).await;
@@ -198,6 +200,43 @@ async fn a_malformed_key_is_told_and_harms_nothing_else() {
     world.apply("odd", other, "other").await;
     world.holds("odd", "other").await;
     assert!(!controller.log().contains("HUNTER2"));
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_and_a_key_without_its_label_are_told() {
+    let world = World::new("unseen").await;
+    let mut taken = Secret::default();
+    taken.metadata.name = Some(FIRST.to_owned());
+    world.key_secrets.create(&PostParams::default(), &taken).await.unwrap();
+    let mut controller = world.controller(&[]).await;
+    world.wait_for_event("NameTaken", FIRST).await;
+    world.key_secrets.delete(FIRST, &DeleteParams::default()).await.unwrap();
+    world.is_in_state(FIRST, "active").await;
+    world.recipient().await;
+
+    // Without its label, and with nothing published, it is a key all the same.
+    let bare = Patch::Merge(json!({"metadata": {"labels": null}}));
+    world.key_secrets.patch(FIRST, &PatchParams::default(), &bare).await.unwrap();
+    world.wait_for_event("UnknownKeyState", FIRST).await;
+    world.config_maps.delete("sealwax-recipients", &DeleteParams::default()).await.unwrap();
+    controller.restart();
+    world.tells_after_start(&controller, 2, "there is no key to seal with").await;
+    assert!(world.key_secrets.get_opt(SECOND).await.unwrap().is_none(), "no rival");
+    world.relabel(FIRST, "active").await;
+    world.recipient().await;
+}
+
+#[tokio::test]
+async fn a_made_key_that_nobody_asked_for_waits() {
+    let world = World::new("unasked").await;
+    let _controller = world.controller(&[]).await;
+    let sealing = world.recipient().await;
+    let (file, _) = identity_file("2036-01-01T00:00:00Z");
+    world.add_key("brought", "waiting", file.expose()).await;
+    world.relabel("brought", "made").await;
+    world.wait_for_event("KeyWaits", "brought").await;
+    assert_eq!(world.recipient().await.canonical(), sealing.canonical());
+    assert_eq!(world.state(FIRST).await.as_deref(), Some("active"));
 }
 
 #[tokio::test]

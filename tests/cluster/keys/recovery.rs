@@ -40,7 +40,7 @@ async fn the_recovery_drill() {
     // With this program.
     world.lose_everything("db").await;
     controller.restart();
-    controller.wait_for_log(SOON, "there is no key to seal with").await;
+    world.tells_after_start(&controller, 2, "there is no key to seal with").await;
     assert!(world.key_names().await.is_empty(), "no rival");
     world.sealwax_keys(&["restore", "keys.age", "-i", &offline]).success();
     world.reason("db", "Synced").await;

@@ -183,7 +183,33 @@ impl World {
         };
         secret.metadata.name = Some(name.to_owned());
         secret.metadata.labels = Some([("sealwax.dev/cluster-key".to_owned(), state.to_owned())].into());
+        if state == "made" {
+            secret.metadata.annotations = Some([("sealwax.dev/activate".to_owned(), "true".to_owned())].into());
+        }
         self.key_secrets.create(&PostParams::default(), &secret).await.unwrap();
+    }
+
+    /// Makes the controller's own key, which it makes by itself only with a first key.
+    pub(crate) async fn add_controller_key(&self) {
+        let items =
+            [("signing", 7), ("symmetric", 8)].map(|(item, byte)| (item.to_owned(), ByteString(vec![byte; 32])));
+        let mut secret = Secret {
+            type_: Some("sealwax.dev/controller-key".to_owned()),
+            data: Some(items.into()),
+            ..Secret::default()
+        };
+        secret.metadata.name = Some("sealwax-controller-key".to_owned());
+        self.key_secrets.create(&PostParams::default(), &secret).await.unwrap();
+    }
+
+    /// Waits until a controller says this after it began to lead for the given time; the log goes on over restarts.
+    pub(crate) async fn tells_after_start(&self, controller: &Controller, starts: usize, text: &str) {
+        wait_for(SOON, &format!("start {starts} to say: {text}"), async || {
+            let log = controller.log();
+            let now = log.split("\"leading\"").nth(starts)?;
+            now.contains(text).then_some(())
+        })
+        .await;
     }
 
     /// The names of all key Secrets.

@@ -20,6 +20,7 @@ impl KeyFacts {
             created: None,
             state,
             known_state: true,
+            unasked: false,
             annotated: true,
             request: None,
         }
@@ -282,7 +283,16 @@ fn classical_escrow_is_told_where_it_undoes_something() {
 #[test]
 fn the_first_list_is_endorsed() {
     let bare = Observed { controller_key: OwnKey::Missing, ..cluster(&[key("age1x", 1, State::Active)]) };
-    assert_eq!(plan(&bare).steps, [Step::MakeControllerKey]);
+    // It was there, as the key was: it is awaited, and nothing is published without its word.
+    let lost = plan(&bare);
+    assert_eq!(lost.steps, []);
+    assert!(lost.notices.contains(&Notice::ControllerKeyMissing));
+    let broken = plan(&Observed { controller_key: OwnKey::Malformed, ..bare.clone() });
+    assert_eq!(broken.steps, []);
+    assert!(broken.notices.contains(&Notice::ControllerKeyMalformed));
+    // On purpose, or by a request for a new key.
+    let begun = Observed { listed: Some(Listed::default()), ..bare.clone() };
+    assert_eq!(plan(&begun).steps, [Step::MakeControllerKey]);
     // People have fetched the list of an earlier version without a word; they go on.
     let earlier = Observed { listed: listed("age1x"), ..bare };
     assert!(matches!(&plan(&earlier).steps[..], [Step::MakeControllerKey, Step::Publish(..)]));
@@ -304,4 +314,21 @@ fn a_key_that_was_replaced_for_its_wrong_date_rules_no_more() {
     let mut observed = Observed { now: day(50), rotate_every: every, ..cluster(&keys) };
     observed.listed = listed("age1x");
     assert!(matches!(makes(&observed), Some((_, Why::Scheduled))));
+}
+
+#[test]
+fn objects_are_looked_for_only_where_they_decide() {
+    assert!(asks_for_objects(&Observed::default()));
+    let broken = Malformed { name: "x".into(), why: String::new(), created: None, request: None };
+    assert!(!asks_for_objects(&Observed { malformed: vec![broken], ..Observed::default() }));
+    assert!(!asks_for_objects(&Observed { listed: listed("age1x"), ..Observed::default() }));
+    assert!(!asks_for_objects(&cluster(&[key("age1x", 1, State::Old)])));
+    let asked = Some(Listed { request: Some("t".into()), ..Listed::default() });
+    assert!(!asks_for_objects(&Observed { listed: asked, ..Observed::default() }));
+}
+
+#[test]
+fn a_made_key_that_nobody_asked_for_is_told() {
+    let brought = KeyFacts { unasked: true, ..key("age1x", 1, State::Waiting) };
+    assert!(plan(&cluster(&[brought])).notices.contains(&Notice::Unasked("age1x".into())));
 }
