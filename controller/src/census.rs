@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus, FRESH, READY, STALLED};
+use sealwax_crds::{EncryptedSecret, FRESH, READY, STALLED, SecretStatus};
 
 use crate::conditions::find;
+use crate::feeding::Feeds;
 use crate::metrics::{KindLabel, Metrics, ReadyLabel, ReasonLabel};
-
-const KIND: &str = "EncryptedSecret";
 
 /// What the metrics say of all objects together.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,38 +22,44 @@ struct Census {
 }
 
 /// Counts, and sets the metrics.
-pub fn take_census(metrics: &Metrics, objects: &[Arc<EncryptedSecret>]) {
-    let census = count(objects, Timestamp::now());
-    for (ready, count) in census.ready {
-        metrics.objects.get_or_create(&ReadyLabel { kind: KIND, ready }).set(count);
-    }
+pub fn take_census(metrics: &Metrics, encrypted: &[Arc<EncryptedSecret>]) {
     // Reasons that are over are gone.
     metrics.stalled.clear();
-    for (reason, count) in census.stalled {
-        metrics.stalled.get_or_create(&ReasonLabel { kind: KIND, reason }).set(count);
-    }
-    metrics.queue_depth.get_or_create(&KindLabel { kind: KIND }).set(census.unseen);
-    metrics.oldest_unready.get_or_create(&KindLabel { kind: KIND }).set(census.oldest_unready);
-    metrics.stale.get_or_create(&KindLabel { kind: KIND }).set(census.stale);
-    metrics.restarts_pending.set(census.restarts_pending);
+    let now = Timestamp::now();
+    metrics.restarts_pending.set(tell(metrics, encrypted, now));
 }
 
-fn count(objects: &[Arc<EncryptedSecret>], now: Timestamp) -> Census {
+/// Sets what is told of each kind; how many wait for restarts.
+fn tell<K: Feeds>(metrics: &Metrics, objects: &[Arc<K>], now: Timestamp) -> i64 {
+    let (census, kind) = (count(objects, now), K::KIND.name());
+    for (ready, count) in census.ready {
+        metrics.objects.get_or_create(&ReadyLabel { kind, ready }).set(count);
+    }
+    for (reason, count) in census.stalled {
+        metrics.stalled.get_or_create(&ReasonLabel { kind, reason }).set(count);
+    }
+    metrics.queue_depth.get_or_create(&KindLabel { kind }).set(census.unseen);
+    metrics.oldest_unready.get_or_create(&KindLabel { kind }).set(census.oldest_unready);
+    metrics.stale.get_or_create(&KindLabel { kind }).set(census.stale);
+    census.restarts_pending
+}
+
+fn count<K: Feeds>(objects: &[Arc<K>], now: Timestamp) -> Census {
     let mut census = Census { ready: [("True", 0), ("False", 0), ("Unknown", 0)], ..Census::default() };
-    let never = EncryptedSecretStatus::default();
+    let never = SecretStatus::default();
     for object in objects {
-        let status = object.status.as_ref().unwrap_or(&never);
+        let status = object.common_status().unwrap_or(&never);
         let ready = find(status, READY);
         let state = ready.map_or("Unknown", |ready| ready.status.as_str());
         census.ready.iter_mut().filter(|(name, _)| *name == state).for_each(|(_, count)| *count += 1);
         if let Some(stalled) = find(status, STALLED) {
             *census.stalled.entry(stalled.reason.clone()).or_default() += 1;
         }
-        census.unseen += i64::from(status.observed_generation != object.metadata.generation);
+        census.unseen += i64::from(status.observed_generation != object.meta().generation);
         census.stale += i64::from(find(status, FRESH).is_some());
         census.restarts_pending += i64::from(status.restarts_pending == Some(true));
-        if state != "True" && object.spec.suspend != Some(true) {
-            let created = object.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        if state != "True" && !object.is_suspended() {
+            let created = object.meta().creation_timestamp.as_ref().map(|time| time.0);
             let since = ready.map(|ready| ready.last_transition_time.0).or(created);
             let waited = since.map_or(0, |since| now.duration_since(since).as_secs());
             census.oldest_unready = census.oldest_unready.max(waited);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use sealwax_crds::{EncryptedSecretStatus, FRESH, READY, RECONCILING, STALLED};
+use sealwax_crds::{FRESH, READY, RECONCILING, STALLED, SecretStatus};
 
 use crate::content;
 use crate::store::Requests;
@@ -39,6 +39,8 @@ pub enum Outcome {
         /// In more words.
         message: String,
     },
+    /// There is nothing to put into the Secret any more, and by the object's policy it is gone.
+    Removed,
     /// The spec says to leave the Secret alone.
     Suspended,
 }
@@ -49,6 +51,7 @@ impl Outcome {
         match self {
             Self::Synced { .. } => "Synced",
             Self::Suspended => "Suspended",
+            Self::Removed => "SecretDeleted",
             Self::Stalled { reason, .. } | Self::Retrying { reason, .. } => reason,
         }
     }
@@ -72,7 +75,7 @@ pub struct Situation<'a> {
 }
 
 /// The status after `outcome`. Equal to `before` when nothing changed, so that nothing is written.
-pub fn status(before: &EncryptedSecretStatus, situation: Situation<'_>, outcome: &Outcome) -> EncryptedSecretStatus {
+pub fn status(before: &SecretStatus, situation: Situation<'_>, outcome: &Outcome) -> SecretStatus {
     let Situation { generation, now, .. } = situation;
     let mut after = before.clone();
     // Always moves, on failure too: consumers wait for it before they read anything else.
@@ -94,6 +97,18 @@ pub fn status(before: &EncryptedSecretStatus, situation: Situation<'_>, outcome:
             after.secret_uid = Some(written.uid.clone());
             after.secret_resource_version = Some(written.resource_version.clone());
             set.add(READY, "True", "Synced", "the Secret is what the spec says");
+        }
+        Outcome::Removed => {
+            after.content_hash = None;
+            after.secret_name = None;
+            after.secret_uid = None;
+            after.secret_resource_version = None;
+            set.add(
+                READY,
+                "True",
+                "SecretDeleted",
+                "the source has nothing for the Secret any more, and it was deleted",
+            );
         }
         Outcome::Stalled { reason, message } => {
             set.add(READY, "False", reason, message);
@@ -127,28 +142,28 @@ pub fn status(before: &EncryptedSecretStatus, situation: Situation<'_>, outcome:
 }
 
 /// Whether the last look ended in trouble that may be over.
-pub fn is_troubled(status: &EncryptedSecretStatus) -> bool {
+pub fn is_troubled(status: &SecretStatus) -> bool {
     find(status, RECONCILING).or_else(|| find(status, FRESH)).is_some()
 }
 
 /// The status once every workload that asked for it has been restarted.
-pub fn restarted(before: &EncryptedSecretStatus) -> EncryptedSecretStatus {
-    EncryptedSecretStatus { restarts_pending: None, ..before.clone() }
+pub fn restarted(before: &SecretStatus) -> SecretStatus {
+    SecretStatus { restarts_pending: None, ..before.clone() }
 }
 
 /// For how long the object has been retried without any success.
-fn waited(before: &EncryptedSecretStatus, now: Timestamp) -> Duration {
+fn waited(before: &SecretStatus, now: Timestamp) -> Duration {
     let since = find(before, RECONCILING).map_or(now, |reconciling| reconciling.last_transition_time.0);
     Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }
 
 /// The condition of this type.
-pub fn find<'s>(status: &'s EncryptedSecretStatus, type_: &str) -> Option<&'s Condition> {
+pub fn find<'s>(status: &'s SecretStatus, type_: &str) -> Option<&'s Condition> {
     status.conditions.iter().find(|condition| condition.type_ == type_)
 }
 
 struct Setter<'s> {
-    before: &'s EncryptedSecretStatus,
+    before: &'s SecretStatus,
     generation: Option<i64>,
     now: Timestamp,
     conditions: Vec<Condition>,
@@ -221,13 +236,13 @@ mod tests {
         Outcome::Retrying { reason: "ApiServer", message: "try again".into() }
     }
 
-    fn shown(status: &EncryptedSecretStatus) -> Vec<String> {
+    fn shown(status: &SecretStatus) -> Vec<String> {
         status.conditions.iter().map(|c| format!("{}={} {}", c.type_, c.status, c.reason)).collect()
     }
 
     #[test]
     fn tells_each_outcome() {
-        let new = EncryptedSecretStatus { observed_generation: Some(-1), ..EncryptedSecretStatus::default() };
+        let new = SecretStatus { observed_generation: Some(-1), ..SecretStatus::default() };
         let good = status(&new, when(1, 1), &synced());
         let cases: [(_, _, _, &[&str]); 7] = [
             (&new, 1, synced(), &["Ready=True Synced"]),
@@ -247,14 +262,14 @@ mod tests {
 
     #[test]
     fn a_failure_keeps_what_is_known_of_the_good_secret() {
-        let good = status(&EncryptedSecretStatus::default(), when(1, 1), &synced());
+        let good = status(&SecretStatus::default(), when(1, 1), &synced());
         let after = status(&good, when(2, 2), &stalled());
         assert_eq!(after.secret_uid.as_deref(), Some("s1"));
     }
 
     #[test]
     fn equal_when_nothing_changed_and_times_move_with_the_status_only() {
-        let first = status(&EncryptedSecretStatus::default(), when(1, 1), &stalled());
+        let first = status(&SecretStatus::default(), when(1, 1), &stalled());
         assert_eq!(status(&first, when(1, 2), &stalled()), first);
         let other = Outcome::Stalled { reason: "Altered", message: "other".into() };
         let second = status(&first, when(2, 3), &other);
@@ -265,7 +280,7 @@ mod tests {
 
     #[test]
     fn trouble_that_does_not_pass_is_not_ready_and_still_tried() {
-        let first = status(&EncryptedSecretStatus::default(), when(1, 0), &retrying());
+        let first = status(&SecretStatus::default(), when(1, 0), &retrying());
         assert_eq!(shown(&status(&first, when(1, 599), &retrying()))[0], "Ready=Unknown ApiServer");
         assert_eq!(
             shown(&status(&first, when(1, 600), &retrying())),
@@ -275,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_secret_that_cannot_be_put_right_is_not_ready() {
-        let good = status(&EncryptedSecretStatus::default(), when(1, 0), &synced());
+        let good = status(&SecretStatus::default(), when(1, 0), &synced());
         let broken = status(&good, Situation { repairing: true, ..when(1, 1) }, &retrying());
         assert_eq!(shown(&broken), ["Ready=Unknown ApiServer", "Reconciling=True ApiServer"]);
         assert_eq!(shown(&status(&broken, when(1, 601), &retrying()))[0], "Ready=False ApiServer");
@@ -284,13 +299,13 @@ mod tests {
     #[test]
     fn messages_are_bounded() {
         let long = Outcome::Stalled { reason: "Altered", message: "ä".repeat(40_000) };
-        let status = status(&EncryptedSecretStatus::default(), when(1, 0), &long);
+        let status = status(&SecretStatus::default(), when(1, 0), &long);
         assert!(status.conditions.iter().all(|condition| condition.message.len() <= LONGEST_MESSAGE));
     }
 
     #[test]
     fn restarts_wait_for_a_real_change() {
-        let first = status(&EncryptedSecretStatus::default(), when(1, 0), &with_content("k:1"));
+        let first = status(&SecretStatus::default(), when(1, 0), &with_content("k:1"));
         assert_eq!(first.restarts_pending, None, "the first sync is no change");
         let other_key = status(&first, when(1, 1), &with_content("l:2"));
         assert_eq!(other_key.restarts_pending, None, "another key says nothing");
@@ -306,7 +321,7 @@ mod tests {
     #[test]
     fn requests_are_echoed_once_obeyed() {
         let asked = Situation { requests: Requests { own: None, flux: Some("t1") }, ..when(1, 0) };
-        let handled = |outcome| status(&EncryptedSecretStatus::default(), asked, &outcome).last_handled_reconcile_at;
+        let handled = |outcome| status(&SecretStatus::default(), asked, &outcome).last_handled_reconcile_at;
         assert_eq!(handled(retrying()), None);
         assert_eq!(handled(synced()).as_deref(), Some("t1"));
         assert_eq!(handled(stalled()).as_deref(), Some("t1"));

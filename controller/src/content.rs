@@ -6,6 +6,8 @@ use hmac::{Hmac, Mac};
 use sealwax_format::SecretBytes;
 use sha2::{Digest, Sha256};
 
+use crate::ownership::{Kind, Origin};
+
 /// The key of all content hashes. Another key makes other hashes, which are told apart and never compared.
 #[derive(Clone)]
 pub struct ContentKey {
@@ -38,14 +40,17 @@ impl ContentKey {
 
     /// `KEY:HASH` of the items of one object. Namespace and name are part of it, so that equal contents of two objects
     /// do not show as equal.
-    pub fn hash(&self, namespace: &str, name: &str, items: &BTreeMap<String, SecretBytes>) -> String {
+    pub fn hash(&self, namespace: &str, object: Origin<'_>, items: &BTreeMap<String, SecretBytes>) -> String {
         let mut mac = self.mac.clone();
         let mut part = |bytes: &[u8]| {
             mac.update(&(bytes.len() as u64).to_be_bytes());
             mac.update(bytes);
         };
         part(namespace.as_bytes());
-        part(name.as_bytes());
+        match object.kind {
+            Kind::EncryptedSecret => part(object.name.as_bytes()),
+            Kind::ExternalSecret => part(object.to_string().as_bytes()),
+        }
         for (item, value) in items {
             part(item.as_bytes());
             part(value.expose());
@@ -80,11 +85,17 @@ mod tests {
     #[test]
     fn tells_contents_apart_under_one_key_only() {
         let (one, other) = (ContentKey::new(&[1; 32]), ContentKey::new(&[2; 32]));
-        let hash = one.hash("prod", "db", &items("a"));
-        assert_eq!(hash, one.hash("prod", "db", &items("a")));
-        assert!(changed(&hash, &one.hash("prod", "db", &items("b"))));
-        assert!(changed(&hash, &one.hash("prod", "web", &items("a"))), "equal contents show as different objects");
-        assert!(!changed(&hash, &other.hash("prod", "db", &items("b"))), "another key is no change");
+        let object = |name| Origin { kind: Kind::EncryptedSecret, name };
+        let hash = one.hash("prod", object("db"), &items("a"));
+        assert_eq!(hash, one.hash("prod", object("db"), &items("a")));
+        assert!(changed(&hash, &one.hash("prod", object("db"), &items("b"))));
+        assert!(
+            changed(&hash, &one.hash("prod", object("web"), &items("a"))),
+            "equal contents show as different objects"
+        );
+        assert!(!changed(&hash, &other.hash("prod", object("db"), &items("b"))), "another key is no change");
+        let namesake = Origin { kind: Kind::ExternalSecret, name: "db" };
+        assert!(changed(&hash, &one.hash("prod", namesake, &items("a"))), "nor as that of a namesake");
         assert!(!changed("", &hash));
     }
 

@@ -1,7 +1,7 @@
 //! Keeps native Kubernetes `Secret`s equal to what Git says.
 //!
 //! ```text
-//!  cluster_keys ──(keys)──> reconcile/encrypted_secret ──> writer ──> API server
+//!  cluster_keys ──(keys)──> feeding (plans by reconcile/KIND) ──> writer ──> API server
 //!   observe -> plan -> apply    observe -> plan -> apply
 //! ```
 //!
@@ -9,8 +9,8 @@
 //! * [`leader`] agrees with other replicas who leads; the [`fence`] before every write keeps that certain.
 //! * [`cluster_keys`] follows the cluster's keys in the key namespace: makes, escrows and rotates them, and publishes
 //!   the recipients.
-//! * [`reconcile`] brings each resource's Secret to what its spec says. `observe` reads, `plan` is pure and decides,
-//!   `apply` writes.
+//! * [`feeding`] brings each object's Secret to what its spec says: `observe` reads, a plan decides, `look` and `apply`
+//!   carry it out. [`reconcile`] holds what is each kind's own: where values come from, and the plan, which is pure.
 //! * [`writer`] makes the only changes that this program makes to the cluster, besides events and its own lease.
 //!
 //! Plaintext lives in `SecretBytes` from the moment it is opened until the request's body is built. It reaches no log,
@@ -25,6 +25,7 @@ pub mod conditions;
 pub mod content;
 pub mod drift;
 pub mod events;
+pub mod feeding;
 pub mod fence;
 pub mod leader;
 pub mod metrics;

@@ -3,11 +3,12 @@
 //! Several objects may feed one Secret. Each owns its own items by a field manager of its own, and leaves an annotation
 //! that names it: so a Secret says who feeds it, and whether that may go away, even when the objects are long gone.
 
-use k8s_openapi::api::core::v1::Secret;
+use std::fmt;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
-use kube::core::{ObjectMeta, PartialObjectMeta};
-use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus};
+use kube::core::ObjectMeta;
+use sealwax_crds::{EncryptedSecret, SecretStatus};
 use sha2::{Digest, Sha256};
 
 /// Annotation *on a Secret* by which somebody who may write that Secret offers it to the resource of this name.
@@ -25,6 +26,50 @@ const MAX_MANAGER: usize = 128;
 const RETAINED: &str = " (retained)";
 /// Ends the annotation of a feeder that joined a Secret which somebody else had made: the Secret outlives it.
 const ADOPTED: &str = " (adopted)";
+
+/// The kinds of objects that feed Secrets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// From what Git holds encrypted.
+    #[default]
+    EncryptedSecret,
+    /// From what a source elsewhere holds.
+    ExternalSecret,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::EncryptedSecret, Self::ExternalSecret];
+
+    /// As the API server has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EncryptedSecret => "EncryptedSecret",
+            Self::ExternalSecret => "ExternalSecret",
+        }
+    }
+}
+
+/// An object that feeds Secrets, within its namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: &'a str,
+}
+
+impl<'a> Origin<'a> {
+    /// An object by its metadata.
+    pub fn new(kind: Kind, meta: &'a ObjectMeta) -> Self {
+        Self { kind, name: meta.name.as_deref().unwrap_or_default() }
+    }
+}
+
+impl fmt::Display for Origin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.name(), self.name)
+    }
+}
 
 /// Whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,17 +89,16 @@ pub enum Ownership {
 /// Owner references and annotations say so. A Secret that lost them (`kubectl replace` drops what the file lacks) is
 /// still known by the uid in the object's status, which nobody but the controller may write; one that got another owner
 /// is not.
-pub fn of(secret: &ObjectMeta, object: &ObjectMeta, status: &EncryptedSecretStatus) -> Ownership {
-    let name = object.name.as_deref().unwrap_or_default();
-    let owners = || secret.owner_references.iter().flatten();
+pub fn of(secret: &ObjectMeta, object: Origin<'_>, status: &SecretStatus) -> Ownership {
     // By name too: an object deleted and made anew takes over from its predecessor.
-    if owners().any(|owner| is_encrypted_secret(owner) && owner.name == name) {
+    if owners(secret).any(|owner| owner == object) {
         return Ownership::Ours;
     }
-    if let Some(owner) = owners().find(|owner| owner.controller == Some(true)) {
+    let controller = secret.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
+    if let Some(owner) = controller {
         return Ownership::Foreign(Some(format!("{} {}", owner.kind, owner.name)));
     }
-    if feeders(secret).any(|feeder| feeder.name == name) {
+    if feeder(secret, object).is_some() {
         return Ownership::Ours;
     }
     if secret.uid.is_some() && secret.uid == status.secret_uid {
@@ -64,13 +108,15 @@ pub fn of(secret: &ObjectMeta, object: &ObjectMeta, status: &EncryptedSecretStat
         return Ownership::Shared;
     }
     let offered = secret.annotations.as_ref().and_then(|annotations| annotations.get(ADOPT_BY));
-    if offered.is_some_and(|offered| offered == name) { Ownership::Offered } else { Ownership::Foreign(None) }
+    if offered.is_some_and(|offered| offered == object.name) { Ownership::Offered } else { Ownership::Foreign(None) }
 }
 
 /// Who puts items into a Secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Feeder {
-    /// Name of the `EncryptedSecret`.
+    /// Kind of the object.
+    pub kind: Kind,
+    /// Name of the object.
     pub name: String,
     /// Whether its items stay when it goes.
     pub retained: bool,
@@ -83,16 +129,30 @@ impl Feeder {
     pub fn annotation(&self) -> (String, String) {
         let adopted = if self.adopted { ADOPTED } else { "" };
         let retained = if self.retained { RETAINED } else { "" };
-        let kind = EncryptedSecret::kind(&());
-        (format!("{FEEDS}{}", hash(&self.name)), format!("{kind} {}{adopted}{retained}", self.name))
+        (annotation_key(self.origin()), format!("{}{adopted}{retained}", self.origin()))
+    }
+
+    /// The object.
+    pub fn origin(&self) -> Origin<'_> {
+        Origin { kind: self.kind, name: &self.name }
     }
 
     fn parse(key: &str, value: &str) -> Option<Self> {
         key.strip_prefix(FEEDS)?;
-        let name = value.strip_prefix(&*EncryptedSecret::kind(&()))?.strip_prefix(' ')?;
+        let (kind, name) = value.split_once(' ')?;
+        let kind = Kind::ALL.into_iter().find(|known| known.name() == kind)?;
         let (name, retained) = name.strip_suffix(RETAINED).map_or((name, false), |name| (name, true));
         let (name, adopted) = name.strip_suffix(ADOPTED).map_or((name, false), |name| (name, true));
-        Some(Self { name: name.to_owned(), retained, adopted })
+        Some(Self { kind, name: name.to_owned(), retained, adopted })
+    }
+}
+
+/// The key of the annotation by which a Secret names this object.
+pub fn annotation_key(object: Origin<'_>) -> String {
+    match object.kind {
+        Kind::EncryptedSecret => format!("{FEEDS}{}", hash(object.name)),
+        // Another one than that of an `EncryptedSecret` of the same name, which may feed the same Secret.
+        Kind::ExternalSecret => format!("{FEEDS}{}", hash(&object.to_string())),
     }
 }
 
@@ -102,26 +162,31 @@ pub fn feeders(secret: &ObjectMeta) -> impl Iterator<Item = Feeder> {
     annotations.filter_map(|(key, value)| Feeder::parse(key, value))
 }
 
+/// What this Secret says of one object that feeds it.
+pub fn feeder(secret: &ObjectMeta, object: Origin<'_>) -> Option<Feeder> {
+    feeders(secret).find(|feeder| feeder.origin() == object)
+}
+
 /// Whether the Secret was made for this object alone, and so goes with it.
-pub fn is_sole(secret: &ObjectMeta, name: &str) -> bool {
-    feeders(secret).all(|feeder| feeder.name == name && !feeder.adopted)
+pub fn is_sole(secret: &ObjectMeta, object: Origin<'_>) -> bool {
+    feeders(secret).all(|feeder| feeder.origin() == object && !feeder.adopted)
 }
 
 /// The owner references of a Secret without those to objects of ours, if there are any such.
 pub fn without_ours(secret: &ObjectMeta) -> Option<Vec<OwnerReference>> {
     let all = secret.owner_references.as_deref().unwrap_or_default();
-    let kept: Vec<_> = all.iter().filter(|owner| !is_encrypted_secret(owner)).cloned().collect();
+    let kept: Vec<_> = all.iter().filter(|owner| origin(owner).is_none()).cloned().collect();
     (kept.len() < all.len()).then_some(kept)
 }
 
 /// The field manager under which this object's items are written. Must never change: it is who owns the items.
-pub fn field_manager(name: &str) -> String {
-    let manager = format!("{FAMILY}{}/{name}", EncryptedSecret::kind(&()));
+pub fn field_manager(object: Origin<'_>) -> String {
+    let manager = format!("{FAMILY}{}/{}", object.kind.name(), object.name);
     if manager.len() <= MAX_MANAGER {
         return manager;
     }
     // Names are ASCII, so every index is a boundary.
-    format!("{}~{}", &manager[..MAX_MANAGER - 17], hash(name))
+    format!("{}~{}", &manager[..MAX_MANAGER - 17], hash(object.name))
 }
 
 /// Whether a field manager is that of some object of ours.
@@ -135,10 +200,10 @@ fn hash(name: &str) -> String {
 }
 
 /// What makes the Secret go when the last object that feeds it goes.
-pub fn reference(object: &ObjectMeta) -> OwnerReference {
+pub fn reference(kind: Kind, object: &ObjectMeta) -> OwnerReference {
     OwnerReference {
         api_version: EncryptedSecret::api_version(&()).into_owned(),
-        kind: EncryptedSecret::kind(&()).into_owned(),
+        kind: kind.name().to_owned(),
         name: object.name.clone().unwrap_or_default(),
         uid: object.uid.clone().unwrap_or_default(),
         // Kubernetes allows one owner with `controller: true`, and there may be several.
@@ -147,14 +212,16 @@ pub fn reference(object: &ObjectMeta) -> OwnerReference {
     }
 }
 
-fn is_encrypted_secret(owner: &OwnerReference) -> bool {
-    owner.kind == EncryptedSecret::kind(&()) && owner.api_version == EncryptedSecret::api_version(&())
+/// The object of ours that an owner reference names.
+fn origin(owner: &OwnerReference) -> Option<Origin<'_>> {
+    let ours = owner.api_version == EncryptedSecret::api_version(&());
+    let kind = Kind::ALL.into_iter().find(|kind| ours && owner.kind == kind.name())?;
+    Some(Origin { kind, name: &owner.name })
 }
 
-/// The names of the `EncryptedSecret`s that a Secret refers to.
-pub fn owner_names(secret: &PartialObjectMeta<Secret>) -> impl Iterator<Item = &str> {
-    let owners = secret.metadata.owner_references.iter().flatten();
-    owners.filter(|owner| is_encrypted_secret(owner)).map(|owner| owner.name.as_str())
+/// The objects of ours that own a Secret.
+pub fn owners(secret: &ObjectMeta) -> impl Iterator<Item = Origin<'_>> {
+    secret.owner_references.iter().flatten().filter_map(origin)
 }
 
 #[cfg(test)]
@@ -163,6 +230,10 @@ mod tests {
 
     fn object() -> ObjectMeta {
         ObjectMeta { name: Some("db".into()), uid: Some("u1".into()), ..ObjectMeta::default() }
+    }
+
+    fn encrypted(object: &ObjectMeta) -> OwnerReference {
+        reference(Kind::EncryptedSecret, object)
     }
 
     fn secret(owner: Option<OwnerReference>, annotation: Option<(String, String)>) -> ObjectMeta {
@@ -176,23 +247,26 @@ mod tests {
 
     #[test]
     fn decides_whose_it_is() {
-        let never_written = EncryptedSecretStatus::default();
-        let written = EncryptedSecretStatus { secret_uid: Some("s1".into()), ..never_written.clone() };
+        let never_written = SecretStatus::default();
+        let written = SecretStatus { secret_uid: Some("s1".into()), ..never_written.clone() };
         let predecessor = ObjectMeta { uid: Some("u0".into()), ..object() };
         let other = OwnerReference {
             kind: "Certificate".into(),
             name: "other".into(),
             controller: Some(true),
-            ..reference(&object())
+            ..encrypted(&object())
         };
         let offer = |name: &str| Some((ADOPT_BY.to_owned(), name.to_owned()));
         let feeds = |name: &str| Some(Feeder { name: name.into(), ..Feeder::default() }.annotation());
         let foreign = || Ownership::Foreign(Some("Certificate other".into()));
+        let namesake = Feeder { kind: Kind::ExternalSecret, name: "db".into(), ..Feeder::default() }.annotation();
         let cases = [
-            (secret(Some(reference(&object())), None), &never_written, Ownership::Ours),
-            (secret(Some(reference(&predecessor)), None), &never_written, Ownership::Ours),
+            (secret(Some(encrypted(&object())), None), &never_written, Ownership::Ours),
+            (secret(Some(encrypted(&predecessor)), None), &never_written, Ownership::Ours),
             (secret(None, feeds("db")), &never_written, Ownership::Ours),
             (secret(None, feeds("web")), &never_written, Ownership::Shared),
+            (secret(None, Some(namesake)), &never_written, Ownership::Shared),
+            (secret(Some(reference(Kind::ExternalSecret, &object())), None), &written, Ownership::Ours),
             (secret(None, None), &written, Ownership::Ours),
             (secret(None, None), &never_written, Ownership::Foreign(None)),
             (secret(None, offer("db")), &never_written, Ownership::Offered),
@@ -202,22 +276,27 @@ mod tests {
             (secret(Some(other), offer("db")), &never_written, foreign()),
         ];
         for (secret, status, expected) in cases {
-            assert_eq!(of(&secret, &object(), status), expected, "{secret:?}");
+            let db = Origin { kind: Kind::EncryptedSecret, name: "db" };
+            assert_eq!(of(&secret, db, status), expected, "{secret:?}");
         }
     }
 
     #[test]
     fn annotations_tell_who_feeds_and_what_stays() {
-        for (retained, adopted) in [(true, false), (false, true), (true, true), (false, false)] {
-            let feeder = Feeder { name: "a".repeat(253), retained, adopted };
+        let flags = [(true, false), (false, true), (true, true), (false, false)];
+        for (kind, (retained, adopted)) in Kind::ALL.into_iter().flat_map(|kind| flags.map(|flags| (kind, flags))) {
+            let feeder = Feeder { kind, name: "a".repeat(253), retained, adopted };
             let (key, value) = feeder.annotation();
             assert!(key.split('/').nth(1).unwrap().len() <= 63);
             assert_eq!(feeders(&secret(None, Some((key, value)))).collect::<Vec<_>>(), [feeder]);
         }
+        let [one, other] = Kind::ALL.map(|kind| annotation_key(Origin { kind, name: "db" }));
+        assert_ne!(one, other);
     }
 
     #[test]
     fn field_managers_fit_and_differ() {
+        let field_manager = |name: &str| super::field_manager(Origin { kind: Kind::EncryptedSecret, name });
         assert_eq!(field_manager("db"), "sealwax/EncryptedSecret/db");
         let (one, other) = (format!("{}1", "a".repeat(252)), format!("{}2", "a".repeat(252)));
         assert!(field_manager(&one).len() <= MAX_MANAGER && is_ours(&field_manager(&one)));

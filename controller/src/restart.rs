@@ -12,6 +12,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use crate::ownership::{Kind, Origin};
 use crate::telemetry::describe;
 use crate::writer::{WriteError, Writer};
 
@@ -54,8 +55,8 @@ pub struct Content<'a> {
     pub secret: &'a str,
     /// The content's keyed hash.
     pub hash: &'a str,
-    /// Name of the object that it came from: several may feed the Secret, each with a hash of its own.
-    pub object: &'a str,
+    /// The object that it came from: several may feed the Secret, each with a hash of its own.
+    pub object: Origin<'a>,
 }
 
 /// Restarts every workload that asks for it and has not been restarted for this content; how many.
@@ -106,10 +107,11 @@ fn wants(workload: &ObjectMeta, content: Content<'_>) -> bool {
 impl Content<'_> {
     /// The key of the annotation that tells of this content. One too long for a key is cut, and a hash added.
     fn annotation(&self) -> String {
-        let name = if self.object == self.secret {
-            self.secret.to_owned()
-        } else {
-            format!("{}.{}", self.secret, self.object)
+        let name = match self.object.kind {
+            Kind::EncryptedSecret if self.object.name == self.secret => self.secret.to_owned(),
+            Kind::EncryptedSecret => format!("{}.{}", self.secret, self.object.name),
+            // No name of an object has a capital letter.
+            Kind::ExternalSecret => format!("{}.External.{}", self.secret, self.object.name),
         };
         if name.len() <= 63 {
             return format!("{RESTARTED_FOR}{name}");
@@ -123,9 +125,13 @@ impl Content<'_> {
 mod tests {
     use super::*;
 
+    fn encrypted(name: &str) -> Origin<'_> {
+        Origin { kind: Kind::EncryptedSecret, name }
+    }
+
     #[test]
     fn only_who_asks_and_only_once() {
-        let content = Content { namespace: "prod", secret: "db", hash: "k:2", object: "db" };
+        let content = Content { namespace: "prod", secret: "db", hash: "k:2", object: encrypted("db") };
         let workload = |annotations: &[(&str, &str)]| ObjectMeta {
             annotations: Some(
                 annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
@@ -141,10 +147,15 @@ mod tests {
 
     #[test]
     fn keys_fit_and_differ() {
-        let key = |secret: &str, object: &str| Content { namespace: "prod", secret, hash: "", object }.annotation();
+        fn of(secret: &str, object: Origin<'_>) -> String {
+            Content { namespace: "prod", secret, hash: "", object }.annotation()
+        }
+        let key = |secret: &str, object: &str| of(secret, encrypted(object));
         let (one, other) = ("a".repeat(253), "a".repeat(252));
         assert!(key(&one, &one).split('/').nth(1).unwrap().len() <= 63);
         assert_ne!(key(&one, &one), key(&other, &other));
         assert_ne!(key("db", "db"), key("db", "web"));
+        let external = of("db", Origin { kind: Kind::ExternalSecret, name: "db" });
+        assert_ne!(key("db", "db"), external);
     }
 }

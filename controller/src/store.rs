@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::{ObjectMeta, PartialObjectMeta};
-use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus, READY, STALLED};
+use sealwax_crds::{EncryptedSecret, READY, STALLED, SecretStatus};
 use sealwax_format::keys::{Fingerprint, Label};
 
 use crate::ownership::{ADOPT_BY, FEEDS};
@@ -36,7 +36,7 @@ impl<'o> Requests<'o> {
     }
 
     /// Whether one of them has not been obeyed. One that was taken back asks for nothing.
-    pub fn are_new(&self, status: &EncryptedSecretStatus) -> bool {
+    pub fn are_new(&self, status: &SecretStatus) -> bool {
         let new = |asked: Option<&str>, handled: &Option<String>| asked.is_some() && asked != handled.as_deref();
         new(self.own, &status.last_reconcile_at) || new(self.flux, &status.last_handled_reconcile_at)
     }
@@ -71,14 +71,14 @@ pub fn is_complete(object: &EncryptedSecret) -> bool {
 }
 
 /// Whether the status says that this generation is in the Secret.
-pub fn is_settled(generation: Option<i64>, status: Option<&EncryptedSecretStatus>) -> bool {
+pub fn is_settled(generation: Option<i64>, status: Option<&SecretStatus>) -> bool {
     let Some(status) = status else { return false };
     let ready = status.conditions.iter().any(|condition| condition.type_ == READY && condition.status == "True");
     ready && status.observed_generation.is_some() && status.observed_generation == generation
 }
 
 /// Whether the status says that somebody must act on this generation.
-fn is_stalled(generation: Option<i64>, status: Option<&EncryptedSecretStatus>) -> bool {
+fn is_stalled(generation: Option<i64>, status: Option<&SecretStatus>) -> bool {
     let Some(status) = status else { return false };
     status.observed_generation == generation && status.conditions.iter().any(|condition| condition.type_ == STALLED)
 }
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_request_counts_until_it_is_obeyed() {
         let mut meta = ObjectMeta::default();
-        let mut status = EncryptedSecretStatus::default();
+        let mut status = SecretStatus::default();
         assert!(!Requests::of(&meta).are_new(&status));
         let annotations = [(RECONCILE_AT, "now"), (REQUESTED_AT, "2026-02-01T00:00:00Z")];
         meta.annotations = Some(annotations.map(|(key, value)| (key.to_owned(), value.to_owned())).into());

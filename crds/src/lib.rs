@@ -9,6 +9,7 @@ mod rules;
 mod schema;
 
 pub use condition::{FRESH, READY, RECONCILING, STALLED};
+pub use encrypted_secret::EncryptedSecretStatus as SecretStatus;
 pub use encrypted_secret::{
     EncryptedSecret, EncryptedSecretSpec, EncryptedSecretStatus, MergePolicy, OnDelete, SealedFor, Target, Template,
     TemplateMetadata,

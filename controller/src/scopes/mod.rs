@@ -5,8 +5,10 @@ mod watches;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::StreamExt;
-use k8s_openapi::api::core::v1::Namespace;
+use futures::channel::mpsc as channel;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Config as ControllerConfig, Controller};
 use kube::runtime::reflector::Store;
@@ -19,13 +21,14 @@ use tokio::task::JoinSet;
 use crate::args::Args;
 use crate::cluster_keys::Keys;
 use crate::events::Events;
+use crate::feeding::{Context, Feeds, Settings, Unseen, Watched, error_policy, reconcile, sweep};
 use crate::metrics::Metrics;
+use crate::ownership::Kind;
 use crate::queue::{Backoff, Lanes};
-use crate::reconcile::encrypted_secret::{Context, Settings, Unseen, Watched, error_policy, reconcile, sweep};
 use crate::store::Contended;
 use crate::telemetry::describe_watch;
 use crate::writer::Writer;
-use watches::{BOTH, Lists, changes, complete, fed_by, watch_objects, watch_secrets};
+use watches::{Lists, changes, complete, fed_by, hand_on, once_listed, watch_objects, watch_secrets};
 
 /// What every scope shares.
 #[derive(Clone)]
@@ -55,7 +58,9 @@ pub struct Scopes {
 
 /// A namespace, or all of them.
 struct Scope {
-    objects: Store<EncryptedSecret>,
+    encrypted: Store<EncryptedSecret>,
+    /// The lists that it needs, and those that have arrived.
+    lists: u8,
     listed: watch::Receiver<u8>,
     /// Ends this scope alone.
     stop: watch::Sender<bool>,
@@ -157,12 +162,12 @@ impl Scopes {
     ///
     /// Not by waiting for the stores: a store wakes one waiter, and that one is the controller.
     pub fn are_listed(&self) -> bool {
-        self.running().values().all(|scope| *scope.listed.borrow() == BOTH)
+        self.running().values().all(|scope| *scope.listed.borrow() & scope.lists == scope.lists)
     }
 
-    /// Every object served.
-    pub fn objects(&self) -> Vec<Arc<EncryptedSecret>> {
-        self.running().values().flat_map(|scope| scope.objects.state()).collect()
+    /// Every `EncryptedSecret` served.
+    pub fn encrypted(&self) -> Vec<Arc<EncryptedSecret>> {
+        self.running().values().flat_map(|scope| scope.encrypted.state()).collect()
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<Option<String>, Scope>> {
@@ -178,47 +183,85 @@ impl Scope {
         stop: watch::Sender<bool>,
         stopped: watch::Receiver<bool>,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let (objects, object_writer) = reflector::store();
         let (secrets, secret_writer) = reflector::store();
-        let args = &shared.args;
         let (arrived, listed) = watch::channel(0);
-        let context = Arc::new(Context {
+        let common = Common { shared, lanes, namespace, secrets, arrived: Arc::new(arrived), stopped: stopped.clone() };
+        let encrypted = common.serve::<EncryptedSecret>(());
+        let watch = watch_secrets(shared, namespace, secret_writer, vec![encrypted.lists]);
+        let watch = watch.take_until(ended(shared.stopped.clone(), stopped));
+        let handed_on = hand_on(watch, vec![encrypted.secrets]);
+        let work = encrypted.work;
+        let work = async move {
+            tokio::spawn(handed_on);
+            work.await;
+        };
+        (Self { encrypted: encrypted.objects, lists: complete(Kind::EncryptedSecret), listed, stop }, work)
+    }
+}
+
+/// What the controllers of one scope share.
+struct Common<'s> {
+    shared: &'s Shared,
+    lanes: Arc<Lanes>,
+    namespace: Option<&'s str>,
+    secrets: Store<PartialObjectMeta<Secret>>,
+    arrived: Arc<watch::Sender<u8>>,
+    stopped: watch::Receiver<bool>,
+}
+
+/// One kind's controller in one scope.
+struct Served<K: Feeds> {
+    objects: Store<K>,
+    /// Takes the changes of Secrets.
+    secrets: channel::UnboundedSender<Result<PartialObjectMeta<Secret>, watcher::Error>>,
+    /// To be told of lists of Secrets.
+    lists: Lists,
+    work: BoxFuture<'static, ()>,
+}
+
+impl Common<'_> {
+    /// The controller of one kind.
+    fn serve<K: Feeds>(&self, own: K::Shared) -> Served<K> {
+        let (objects, object_writer) = reflector::store();
+        let (shared, args) = (self.shared, &self.shared.args);
+        let listed = once_listed(self.arrived.subscribe(), complete(K::KIND));
+        let context = Arc::new(Context::<K> {
             client: shared.requests.clone(),
             writer: shared.writer.clone(),
             events: Events::new(shared.requests.clone()),
             metrics: shared.metrics.clone(),
             keys: shared.keys.clone(),
             key_namespace: args.key_namespace.clone(),
-            watched: Watched { objects: objects.clone(), secrets, complete: complete(listed.clone()) },
+            watched: Watched { objects: objects.clone(), secrets: self.secrets.clone(), complete: listed },
             unseen: Unseen::default(),
             backoff: Backoff::default(),
-            lanes,
+            lanes: Arc::clone(&self.lanes),
             contended: Contended::default(),
             settings: Settings { restarts: args.restarts, not_ready_after: args.not_ready_after },
+            shared: own,
         });
         let (gone, to_sweep) = mpsc::unbounded_channel();
-        let again = gone.downgrade();
-        let (again_all, relisted) = watch::channel(0);
-        let lists = Lists { listed: Arc::new(arrived), gone, again: Arc::new(again_all) };
-        let object_stream = watch_objects(shared, namespace, object_writer, Arc::clone(&context), lists.clone());
-        let secret_stream = watch_secrets(shared, namespace, secret_writer, lists);
-        let ended = ended(shared.stopped.clone(), stopped);
+        let swept_again = gone.downgrade();
+        let (again, relisted) = watch::channel(0);
+        let lists = Lists { kind: K::KIND, listed: Arc::clone(&self.arrived), gone, again: Arc::new(again) };
+        let object_stream = watch_objects(shared, self.namespace, object_writer, Arc::clone(&context), lists.clone());
+        let (secrets, secret_stream) = channel::unbounded();
         let controller = Controller::for_stream(object_stream, objects.clone())
             // As many as there are: lanes decide who works, and whoever waits there is not in the way of others.
             .with_config(ControllerConfig::default())
             .watches_stream(secret_stream, fed_by(Arc::clone(&context)))
             .reconcile_all_on(changes(shared.keys.clone()))
             .reconcile_all_on(changes(relisted))
-            .graceful_shutdown_on(ended)
+            .graceful_shutdown_on(ended(shared.stopped.clone(), self.stopped.clone()))
             .run(reconcile, error_policy, Arc::clone(&context))
             .for_each(|_| std::future::ready(()));
         let work = async move {
             tokio::select! {
                 () = controller => {}
-                () = sweep(context, to_sweep, again) => {}
+                () = sweep(context, to_sweep, swept_again) => {}
             }
         };
-        (Self { objects, listed, stop }, work)
+        Served { objects, secrets, lists, work: work.boxed() }
     }
 }
 

@@ -3,46 +3,55 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use futures::{Stream, TryStreamExt, stream};
+use futures::channel::mpsc as channel;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, reflector, watcher};
-use kube::{Resource, ResourceExt};
-use sealwax_crds::{EncryptedSecret, OnDelete};
-use sealwax_format::keys::Fingerprint;
 use tokio::sync::{mpsc, watch};
 
-use crate::cluster_keys::Keys;
-use crate::ownership;
-use crate::reconcile::encrypted_secret::{Context, Gone, target_name};
-use crate::store::{MANAGED_BY, Requests, strip_object, strip_secret};
+use crate::feeding::{Context, Feeds, Gone};
+use crate::ownership::{self, Kind};
+use crate::store::{MANAGED_BY, strip_secret};
 use crate::telemetry::describe_watch;
 use crate::writer::MANAGER;
 
 /// Objects listed at a time: a page of ciphertext is held in full before it is stripped.
 const PAGE: u32 = 100;
-/// The list of objects has arrived.
-const OBJECTS: u8 = 1;
 /// The list of Secrets has arrived.
-const SECRETS: u8 = 2;
-/// Both have.
-pub(super) const BOTH: u8 = OBJECTS | SECRETS;
+const SECRETS: u8 = 1;
 
-/// Turns true when both lists have arrived: a Secret that is not there before that may well exist.
-pub(super) fn complete(mut listed: watch::Receiver<u8>) -> watch::Receiver<bool> {
+/// The list of objects of this kind has arrived.
+fn objects(kind: Kind) -> u8 {
+    match kind {
+        Kind::EncryptedSecret => 2,
+        Kind::ExternalSecret => 4,
+    }
+}
+
+/// What must have arrived before an object of this kind can be looked at: a Secret that is not there before that may well
+/// exist.
+pub(super) fn complete(kind: Kind) -> u8 {
+    SECRETS | objects(kind)
+}
+
+/// Turns true when all of these lists have arrived.
+pub(super) fn once_listed(mut listed: watch::Receiver<u8>, lists: u8) -> watch::Receiver<bool> {
     let (sender, complete) = watch::channel(false);
     tokio::spawn(async move {
-        if listed.wait_for(|listed| *listed == BOTH).await.is_ok() {
+        if listed.wait_for(|listed| *listed & lists == lists).await.is_ok() {
             sender.send_replace(true);
         }
     });
     complete
 }
 
-/// Tells that lists have arrived.
+/// Tells one kind's controller that lists have arrived.
 #[derive(Clone)]
 pub(super) struct Lists {
+    pub(super) kind: Kind,
     pub(super) listed: Arc<watch::Sender<u8>>,
     pub(super) gone: mpsc::UnboundedSender<Gone>,
     pub(super) again: Arc<watch::Sender<u64>>,
@@ -52,92 +61,89 @@ impl Lists {
     /// One more list is there; with both, what went unnoticed can be seen.
     fn arrived(&self, which: u8) {
         self.listed.send_modify(|listed| *listed |= which);
-        if *self.listed.borrow() == BOTH {
+        if *self.listed.borrow() & complete(self.kind) == complete(self.kind) {
             // Whoever would receive it has ended.
             let _ = self.gone.send(Gone::Listed);
         }
     }
 }
 
-pub(super) fn watch_objects(
+pub(super) fn watch_objects<K: Feeds>(
     shared: &super::Shared,
     namespace: Option<&str>,
-    writer: reflector::store::Writer<EncryptedSecret>,
-    context: Arc<Context>,
+    writer: reflector::store::Writer<K>,
+    context: Arc<Context<K>>,
     lists: Lists,
-) -> impl Stream<Item = Result<EncryptedSecret, watcher::Error>> + Send + 'static {
+) -> impl Stream<Item = Result<K, watcher::Error>> + Send + 'static {
     let class = shared.args.class.as_deref().unwrap_or_default();
     let mut served = crate::clients::watching().page_size(PAGE).fields(&format!("spec.class={class}"));
     if let Some(selector) = &shared.args.selector {
         served = served.labels(selector);
     }
     let (metrics, keys) = (shared.metrics.clone(), shared.keys.clone());
-    watcher(crate::clients::api(&shared.watches, namespace), served)
+    watcher(crate::clients::api::<K>(&shared.watches, namespace), served)
         .default_backoff()
-        .modify(move |object| strip_object(object, |fingerprint| is_own(&keys, fingerprint)))
+        .modify(move |object| object.strip(&keys.borrow()))
         .reflect(writer)
         .inspect_ok(move |event| match event {
             watcher::Event::InitDone => {
                 keep_listed(&context);
-                lists.arrived(OBJECTS);
+                lists.arrived(objects(K::KIND));
             }
             watcher::Event::Delete(object) => forget(object, &context, &lists),
-            watcher::Event::Apply(object) => context.unseen.saw(&object.metadata),
+            watcher::Event::Apply(object) => context.unseen.saw(object.meta()),
             watcher::Event::Init | watcher::Event::InitApply(_) => {}
         })
         .touched_objects()
         .inspect_err(move |error| {
-            metrics.watch_failed("EncryptedSecret");
-            tracing::warn!(error = describe_watch(error), "the watch of objects starts again");
+            metrics.watch_failed(K::KIND.name());
+            tracing::warn!(kind = K::KIND.name(), error = describe_watch(error), "the watch of objects starts again");
         })
         // Our own status writes change nothing that is decided by.
         .predicate_filter(decided_by, kube::runtime::PredicateConfig::default())
 }
 
-fn is_own(keys: &watch::Receiver<Keys>, fingerprint: &Fingerprint) -> bool {
-    keys.borrow().iter().flat_map(|loaded| loaded.keyring.fingerprints()).any(|own| own == fingerprint)
-}
-
 /// Keeps nothing of objects that went while nobody watched. Their items are found in the Secrets.
-fn keep_listed(context: &Context) {
+fn keep_listed<K: Feeds>(context: &Context<K>) {
     let listed = context.watched.objects.state();
-    let listed: HashSet<_> = listed.iter().filter_map(|object| object.metadata.uid.as_deref()).collect();
+    let listed: HashSet<_> = listed.iter().filter_map(|object| object.meta().uid.as_deref()).collect();
     context.unseen.retain(|kept| listed.contains(kept));
     context.backoff.retain(|kept| listed.contains(kept.as_str()));
 }
 
 /// Keeps nothing of an object that is gone, and has its items taken out of Secrets that others feed too.
-fn forget(object: &EncryptedSecret, context: &Context, lists: &Lists) {
-    if let Some(uid) = &object.metadata.uid {
+fn forget<K: Feeds>(object: &K, context: &Context<K>, lists: &Lists) {
+    if let Some(uid) = &object.meta().uid {
         context.unseen.forget(uid);
         context.backoff.forget(uid);
     }
-    context.contended.forget(&object.metadata, target_name(object));
+    context.contended.forget(object.meta(), object.target_name());
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-    let secret = context.watched.secret(&namespace, target_name(object));
+    let secret = context.watched.secret(&namespace, object.target_name());
     // One that it fed alone is the garbage collector's.
-    let alone = secret.is_some_and(|secret| ownership::is_sole(&secret.metadata, &name));
-    let target = object.spec.target.as_ref();
-    if !alone && target.and_then(|target| target.on_delete) != Some(OnDelete::Retain) {
+    let alone = secret.is_some_and(|secret| ownership::is_sole(&secret.metadata, object.origin()));
+    if !alone && !object.is_retained() {
         // Whoever would receive it has ended.
-        let _ = lists.gone.send(Gone::Object { namespace, name, secret: target_name(object).to_owned() });
+        let _ = lists.gone.send(Gone::Object { namespace, name, secret: object.target_name().to_owned() });
     }
 }
 
+/// What of an object is decided by. Stripped, it has no annotations but those that ask for something.
 #[expect(clippy::unnecessary_wraps, reason = "the signature of a predicate")]
-fn decided_by(object: &EncryptedSecret) -> Option<u64> {
+fn decided_by<K: Feeds>(object: &K) -> Option<u64> {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
-    let meta = &object.metadata;
-    (&meta.uid, meta.generation, meta.deletion_timestamp.is_some(), Requests::of(meta)).hash(&mut hasher);
+    let meta = object.meta();
+    (&meta.uid, meta.generation, meta.deletion_timestamp.is_some(), &meta.annotations).hash(&mut hasher);
     Some(hasher.finish())
 }
 
+/// Watches the Secrets that carry our label, once for all kinds of objects.
 pub(super) fn watch_secrets(
     shared: &super::Shared,
     namespace: Option<&str>,
     writer: reflector::store::Writer<PartialObjectMeta<Secret>>,
-    lists: Lists,
+    lists: Vec<Lists>,
 ) -> impl Stream<Item = Result<PartialObjectMeta<Secret>, watcher::Error>> + Send + 'static {
     let ours = crate::clients::watching().labels(&format!("{MANAGED_BY}={MANAGER}")).page_size(5 * PAGE);
     let metrics = shared.metrics.clone();
@@ -147,9 +153,11 @@ pub(super) fn watch_secrets(
         .reflect(writer)
         .inspect_ok(move |event| {
             if matches!(event, watcher::Event::InitDone) {
-                lists.arrived(SECRETS);
-                // What went while nobody watched is told by no event: everything is looked at, which costs no request.
-                lists.again.send_modify(|times| *times += 1);
+                for lists in &lists {
+                    lists.arrived(SECRETS);
+                    // What went while nobody watched is told by no event: everything is looked at, which costs no request.
+                    lists.again.send_modify(|times| *times += 1);
+                }
             }
         })
         .touched_objects()
@@ -159,22 +167,41 @@ pub(super) fn watch_secrets(
         })
 }
 
+type Secrets = channel::UnboundedSender<Result<PartialObjectMeta<Secret>, watcher::Error>>;
+
+/// Hands every change of a Secret on to each kind's controller, until the watch ends.
+pub(super) async fn hand_on(
+    secrets: impl Stream<Item = Result<PartialObjectMeta<Secret>, watcher::Error>>,
+    to: Vec<Secrets>,
+) {
+    let mut secrets = std::pin::pin!(secrets);
+    while let Some(change) = secrets.next().await {
+        // What went wrong has been told, and the watch goes on.
+        let Ok(secret) = change else { continue };
+        for kind in &to {
+            // Whoever would receive it has ended.
+            let _ = kind.unbounded_send(Ok(secret.clone()));
+        }
+    }
+}
+
 /// The objects that a Secret matters to: those that its annotations and owner references name, those that wait for it,
 /// and, should somebody have removed all that, the one whose status says that it made it.
-pub(super) fn fed_by(
-    context: Arc<Context>,
-) -> impl Fn(PartialObjectMeta<Secret>) -> Vec<ObjectRef<EncryptedSecret>> + Send + Sync + 'static {
+pub(super) fn fed_by<K: Feeds>(
+    context: Arc<Context<K>>,
+) -> impl Fn(PartialObjectMeta<Secret>) -> Vec<ObjectRef<K>> + Send + Sync + 'static {
     move |secret| {
         let (namespace, name) = (secret.namespace().unwrap_or_default(), secret.name_any());
         let mut names = context.contended.take(&namespace, &name);
         let waiting = names.len();
-        names.extend(ownership::feeders(&secret.metadata).map(|feeder| feeder.name));
-        names.extend(ownership::owner_names(&secret).map(str::to_owned));
+        let feeders = ownership::feeders(&secret.metadata).filter(|feeder| feeder.kind == K::KIND);
+        names.extend(feeders.map(|feeder| feeder.name));
+        let owners = ownership::owners(&secret.metadata).filter(|owner| owner.kind == K::KIND);
+        names.extend(owners.map(|owner| owner.name.to_owned()));
         if names.len() == waiting {
-            let made = |object: &EncryptedSecret| {
-                let status = object.status.as_ref();
-                object.metadata.namespace.as_ref() == Some(&namespace)
-                    && status.is_some_and(|status| status.secret_name.as_ref() == Some(&name))
+            let made = |object: &K| {
+                object.meta().namespace.as_ref() == Some(&namespace)
+                    && object.common_status().is_some_and(|status| status.secret_name.as_ref() == Some(&name))
             };
             names.extend(context.watched.objects.find(made).and_then(|object| object.meta().name.clone()));
         }

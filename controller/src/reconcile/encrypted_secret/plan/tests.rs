@@ -1,19 +1,25 @@
 //! Tables for the plan: what is in the cluster on the left, what happens on the right.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use sealwax_crds::{EncryptedSecretSpec, SealedFor, Target, TemplateMetadata};
+use kube::core::ObjectMeta;
+use sealwax_crds::{
+    EncryptedSecretSpec, FORBIDDEN_TYPES, OnDelete, SealedFor, SecretStatus, Target, Template, TemplateMetadata,
+};
+use sealwax_format::SecretBytes;
 use sealwax_format::keys::{Label, Recipient};
 use sealwax_format::native::{self, Place};
 use sealwax_format::{OsRandom, Path, Plaintext, ValueType};
 
 use super::*;
 use crate::conditions::Situation;
-use crate::ownership::field_manager;
+use crate::feeding::{How, Write};
+use crate::ownership::{self, ADOPT_BY, Feeder, Kind, Origin, Ownership, field_manager};
+use crate::writer::Written;
 
 struct Cluster {
     keys: Keyring,
     object: EncryptedSecret,
-    status: EncryptedSecretStatus,
+    status: SecretStatus,
     secret: Option<ObjectMeta>,
 }
 
@@ -41,7 +47,7 @@ fn cluster() -> Cluster {
     object.metadata.namespace = Some("prod".into());
     object.metadata.uid = Some("u1".into());
     object.metadata.generation = Some(1);
-    Cluster { keys, object, status: EncryptedSecretStatus::default(), secret: None }
+    Cluster { keys, object, status: SecretStatus::default(), secret: None }
 }
 
 fn situation() -> Situation<'static> {
@@ -78,7 +84,7 @@ impl Cluster {
         cluster.secret = Some(ObjectMeta {
             uid: Some("s1".into()),
             resource_version: Some("10".into()),
-            owner_references: Some(vec![ownership::reference(&cluster.object.metadata)]),
+            owner_references: Some(vec![ownership::reference(Kind::EncryptedSecret, &cluster.object.metadata)]),
             annotations: Some([Feeder { name: "db".into(), ..Feeder::default() }.annotation()].into()),
             ..ObjectMeta::default()
         });
@@ -156,7 +162,7 @@ fn healing_reads_the_ciphertext_again() {
     cluster.object.status = Some(cluster.status.clone());
     crate::store::strip_object(&mut cluster.object, |_| true);
     cluster.secret = None;
-    assert_eq!(cluster.plan(), Plan::Reread { repair: true });
+    assert_eq!(cluster.plan(), Plan::Need { need: Need::Object, repair: true });
     cluster.object = full;
     assert!(cluster.written().repair);
 }
@@ -166,7 +172,7 @@ fn what_creating_left_is_taken_over_before_applying() {
     let mut cluster = Cluster::synced();
     cluster.object.metadata.generation = Some(2);
     cluster.secret.as_mut().unwrap().managed_fields = Some(vec![ManagedFieldsEntry {
-        manager: Some(field_manager("db")),
+        manager: Some(field_manager(Origin { kind: Kind::EncryptedSecret, name: "db" })),
         operation: Some("Update".into()),
         ..ManagedFieldsEntry::default()
     }]);
@@ -261,7 +267,7 @@ fn others_may_feed_the_same_secret() {
     let mut cluster = cluster();
     let fed_by = |retained| ObjectMeta {
         uid: Some("s1".into()),
-        annotations: Some([Feeder { name: "web".into(), retained, adopted: false }.annotation()].into()),
+        annotations: Some([Feeder { name: "web".into(), retained, ..Feeder::default() }.annotation()].into()),
         ..ObjectMeta::default()
     };
     for retained in [false, true] {
@@ -289,7 +295,7 @@ fn what_is_retained_loses_its_owner_whatever_else_is_wrong() {
         assert!(!matches!(cluster.plan(), Plan::Disown(_)));
     }
     let mut cluster = Cluster::synced();
-    let web = Feeder { name: "web".into(), retained: true, adopted: false }.annotation();
+    let web = Feeder { name: "web".into(), retained: true, ..Feeder::default() }.annotation();
     cluster.secret.as_mut().unwrap().annotations.as_mut().unwrap().extend([web]);
     let Plan::Disown(feeder) = cluster.plan() else { panic!("{:?}", cluster.plan()) };
     assert!(!feeder.retained, "only the other one's items stay");
@@ -304,7 +310,7 @@ fn what_somebody_else_had_made_is_never_owned() {
     let secret = cluster.written().secret;
     assert!(secret.adopted && !secret.owned);
     // And stays so when the offer is gone.
-    let feeder = Feeder { name: "db".into(), retained: false, adopted: true }.annotation();
+    let feeder = Feeder { name: "db".into(), adopted: true, ..Feeder::default() }.annotation();
     cluster.secret.as_mut().unwrap().annotations = Some([feeder].into());
     let write = cluster.written();
     assert!(write.secret.adopted && !write.secret.owned);

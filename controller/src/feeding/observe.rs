@@ -9,10 +9,11 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client};
-use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus};
+use sealwax_crds::SecretStatus;
 use tokio::sync::watch;
 
-use super::plan::{Former, target_name};
+use super::Feeds;
+use super::plan::Former;
 use crate::ownership;
 use crate::store::is_later;
 use crate::writer::Written;
@@ -22,19 +23,19 @@ const LONGEST: Duration = Duration::from_secs(15);
 
 /// What the watches of one scope have brought.
 #[derive(Clone)]
-pub struct Watched {
+pub struct Watched<K: Feeds> {
     /// The objects, stripped.
-    pub objects: Store<EncryptedSecret>,
+    pub objects: Store<K>,
     /// The Secrets that carry our label, stripped.
     pub secrets: Store<PartialObjectMeta<Secret>>,
     /// Turns true when both have been listed: before that, what is not there may well exist.
     pub complete: watch::Receiver<bool>,
 }
 
-impl Watched {
+impl<K: Feeds> Watched<K> {
     /// An object of this scope.
-    pub fn object(&self, namespace: &str, name: &str) -> Option<Arc<EncryptedSecret>> {
-        self.objects.get(&ObjectRef::<EncryptedSecret>::new(name).within(namespace))
+    pub fn object(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        self.objects.get(&ObjectRef::<K>::new(name).within(namespace))
     }
 
     /// The metadata of a Secret that carries our label.
@@ -45,58 +46,59 @@ impl Watched {
 
 /// The Secret that the object fed before its target's name changed, from the API server: the watch may not have brought
 /// it yet, and what is forgotten here stays for ever. What shall stay is not given up.
-pub(super) async fn former(
+pub(super) async fn former<K: Feeds>(
     client: &Client,
-    object: &EncryptedSecret,
-    status: &EncryptedSecretStatus,
+    object: &K,
+    status: &SecretStatus,
 ) -> Result<Option<Former>, kube::Error> {
-    let name = status.secret_name.as_deref().filter(|name| *name != target_name(object));
-    let (Some(name), Some(namespace)) = (name, object.metadata.namespace.as_deref()) else { return Ok(None) };
+    let name = status.secret_name.as_deref().filter(|name| *name != object.target_name());
+    let (Some(name), Some(namespace)) = (name, object.meta().namespace.as_deref()) else { return Ok(None) };
     let Some(secret) = live_secret(client, namespace, name).await? else { return Ok(None) };
-    let own = object.metadata.name.as_deref().unwrap_or_default();
-    let fed = ownership::feeders(&secret).any(|feeder| feeder.name == own && !feeder.retained);
-    let sole = ownership::is_sole(&secret, own);
+    let fed = ownership::feeder(&secret, object.origin()).is_some_and(|feeder| !feeder.retained);
+    let sole = ownership::is_sole(&secret, object.origin());
     Ok(fed.then(|| Former { name: name.to_owned(), seen: Written::from(&secret), sole }))
 }
 
 /// The whole metadata of a Secret, whoever made it, from the API server.
-pub(super) async fn live_secret(
-    client: &Client,
-    namespace: &str,
-    name: &str,
-) -> Result<Option<ObjectMeta>, kube::Error> {
+pub async fn live_secret(client: &Client, namespace: &str, name: &str) -> Result<Option<ObjectMeta>, kube::Error> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     Ok(in_time(api.get_metadata_opt(name)).await?.map(|found| found.metadata))
 }
 
 /// Waits for an answer no longer than a request takes: an API server that hangs must not hold up others' objects.
-async fn in_time<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+pub async fn in_time<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
     let answer = tokio::time::timeout(LONGEST, request).await;
     answer.unwrap_or_else(|_| Err(kube::Error::Service("the API server did not answer in time".into())))
 }
 
 /// The object's metadata, from the API server.
-pub(super) async fn live_meta(client: &Client, meta: &ObjectMeta) -> Result<Option<ObjectMeta>, kube::Error> {
-    let api: Api<EncryptedSecret> = Api::namespaced(client.clone(), meta.namespace.as_deref().unwrap_or_default());
+pub(super) async fn live_meta<K: Feeds>(client: &Client, meta: &ObjectMeta) -> Result<Option<ObjectMeta>, kube::Error> {
+    let api: Api<K> = Api::namespaced(client.clone(), meta.namespace.as_deref().unwrap_or_default());
     let found = in_time(api.get_metadata_opt(meta.name.as_deref().unwrap_or_default())).await?;
     Ok(found.map(|found| found.metadata))
 }
 
 /// The whole object, from the API server.
-pub(super) async fn live_object(client: &Client, meta: &ObjectMeta) -> Result<Option<EncryptedSecret>, kube::Error> {
+pub async fn live_object<K: Feeds>(client: &Client, meta: &ObjectMeta) -> Result<Option<K>, kube::Error> {
     let namespace = meta.namespace.as_deref().unwrap_or_default();
-    let api: Api<EncryptedSecret> = Api::namespaced(client.clone(), namespace);
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
     let found = in_time(api.get_opt(meta.name.as_deref().unwrap_or_default())).await?;
-    Ok(found.filter(|found| found.metadata.uid == meta.uid))
+    Ok(found.filter(|found| found.meta().uid == meta.uid))
 }
 
 /// The statuses that were written and that the watch has not brought back yet.
-#[derive(Debug, Default)]
-pub struct Unseen(Mutex<HashMap<String, (String, EncryptedSecretStatus)>>);
+#[derive(Debug)]
+pub struct Unseen<K: Feeds>(Mutex<HashMap<String, (String, K::Status)>>);
 
-impl Unseen {
+impl<K: Feeds> Default for Unseen<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Feeds> Unseen<K> {
     /// Remembers a status by the object's uid, with the object's resourceVersion since then.
-    pub fn wrote(&self, uid: &str, resource_version: String, status: EncryptedSecretStatus) {
+    pub fn wrote(&self, uid: &str, resource_version: String, status: K::Status) {
         self.lock().insert(uid.to_owned(), (resource_version, status));
     }
 
@@ -111,18 +113,18 @@ impl Unseen {
     }
 
     /// The status as it is, whatever the watch has brought so far.
-    pub fn status_of(&self, object: &EncryptedSecret) -> EncryptedSecretStatus {
-        self.saw(&object.metadata);
-        let uid = object.metadata.uid.as_deref().unwrap_or_default();
+    pub fn status_of(&self, object: &K) -> K::Status {
+        self.saw(object.meta());
+        let uid = object.meta().uid.as_deref().unwrap_or_default();
         let unseen = self.lock().get(uid).map(|(_, status)| status.clone());
-        unseen.or_else(|| object.status.clone()).unwrap_or_default()
+        unseen.or_else(|| object.status().cloned()).unwrap_or_default()
     }
 
     /// The object's resourceVersion as far as anybody knows.
-    pub fn version_of(&self, object: &EncryptedSecret) -> String {
-        let uid = object.metadata.uid.as_deref().unwrap_or_default();
+    pub fn version_of(&self, object: &K) -> String {
+        let uid = object.meta().uid.as_deref().unwrap_or_default();
         let unseen = self.lock().get(uid).map(|(version, _)| version.clone());
-        unseen.or_else(|| object.metadata.resource_version.clone()).unwrap_or_default()
+        unseen.or_else(|| object.meta().resource_version.clone()).unwrap_or_default()
     }
 
     /// Forgets an object that is gone.
@@ -136,25 +138,27 @@ impl Unseen {
     }
 
     /// A panic while it was held leaves statuses behind that are still statuses.
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, (String, EncryptedSecretStatus)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (String, K::Status)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sealwax_crds::EncryptedSecret;
+
     use super::*;
 
     #[test]
     fn a_status_counts_until_the_watch_brings_it() {
-        let unseen = Unseen::default();
-        let written = EncryptedSecretStatus { observed_generation: Some(2), ..EncryptedSecretStatus::default() };
+        let unseen = Unseen::<EncryptedSecret>::default();
+        let written = SecretStatus { observed_generation: Some(2), ..SecretStatus::default() };
         unseen.wrote("u1", "10".into(), written.clone());
         let mut object = EncryptedSecret::new("db", sealwax_crds::EncryptedSecretSpec::default());
         object.metadata.uid = Some("u1".into());
         object.metadata.resource_version = Some("9".into());
         assert_eq!(unseen.status_of(&object), written);
         object.metadata.resource_version = Some("10".into());
-        assert_eq!(unseen.status_of(&object), EncryptedSecretStatus::default());
+        assert_eq!(unseen.status_of(&object), SecretStatus::default());
     }
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use kube::core::ObjectMeta;
 use serde_json::{Map, Value, json};
 
-use super::SHOWN;
+use super::Feeds;
+use super::look::SHOWN;
 use super::plan::{Desired, How, Write};
 use crate::conditions::Outcome;
 use crate::drift::{self, Change};
-use crate::ownership::{self, Feeder, field_manager};
+use crate::ownership::{self, Feeder, Kind, Origin, field_manager};
 use crate::store::MANAGED_BY;
 use crate::writer::{Claim, MANAGER, Target, WriteError, Writer, Written};
 
@@ -27,17 +28,17 @@ pub(super) struct Applied {
 /// Writes the Secret, then deletes the one of the former name if nobody else feeds it.
 ///
 /// `live` is the whole metadata of the Secret where the write is a repair or the first after creating.
-pub(super) async fn apply(
+pub(super) async fn apply<K: Feeds>(
     writer: &Writer,
     object: &ObjectMeta,
     write: &Write,
     live: Option<&ObjectMeta>,
 ) -> Result<Applied, WriteError> {
     let namespace = object.namespace.as_deref().unwrap_or_default();
-    let manager = field_manager(object.name.as_deref().unwrap_or_default());
+    let manager = field_manager(Origin::new(K::KIND, object));
     let target = Target { namespace, name: &write.secret.name, manager: &manager };
     let applied = match &write.how {
-        How::Create => create(writer, target, object, &write.secret).await?,
+        How::Create => create(writer, target, (K::KIND, object), &write.secret).await?,
         How::Update { seen, from_create, .. } => {
             let base = match live {
                 Some(live) if *from_create => writer.own_by_apply(target, live).await?,
@@ -46,7 +47,7 @@ pub(super) async fn apply(
             let drift = live.filter(|_| write.repair).map(|live| {
                 drift::changes(live.managed_fields.as_deref().unwrap_or_default(), &manager, write.secret.items.keys())
             });
-            let body = body(object, &write.secret, Some(&base));
+            let body = body((K::KIND, object), &write.secret, Some(&base));
             let written = update(writer, target, &body, write.may_force()).await?;
             let changed = written.resource_version != base.resource_version;
             Applied { written, changed, drift: drift.unwrap_or_default() }
@@ -59,16 +60,20 @@ pub(super) async fn apply(
 }
 
 /// Creates the Secret if there is none.
-pub(super) async fn try_create(writer: &Writer, object: &ObjectMeta, secret: &Desired) -> Result<Applied, WriteError> {
-    let manager = field_manager(object.name.as_deref().unwrap_or_default());
+pub(super) async fn try_create<K: Feeds>(
+    writer: &Writer,
+    object: &ObjectMeta,
+    secret: &Desired,
+) -> Result<Applied, WriteError> {
+    let manager = field_manager(Origin::new(K::KIND, object));
     let namespace = object.namespace.as_deref().unwrap_or_default();
-    create(writer, Target { namespace, name: &secret.name, manager: &manager }, object, secret).await
+    create(writer, Target { namespace, name: &secret.name, manager: &manager }, (K::KIND, object), secret).await
 }
 
 async fn create(
     writer: &Writer,
     target: Target<'_>,
-    object: &ObjectMeta,
+    object: (Kind, &ObjectMeta),
     secret: &Desired,
 ) -> Result<Applied, WriteError> {
     let body = serde_json::to_vec(&body(object, secret, None));
@@ -95,12 +100,12 @@ async fn update(writer: &Writer, target: Target<'_>, body: &Value, may_force: bo
 
 /// The Secret as it is sent. Items that nobody here states are left alone; labels and annotations come from the template
 /// only, so that those of GitOps tools never spread to what they do not manage.
-fn body(object: &ObjectMeta, secret: &Desired, base: Option<&Written>) -> Value {
+fn body((kind, object): (Kind, &ObjectMeta), secret: &Desired, base: Option<&Written>) -> Value {
     let mut labels = secret.labels.clone();
     labels.insert(MANAGED_BY.to_owned(), MANAGER.to_owned());
     let mut annotations = secret.annotations.clone();
     let name = object.name.clone().unwrap_or_default();
-    let feeder = Feeder { name, retained: secret.retained, adopted: secret.adopted };
+    let feeder = Feeder { kind, name, retained: secret.retained, adopted: secret.adopted };
     annotations.extend([feeder.annotation()]);
     let mut metadata = json!({
         "name": secret.name,
@@ -109,7 +114,7 @@ fn body(object: &ObjectMeta, secret: &Desired, base: Option<&Written>) -> Value 
         "annotations": annotations,
     });
     if secret.owned {
-        metadata["ownerReferences"] = json!([ownership::reference(object)]);
+        metadata["ownerReferences"] = json!([ownership::reference(kind, object)]);
     }
     if let Some(base) = base {
         metadata["uid"] = json!(base.uid);
@@ -214,13 +219,13 @@ mod tests {
             },
         });
         let base = Written { uid: "s1".into(), resource_version: "7".into() };
-        assert_eq!(body(&object, &secret(), Some(&base)), expected);
+        assert_eq!(body((Kind::EncryptedSecret, &object), &secret(), Some(&base)), expected);
 
         let stated = Desired { type_: Some("example.com/x".into()), immutable: Some(true), owned: false, ..secret() };
         expected["type"] = json!("example.com/x");
         expected["immutable"] = json!(true);
         expected["metadata"].as_object_mut().unwrap().remove("ownerReferences");
-        assert_eq!(body(&object, &stated, Some(&base)), expected);
+        assert_eq!(body((Kind::EncryptedSecret, &object), &stated, Some(&base)), expected);
     }
 
     #[test]

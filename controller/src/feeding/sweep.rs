@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use kube::core::ObjectMeta;
 use kube::{Api, ResourceExt};
-use sealwax_crds::EncryptedSecret;
 use tokio::sync::mpsc;
 
-use super::{Context, observe, target_name};
-use crate::ownership::{Feeder, feeders, field_manager, is_sole};
+use super::{Context, Feeds, observe};
+use crate::ownership::{Origin, annotation_key, feeder, feeders, field_manager, is_sole};
 use crate::telemetry::{chain, describe};
 use crate::writer::{Target, WriteError};
 
@@ -42,8 +41,8 @@ pub(super) enum SweepError {
 }
 
 /// Sweeps for ever.
-pub async fn sweep(
-    context: Arc<Context>,
+pub async fn sweep<K: Feeds>(
+    context: Arc<Context<K>>,
     mut gone: mpsc::UnboundedReceiver<Gone>,
     again: mpsc::WeakUnboundedSender<Gone>,
 ) {
@@ -77,16 +76,17 @@ pub async fn sweep(
 }
 
 /// The feeders of Secrets whose objects are not there, or feed another one now, where the garbage collector would not take the Secret.
-fn missed(context: &Context) -> Vec<Gone> {
+fn missed<K: Feeds>(context: &Context<K>) -> Vec<Gone> {
     let mut found = Vec::new();
     for secret in context.watched.secrets.state() {
         let namespace = secret.namespace().unwrap_or_default();
         let all: Vec<_> = feeders(&secret.metadata).collect();
         let feeds = |name: &str| {
             let object = context.watched.object(&namespace, name);
-            object.is_some_and(|object| target_name(&object) == secret.name_any())
+            object.is_some_and(|object| object.target_name() == secret.name_any())
         };
-        let gone = all.iter().filter(|feeder| !feeder.retained && !feeds(&feeder.name));
+        let ours = all.iter().filter(|feeder| feeder.kind == K::KIND);
+        let gone = ours.filter(|feeder| !feeder.retained && !feeds(&feeder.name));
         if all.len() > 1 || all.iter().any(|feeder| feeder.adopted) {
             found.extend(gone.map(|feeder| Gone::Object {
                 namespace: namespace.clone(),
@@ -98,40 +98,46 @@ fn missed(context: &Context) -> Vec<Gone> {
     found
 }
 
-async fn release(context: &Context, namespace: &str, name: &str, secret: &str) -> Result<(), SweepError> {
+async fn release<K: Feeds>(context: &Context<K>, namespace: &str, name: &str, secret: &str) -> Result<(), SweepError> {
     let read = |error: kube::Error| SweepError::Read(describe(&error));
     // The Secret first: should the object be made anew meanwhile, the Secret is not the one that was read any more.
     let live = observe::live_secret(&context.client, namespace, secret).await.map_err(read)?;
-    let Some(live) = live.filter(|live| is_left_to_us(live, name)) else { return Ok(()) };
-    let objects: Api<EncryptedSecret> = Api::namespaced(context.client.clone(), namespace);
+    let Some(live) = live.filter(|live| is_left_to_us(live, Origin { kind: K::KIND, name })) else { return Ok(()) };
+    let objects: Api<K> = Api::namespaced(context.client.clone(), namespace);
     // Not in our store may also mean: another controller's, by its class or its labels.
     let object = objects.get_opt(name).await.map_err(read)?;
-    if object.is_some_and(|object| target_name(&object) == secret) {
+    if object.is_some_and(|object| object.target_name() == secret) {
         return Ok(());
     }
     take_out(context, namespace, name, secret, &live).await
 }
 
 /// Takes the items that this object fed into the Secret out of it, if anything else is in there.
-pub(super) async fn leave(context: &Context, namespace: &str, name: &str, secret: &str) -> Result<(), SweepError> {
+pub(super) async fn leave<K: Feeds>(
+    context: &Context<K>,
+    namespace: &str,
+    name: &str,
+    secret: &str,
+) -> Result<(), SweepError> {
     let live = observe::live_secret(&context.client, namespace, secret).await;
-    match live.map_err(|error| SweepError::Read(describe(&error)))?.filter(|live| is_left_to_us(live, name)) {
+    let live = live.map_err(|error| SweepError::Read(describe(&error)))?;
+    match live.filter(|live| is_left_to_us(live, Origin { kind: K::KIND, name })) {
         Some(live) => take_out(context, namespace, name, secret, &live).await,
         None => Ok(()),
     }
 }
 
-async fn take_out(
-    context: &Context,
+async fn take_out<K: Feeds>(
+    context: &Context<K>,
     namespace: &str,
     name: &str,
     secret: &str,
     live: &ObjectMeta,
 ) -> Result<(), SweepError> {
-    let manager = field_manager(name);
+    let object = Origin { kind: K::KIND, name };
+    let manager = field_manager(object);
     let target = Target { namespace, name: secret, manager: &manager };
-    let (annotation, _) = Feeder { name: name.to_owned(), ..Feeder::default() }.annotation();
-    match context.writer.release_secret(target, &annotation, live).await {
+    match context.writer.release_secret(target, &annotation_key(object), live).await {
         Ok(()) => tracing::info!(namespace, name, secret, "items that are not fed any more were taken out"),
         // Nothing will ever change that.
         Err(WriteError::Immutable(_)) => {
@@ -143,14 +149,14 @@ async fn take_out(
 }
 
 /// Whether the object's items are to go, and the garbage collector will not see to it.
-fn is_left_to_us(secret: &ObjectMeta, name: &str) -> bool {
-    let own = feeders(secret).any(|feeder| feeder.name == name && !feeder.retained);
-    own && !is_sole(secret, name)
+fn is_left_to_us(secret: &ObjectMeta, object: Origin<'_>) -> bool {
+    feeder(secret, object).is_some_and(|feeder| !feeder.retained) && !is_sole(secret, object)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ownership::{Feeder, Kind};
 
     #[test]
     fn only_shared_and_not_retained_items_are_ours_to_take() {
@@ -159,12 +165,14 @@ mod tests {
                 feeders
                     .iter()
                     .map(|(name, retained)| {
-                        Feeder { name: (*name).to_owned(), retained: *retained, adopted: false }.annotation()
+                        Feeder { name: (*name).to_owned(), retained: *retained, ..Feeder::default() }.annotation()
                     })
                     .collect(),
             ),
             ..ObjectMeta::default()
         };
+        let is_left_to_us =
+            |secret: &ObjectMeta, name: &str| is_left_to_us(secret, Origin { kind: Kind::EncryptedSecret, name });
         assert!(!is_left_to_us(&secret(&[("a", false)]), "a"), "the garbage collector's");
         assert!(is_left_to_us(&secret(&[("a", false), ("b", false)]), "a"));
         assert!(is_left_to_us(&secret(&[("a", false), ("b", true)]), "a"));

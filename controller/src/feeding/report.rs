@@ -2,30 +2,28 @@
 
 use std::time::Duration;
 
-use kube::Resource;
-use kube::runtime::controller::Action;
-use sealwax_crds::{EncryptedSecret, EncryptedSecretStatus, STALLED};
+use sealwax_crds::{STALLED, SecretStatus};
 
-use super::{Context, KIND, ReconcileError, observe, uid};
+use super::{Context, Feeds, ReconcileError, observe, uid};
 use crate::conditions::{self, Outcome};
 use crate::restart::{self, Content};
 use crate::writer::WriteError;
 
 /// Writes the status if it is another one. `Some`: the object has changed since, look again after that.
-pub(super) async fn write_status(
-    object: &EncryptedSecret,
-    before: &EncryptedSecretStatus,
-    after: &EncryptedSecretStatus,
-    context: &Context,
+pub(super) async fn write_status<K: Feeds>(
+    object: &K,
+    before: &K::Status,
+    after: &K::Status,
+    context: &Context<K>,
 ) -> Result<Option<Duration>, ReconcileError> {
     if after == before {
         return Ok(None);
     }
     let body = serde_json::to_value(after).unwrap_or_default();
-    let (uid, generation) = (uid(&object.metadata), object.metadata.generation);
+    let (uid, generation) = (uid(object.meta()), object.meta().generation);
     let mut seen = context.unseen.version_of(object);
     for _ in 0..2 {
-        match context.writer.write_status(&object.metadata, &seen, &body).await {
+        match context.writer.write_status::<K>(object.meta(), &seen, &body).await {
             Ok(resource_version) => {
                 context.unseen.wrote(&uid, resource_version, after.clone());
                 return Ok(None);
@@ -34,7 +32,7 @@ pub(super) async fn write_status(
             Err(error) => return Err(ReconcileError::Status(error)),
         }
         // Changed, deleted, or deleted and made anew. What changed may be nothing that we act on.
-        let live = observe::live_meta(&context.client, &object.metadata).await.map_err(ReconcileError::Read)?;
+        let live = observe::live_meta::<K>(&context.client, object.meta()).await.map_err(ReconcileError::Read)?;
         match live.filter(|live| live.uid.as_ref() == Some(&uid) && live.generation == generation) {
             Some(live) => seen = live.resource_version.unwrap_or_default(),
             // The watch tells of that.
@@ -44,22 +42,24 @@ pub(super) async fn write_status(
     Ok(Some(context.backoff.failed(&uid, generation)))
 }
 
-/// Restarts what asked to be restarted for this content, if that is outstanding, and says so in the status.
-pub(super) async fn restart_workloads(
-    object: &EncryptedSecret,
-    status: &EncryptedSecretStatus,
-    context: &Context,
-) -> Result<Action, ReconcileError> {
-    if status.restarts_pending != Some(true) || object.spec.suspend == Some(true) {
-        return Ok(Action::await_change());
+/// Restarts what asked to be restarted for this content, if that is outstanding, and says so in the status. `Some`: look
+/// again after that.
+pub(super) async fn restart_workloads<K: Feeds>(
+    object: &K,
+    before: &K::Status,
+    context: &Context<K>,
+) -> Result<Option<Duration>, ReconcileError> {
+    let status = K::common(before);
+    if status.restarts_pending != Some(true) || object.is_suspended() {
+        return Ok(None);
     }
-    let (uid, generation) = (uid(&object.metadata), object.metadata.generation);
+    let (uid, generation) = (uid(object.meta()), object.meta().generation);
     if context.settings.restarts {
         let content = Content {
-            namespace: object.metadata.namespace.as_deref().unwrap_or_default(),
+            namespace: object.meta().namespace.as_deref().unwrap_or_default(),
             secret: status.secret_name.as_deref().unwrap_or_default(),
             hash: status.content_hash.as_deref().unwrap_or_default(),
-            object: object.metadata.name.as_deref().unwrap_or_default(),
+            object: object.origin(),
         };
         match restart::restart(&context.client, &context.writer, content).await {
             Ok(count) => {
@@ -72,27 +72,28 @@ pub(super) async fn restart_workloads(
                 if !context.backoff.has_failed(&uid, generation) {
                     context.events.warn(&object.object_ref(&()), "RestartsWait", &note).await;
                 }
-                return Ok(Action::requeue(context.backoff.failed(&uid, generation)));
+                return Ok(Some(context.backoff.failed(&uid, generation)));
             }
         }
     }
     context.backoff.succeeded(&uid);
-    let wait = write_status(object, status, &conditions::restarted(status), context).await?;
-    Ok(wait.map_or_else(Action::await_change, Action::requeue))
+    let mut after = before.clone();
+    *K::common_mut(&mut after) = conditions::restarted(status);
+    write_status(object, before, &after, context).await
 }
 
 /// Logs, and publishes an event when the object stalls, recovers, or its Secret was put right.
-pub(super) async fn tell(
-    object: &EncryptedSecret,
-    before: &EncryptedSecretStatus,
+pub(super) async fn tell<K: Feeds>(
+    object: &K,
+    before: &SecretStatus,
     outcome: &Outcome,
     drift: Option<&str>,
-    context: &Context,
+    context: &Context<K>,
 ) {
-    let (namespace, name) = (object.metadata.namespace.as_deref(), object.metadata.name.as_deref());
+    let (namespace, name) = (object.meta().namespace.as_deref(), object.meta().name.as_deref());
     let reference = object.object_ref(&());
     if let Some(note) = drift {
-        context.metrics.healed(KIND);
+        context.metrics.healed(K::KIND.name());
         tracing::info!(namespace, name, note, "drift healed");
         context.events.warn(&reference, "DriftHealed", note).await;
     }
@@ -108,6 +109,7 @@ pub(super) async fn tell(
         }
         Outcome::Synced { .. } => tracing::info!(namespace, name, "synced"),
         Outcome::Retrying { reason, message } => tracing::warn!(namespace, name, reason, message, "trying again"),
+        Outcome::Removed => tracing::info!(namespace, name, "the source has nothing any more: removed"),
         Outcome::Stalled { .. } | Outcome::Suspended => {}
     }
 }
