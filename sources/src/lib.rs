@@ -1,6 +1,6 @@
 //! Where plaintext comes from: Vault, AWS, other Kubernetes clusters.
 //!
-//! A [`Source`] is one logged-in client of one store. It does what it is told and keeps nothing. A reader stands
+//! A [`Source`] is one logged-in client of one store. It does what it is told and keeps nothing. A [`Reader`] stands
 //! before it and decides when to ask at all: equal reads are made once, what is fresh enough is given again, and a
 //! server that wants to be left alone is.
 //!
@@ -10,7 +10,10 @@
 //! [`SecretBytes`]: sealwax_format::SecretBytes
 
 mod error;
+mod fake;
+mod limits;
 mod payload;
+mod reader;
 
 use std::collections::BTreeMap;
 
@@ -18,7 +21,10 @@ use futures::future::BoxFuture;
 use sealwax_format::SecretBytes;
 
 pub use error::{Kind, SourceError};
+pub use fake::Fake;
+pub use limits::Limits;
 pub use payload::{Content, Payload};
+pub use reader::{Found, Observer, Outcome, Reader, Reading};
 
 /// One secret, as its source names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
