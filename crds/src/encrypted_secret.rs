@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{rules, schema};
+use crate::{SecretStatus, rules, schema};
 
 /// What the Secret shall hold, encrypted.
 // There is deliberately no `default` in this schema: GitOps tools show what the API server adds as permanent drift.
@@ -22,7 +21,7 @@ use crate::{rules, schema};
     category = "sealwax",
     shortname = "esec",
     selectable = ".spec.class",
-    status = "EncryptedSecretStatus",
+    status = "SecretStatus",
     derive = "PartialEq",
     derive = "Default",
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
@@ -159,40 +158,7 @@ pub struct TemplateMetadata {
 }
 
 /// What the controller saw and did.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("default" = schema::unseen()))]
-pub struct EncryptedSecretStatus {
-    /// The generation of the spec that the conditions speak of; -1 before the controller saw the object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// `Ready`; while it tries again by itself `Reconciling`, or, with a good Secret, `Fresh` as `False`; while somebody must
-    /// act `Stalled`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "schema::conditions")]
-    pub conditions: Vec<Condition>,
-    /// The Secret that was last written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret_name: Option<String>,
-    /// Its uid: a Secret of that name with another uid is not the one that was written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret_uid: Option<String>,
-    /// Its resourceVersion after that write: any other one means that somebody has changed it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret_resource_version: Option<String>,
-    /// A keyed hash of what was last written: changes when and only when the content does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content_hash: Option<String>,
-    /// True while workloads that asked to be restarted for this content have not been.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restarts_pending: Option<bool>,
-    /// The last value of the annotation `reconcile.fluxcd.io/requestedAt` that was obeyed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_handled_reconcile_at: Option<String>,
-    /// The last value of the annotation `sealwax.dev/reconcile-at` that was obeyed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_reconcile_at: Option<String>,
-}
+pub type EncryptedSecretStatus = SecretStatus;
 
 #[cfg(test)]
 mod tests {

@@ -47,3 +47,22 @@ fn specs_have_no_defaults_and_no_patterns() {
         }
     }
 }
+
+#[test]
+fn manifests_can_be_applied_by_any_client() {
+    for (file, crd) in sealwax_crds::all() {
+        let length = rendered(&crd).len();
+        assert!(length < 64 << 10, "{file}: {length} bytes, and an annotation has to hold it");
+    }
+}
+
+/// The status of an ExternalSecret takes its common fields from another type: they have to arrive.
+#[test]
+fn statuses_hold_what_they_have_in_common() {
+    for (file, crd) in sealwax_crds::all() {
+        let schema = crd.spec.versions[0].schema.clone().unwrap().open_api_v3_schema.unwrap();
+        let status = &schema.properties.unwrap()["status"];
+        assert_eq!(status.default, Some(serde_json::from_str("{\"observedGeneration\": -1}").unwrap()), "{file}");
+        assert!(status.all_of.is_none() && status.properties.as_ref().unwrap().contains_key("conditions"), "{file}");
+    }
+}

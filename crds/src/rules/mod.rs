@@ -4,7 +4,13 @@
 //! below. A `pattern`, or a rule on the value itself, would print the value, which is the plaintext that somebody
 //! forgot to encrypt, into terminals, CI logs and the status of GitOps tools.
 
+mod external_secret;
+mod store;
+
 use serde_json::{Value, json};
+
+pub(crate) use external_secret::external_secret;
+pub(crate) use store::{cluster_secret_store, secret_store};
 
 /// Prefix of the labels and annotations that only the controller sets.
 pub const OWN_PREFIX: &str = "sealwax.dev/";
@@ -29,15 +35,7 @@ pub(crate) const MAX_TEMPLATE: usize = 65_536;
 
 /// What holds for `spec`.
 pub(crate) fn spec() -> Value {
-    let types = FORBIDDEN_TYPES.map(|name| format!("'{name}'")).join(", ");
-    let metadata = "!has(self.target) || !has(self.target.template) || !has(self.target.template.metadata)";
-    let not_ours = |field: &str| {
-        format!(
-            "{metadata} || !has(self.target.template.metadata.{field}) || \
-             self.target.template.metadata.{field}.all(k, !k.startsWith('{OWN_PREFIX}'))"
-        )
-    };
-    json!([
+    let own = json!([
         {
             "rule": "self.data.all(k, type(self.data[k]) == string && \
                      self.data[k].startsWith('ENC[wax1,') && self.data[k].endsWith(']'))",
@@ -49,6 +47,21 @@ pub(crate) fn spec() -> Value {
             "rule": "self.data.all(k, k.matches('^[-._a-zA-Z0-9]{1,253}$'))",
             "message": "an item's name in spec.data is 1 to 253 characters of a-z, A-Z, 0-9, '-', '_' and '.'",
         },
+    ]);
+    joined([own, template()])
+}
+
+/// What holds for `spec.target.template`, of whichever kind.
+fn template() -> Value {
+    let types = FORBIDDEN_TYPES.map(|name| format!("'{name}'")).join(", ");
+    let metadata = "!has(self.target) || !has(self.target.template) || !has(self.target.template.metadata)";
+    let not_ours = |field: &str| {
+        format!(
+            "{metadata} || !has(self.target.template.metadata.{field}) || \
+             self.target.template.metadata.{field}.all(k, !k.startsWith('{OWN_PREFIX}'))"
+        )
+    };
+    json!([
         {
             "rule": format!(
                 "!has(self.target) || !has(self.target.template) || !has(self.target.template.type) || \
@@ -70,4 +83,9 @@ pub(crate) fn spec() -> Value {
             "message": "spec.target.template.metadata.annotations: annotations under sealwax.dev/ are not set by templates",
         },
     ])
+}
+
+/// Lists of rules as one list.
+fn joined<const N: usize>(lists: [Value; N]) -> Value {
+    lists.into_iter().flat_map(|list| if let Value::Array(rules) = list { rules } else { Vec::new() }).collect()
 }
