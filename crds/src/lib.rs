@@ -12,7 +12,6 @@ mod status;
 mod store;
 
 pub use condition::{FRESH, READY, RECONCILING, STALLED};
-pub use encrypted_secret::EncryptedSecretStatus as SecretStatus;
 pub use encrypted_secret::{
     EncryptedSecret, EncryptedSecretSpec, EncryptedSecretStatus, MergePolicy, OnDelete, SealedFor, Target, Template,
     TemplateMetadata,
