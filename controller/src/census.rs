@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sealwax_crds::{EncryptedSecret, FRESH, READY, STALLED, SecretStatus};
+use sealwax_crds::{EncryptedSecret, ExternalSecret, FRESH, READY, STALLED, SecretStatus};
 
 use crate::conditions::find;
 use crate::feeding::Feeds;
@@ -22,11 +22,12 @@ struct Census {
 }
 
 /// Counts, and sets the metrics.
-pub fn take_census(metrics: &Metrics, encrypted: &[Arc<EncryptedSecret>]) {
+pub fn take_census(metrics: &Metrics, encrypted: &[Arc<EncryptedSecret>], external: &[Arc<ExternalSecret>]) {
     // Reasons that are over are gone.
     metrics.stalled.clear();
     let now = Timestamp::now();
-    metrics.restarts_pending.set(tell(metrics, encrypted, now));
+    let pending = tell(metrics, encrypted, now) + tell(metrics, external, now);
+    metrics.restarts_pending.set(pending);
 }
 
 /// Sets what is told of each kind; how many wait for restarts.

@@ -39,8 +39,13 @@ pub enum Outcome {
         /// In more words.
         message: String,
     },
-    /// There is nothing to put into the Secret any more, and by the object's policy it is gone.
-    Removed,
+    /// All is as the spec says, and there is no Secret.
+    Settled {
+        /// Why not, as one CamelCase word; also the metric's label.
+        reason: &'static str,
+        /// In more words.
+        message: &'static str,
+    },
     /// The spec says to leave the Secret alone.
     Suspended,
 }
@@ -51,8 +56,7 @@ impl Outcome {
         match self {
             Self::Synced { .. } => "Synced",
             Self::Suspended => "Suspended",
-            Self::Removed => "SecretDeleted",
-            Self::Stalled { reason, .. } | Self::Retrying { reason, .. } => reason,
+            Self::Stalled { reason, .. } | Self::Retrying { reason, .. } | Self::Settled { reason, .. } => reason,
         }
     }
 }
@@ -98,17 +102,12 @@ pub fn status(before: &SecretStatus, situation: Situation<'_>, outcome: &Outcome
             after.secret_resource_version = Some(written.resource_version.clone());
             set.add(READY, "True", "Synced", "the Secret is what the spec says");
         }
-        Outcome::Removed => {
+        Outcome::Settled { reason, message } => {
             after.content_hash = None;
             after.secret_name = None;
             after.secret_uid = None;
             after.secret_resource_version = None;
-            set.add(
-                READY,
-                "True",
-                "SecretDeleted",
-                "the source has nothing for the Secret any more, and it was deleted",
-            );
+            set.add(READY, "True", reason, message);
         }
         Outcome::Stalled { reason, message } => {
             set.add(READY, "False", reason, message);
@@ -177,7 +176,7 @@ impl Setter<'_> {
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: reason.to_owned(),
-            message: bounded(message),
+            message: bounded(message, LONGEST_MESSAGE),
             observed_generation: self.generation,
             last_transition_time: same
                 .map_or_else(|| Time(seconds(self.now)), |same| same.last_transition_time.clone()),
@@ -186,8 +185,8 @@ impl Setter<'_> {
 }
 
 /// As much of a message as people read: the API server takes no more than 32 KiB.
-fn bounded(message: &str) -> String {
-    let mut end = message.len().min(LONGEST_MESSAGE);
+pub fn bounded(message: &str, most: usize) -> String {
+    let mut end = message.len().min(most);
     while !message.is_char_boundary(end) {
         end -= 1;
     }

@@ -27,6 +27,7 @@ pub mod drift;
 pub mod events;
 pub mod feeding;
 pub mod fence;
+pub mod last_good;
 pub mod leader;
 pub mod metrics;
 pub mod ownership;
@@ -36,6 +37,7 @@ pub mod restart;
 pub mod scopes;
 pub mod startup;
 pub mod store;
+pub mod stores;
 pub mod telemetry;
 pub mod writer;
 

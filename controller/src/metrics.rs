@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use sealwax_sources::Observer;
 
 /// The label of what concerns one kind of object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -52,6 +53,17 @@ pub struct StateLabel {
     pub state: &'static str,
 }
 
+/// The labels of a call of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SourceLabel {
+    /// `Vault`, `SecretsManager`, `ParameterStore`, `Kubernetes` or `Fake`.
+    pub provider: &'static str,
+    /// `read`, `find` or `check`.
+    pub operation: &'static str,
+    /// `ok`, or the reason of the conditions.
+    pub result: &'static str,
+}
+
 /// Every metric.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -79,6 +91,8 @@ pub struct Metrics {
     pub restarts: Counter<u64, AtomicU64>,
     /// Secrets put right after somebody changed or deleted them.
     pub drift_healed: Family<KindLabel, Counter>,
+    /// Calls of sources.
+    pub source_calls: Family<SourceLabel, Counter>,
     /// Watches that failed and began again.
     pub watch_errors: Family<KindLabel, Counter>,
     /// Key Secrets by state.
@@ -109,6 +123,7 @@ impl Default for Metrics {
             restarts_pending: Gauge::default(),
             restarts: Counter::default(),
             drift_healed: Family::default(),
+            source_calls: Family::default(),
             watch_errors: Family::default(),
             cluster_keys: Family::default(),
             key_missing: Gauge::default(),
@@ -153,6 +168,7 @@ impl Metrics {
             "Secrets put right after somebody changed or deleted them",
             self.drift_healed.clone(),
         );
+        registry.register("source_calls", "Calls of sources by how they ended", self.source_calls.clone());
         registry.register("watch_errors", "Watches that failed and began again", self.watch_errors.clone());
         registry.register("cluster_keys", "Key Secrets by state", self.cluster_keys.clone());
         registry.register(
@@ -181,7 +197,7 @@ impl Metrics {
     /// Counts a reconcile that ended well, or with nothing to do.
     pub fn reconciled(&self, kind: &'static str, result: &'static str) {
         self.reconciles.get_or_create(&ResultLabel { kind, result }).inc();
-        if !["Synced", "Unchanged", "Suspended"].contains(&result) {
+        if !["Synced", "Unchanged", "Suspended", "SecretDeleted", "NotWritten"].contains(&result) {
             self.failures.get_or_create(&ReasonLabel { kind, reason: result.to_owned() }).inc();
         }
     }
@@ -196,8 +212,19 @@ impl Metrics {
         self.drift_healed.get_or_create(&KindLabel { kind }).inc();
     }
 
+    /// Counts a call of a source.
+    pub fn source_called(&self, provider: &'static str, operation: &'static str, result: &'static str) {
+        self.source_calls.get_or_create(&SourceLabel { provider, operation, result }).inc();
+    }
+
     /// Counts a watch that failed.
     pub fn watch_failed(&self, kind: &'static str) {
         self.watch_errors.get_or_create(&KindLabel { kind }).inc();
+    }
+}
+
+impl Observer for Metrics {
+    fn called(&self, provider: &'static str, operation: &'static str, result: &'static str) {
+        self.source_called(provider, operation, result);
     }
 }

@@ -204,7 +204,7 @@ async fn serve(
         registry: metrics.registry(),
         // Who waits for the lease is ready to take it.
         ready: Box::new(move || !leads.load(Ordering::Relaxed) || keys.borrow().is_some() && ready_scopes.are_listed()),
-        refresh: Box::new(move || take_census(&metrics, &counted.encrypted())),
+        refresh: Box::new(move || take_census(&metrics, &counted.encrypted(), &counted.external())),
     });
     let server = tokio::spawn(admin::serve(listener, admin, until_true(stopped.clone())));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %listen, "started");

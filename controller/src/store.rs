@@ -19,6 +19,10 @@ pub const RECONCILE_AT: &str = "sealwax.dev/reconcile-at";
 /// The same, as `flux reconcile` and its like set it.
 pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 
+/// Annotations of an `ExternalSecret` that ask for its values to be read anew when they say something new; the first ones
+/// are those that people know from elsewhere.
+pub const FORCE_SYNC: [&str; 3] = ["force-sync", "external-secrets.io/force-sync", "sealwax.dev/force-sync"];
+
 /// What an object's annotations ask for: ours, and Flux's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Requests<'o> {
@@ -50,10 +54,7 @@ pub fn strip_object(object: &mut EncryptedSecret, own: impl Fn(&Fingerprint) -> 
     let meta = &mut object.metadata;
     meta.managed_fields = None;
     meta.labels = None;
-    if let Some(annotations) = &mut meta.annotations {
-        annotations.retain(|key, _| [RECONCILE_AT, REQUESTED_AT].contains(&key.as_str()));
-    }
-    meta.annotations = meta.annotations.take().filter(|annotations| !annotations.is_empty());
+    strip_annotations(meta);
     let named = !object.spec.readers.is_empty();
     object.spec.readers.retain(|label, _| label.parse::<Label>().is_ok_and(|label| own(label.fingerprint())));
     let opens = !named || !object.spec.readers.is_empty();
@@ -63,6 +64,14 @@ pub fn strip_object(object: &mut EncryptedSecret, own: impl Fn(&Fingerprint) -> 
         object.spec.readers.clear();
         object.spec.sealed_for = sealwax_crds::SealedFor::default();
     }
+}
+
+/// Keeps the annotations that ask for something, and no others.
+pub fn strip_annotations(meta: &mut ObjectMeta) {
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.retain(|key, _| [RECONCILE_AT, REQUESTED_AT].contains(&key.as_str()) || FORCE_SYNC.contains(&key.as_str()));
+    }
+    meta.annotations = meta.annotations.take().filter(|annotations| !annotations.is_empty());
 }
 
 /// Whether the ciphertext is there. `sealedFor` is never empty in an object that the API server accepted.

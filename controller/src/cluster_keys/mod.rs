@@ -34,6 +34,7 @@ use sealwax_format::keys::{Fingerprint, Keyring};
 use tokio::sync::watch;
 
 use crate::content::ContentKey;
+use crate::last_good::LastGoodKey;
 use crate::events::Events;
 use crate::metrics::{Metrics, StateLabel};
 use crate::queue::Backoff;
@@ -58,6 +59,8 @@ pub struct Loaded {
     pub keyring: Keyring,
     /// What hashes contents; without it no content is known to have changed.
     pub content: Option<ContentKey>,
+    /// What encrypts the values of sources as they were last written; without it they are not kept.
+    pub last_good: Option<LastGoodKey>,
 }
 
 /// What the task needs.
@@ -233,7 +236,8 @@ fn load(observed: &Observed, keyring: Keyring, memory: &mut Memory, keys: &watch
         return;
     }
     tracing::info!(keys = keyring.fingerprints().count(), malformed = observed.malformed.len(), "keys: loaded");
-    keys.send_replace(Some(Arc::new(Loaded { keyring, content })));
+    let last_good = controller_key.map(|key| LastGoodKey::new(&key.symmetric));
+    keys.send_replace(Some(Arc::new(Loaded { keyring, content, last_good })));
     memory.loaded = now;
 }
 

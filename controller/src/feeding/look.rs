@@ -101,12 +101,19 @@ pub(super) async fn look<K: Feeds>(
         let ended = match plan {
             Plan::Nothing => return Look::Unchanged,
             Plan::Report(outcome) => return Look::ended(outcome),
+            Plan::Broken(outcome) => return Look::Ended { outcome, drift: None, repairing: true },
             Plan::Need { need, .. } => match planner.provide(need).await {
                 Some(look) => return look,
                 None => continue,
             },
             Plan::Disown(feeder) => disown(object, &feeder, seen.secret.as_ref(), context).await,
-            Plan::Remove(removed) => remove(object, &removed, &seen, context).await,
+            Plan::Remove(removed) => match remove(object, &removed, &seen, context).await {
+                // What else was kept of it goes too.
+                Some(done @ Look::Ended { outcome: Outcome::Settled { .. }, .. }) => {
+                    Some(planner.removed().await.unwrap_or(done))
+                }
+                ended => ended,
+            },
             // Field managers are not kept: they tell who changed what, and what creating left.
             Plan::Write(write) if !seen.live && write.needs_managers() => None,
             Plan::Write(write) => carry_out(object, &write, &seen, planner, keys, context).await,

@@ -85,6 +85,8 @@ pub trait Feeds:
     /// Begins a reconcile.
     fn planner<'r>(object: &'r Self, keys: &'r Loaded, context: &'r Context<Self>) -> impl Planner<Self> + 'r;
 
+    /// Forgets what is known of it beside the stores; it is gone.
+    fn gone(&self, _: &Self::Shared) {}
     /// The status's common part, of an object that may have none.
     fn common_status(&self) -> Option<&SecretStatus> {
         self.status().map(Self::common)
@@ -103,6 +105,8 @@ pub trait Planner<K: Feeds>: Send + Sync {
     fn provide(&mut self, need: Need) -> impl Future<Output = Option<Look>> + Send;
     /// Called when the Secret has been written, before the status says so. `Some`: what had to follow failed.
     fn wrote(&mut self, write: &Write) -> impl Future<Output = Option<Look>> + Send;
+    /// Called when the Secret is gone because nothing is left for it. `Some`: what had to follow failed.
+    fn removed(&mut self) -> impl Future<Output = Option<Look>> + Send;
     /// What the status says besides the common part.
     fn tell(&self, outcome: &Outcome, status: &mut K::Status);
     /// After how long to look again though nothing happens.

@@ -72,6 +72,8 @@ pub enum Plan {
     Remove(Outcome),
     /// Write nothing but the status.
     Report(Outcome),
+    /// The same, while the Secret is not what it shall be.
+    Broken(Outcome),
 }
 
 impl Plan {

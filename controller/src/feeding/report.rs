@@ -109,7 +109,7 @@ pub(super) async fn tell<K: Feeds>(
         }
         Outcome::Synced { .. } => tracing::info!(namespace, name, "synced"),
         Outcome::Retrying { reason, message } => tracing::warn!(namespace, name, reason, message, "trying again"),
-        Outcome::Removed => tracing::info!(namespace, name, "the source has nothing any more: removed"),
+        Outcome::Settled { reason, .. } => tracing::info!(namespace, name, reason, "settled"),
         Outcome::Stalled { .. } | Outcome::Suspended => {}
     }
 }

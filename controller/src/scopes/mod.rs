@@ -1,5 +1,6 @@
 //! The namespaces served: one scope each, or one for all, with its watches and its controller.
 
+mod external;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,14 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::channel::mpsc as channel;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, stream};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Config as ControllerConfig, Controller};
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, reflector, watcher};
 use kube::{Api, Client, ResourceExt};
-use sealwax_crds::EncryptedSecret;
+use sealwax_crds::{EncryptedSecret, ExternalSecret};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -26,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::ownership::Kind;
 use crate::queue::{Backoff, Lanes};
 use crate::store::Contended;
+use crate::stores::Stores;
 use crate::telemetry::describe_watch;
 use crate::writer::Writer;
 use watches::{Lists, changes, complete, fed_by, hand_on, once_listed, watch_objects, watch_secrets};
@@ -45,6 +48,8 @@ pub struct Shared {
     pub metrics: Metrics,
     /// What opens.
     pub keys: watch::Receiver<Keys>,
+    /// Where values come from; `None`: `ExternalSecret`s are not served.
+    pub stores: Option<Arc<Stores>>,
     /// Turns true when the program ends.
     pub stopped: watch::Receiver<bool>,
 }
@@ -59,6 +64,7 @@ pub struct Scopes {
 /// A namespace, or all of them.
 struct Scope {
     encrypted: Store<EncryptedSecret>,
+    external: Option<Store<ExternalSecret>>,
     /// The lists that it needs, and those that have arrived.
     lists: u8,
     listed: watch::Receiver<u8>,
@@ -76,6 +82,9 @@ impl Scopes {
     /// Serves until the program ends, or a scope ends that should not.
     pub async fn run(&self) {
         let mut tasks = JoinSet::new();
+        if let Some(work) = external::cluster_stores(&self.shared) {
+            tasks.spawn(work);
+        }
         match self.shared.args.namespace_selector.clone() {
             None => {
                 for scope in self.shared.args.scopes() {
@@ -170,6 +179,11 @@ impl Scopes {
         self.running().values().flat_map(|scope| scope.encrypted.state()).collect()
     }
 
+    /// Every `ExternalSecret` served.
+    pub fn external(&self) -> Vec<Arc<ExternalSecret>> {
+        self.running().values().flat_map(|scope| &scope.external).flat_map(Store::state).collect()
+    }
+
     fn running(&self) -> MutexGuard<'_, BTreeMap<Option<String>, Scope>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -186,16 +200,27 @@ impl Scope {
         let (secrets, secret_writer) = reflector::store();
         let (arrived, listed) = watch::channel(0);
         let common = Common { shared, lanes, namespace, secrets, arrived: Arc::new(arrived), stopped: stopped.clone() };
-        let encrypted = common.serve::<EncryptedSecret>(());
-        let watch = watch_secrets(shared, namespace, secret_writer, vec![encrypted.lists]);
+        let encrypted = common.serve::<EncryptedSecret>((), stream::pending().boxed());
+        let external = shared.stores.as_ref().map(|stores| external::serve(&common, stores));
+        let (mut lists, mut told, mut work) = (complete(Kind::EncryptedSecret), vec![encrypted.lists], vec![encrypted.work]);
+        let mut secrets_to = vec![encrypted.secrets];
+        let external = external.map(|(external, stores)| {
+            lists |= complete(Kind::ExternalSecret);
+            told.push(external.lists);
+            secrets_to.push(external.secrets);
+            work.extend([external.work, stores]);
+            external.objects
+        });
+        let watch = watch_secrets(shared, namespace, secret_writer, told);
         let watch = watch.take_until(ended(shared.stopped.clone(), stopped));
-        let handed_on = hand_on(watch, vec![encrypted.secrets]);
-        let work = encrypted.work;
+        let handed_on = hand_on(watch, secrets_to);
         let work = async move {
             tokio::spawn(handed_on);
-            work.await;
+            // The first that ends: all do when the program does, or the scope. What is half done is finished.
+            let told = work.into_iter().map(tokio::spawn).collect::<Vec<_>>();
+            let _ = futures::future::join_all(told).await;
         };
-        (Self { encrypted: encrypted.objects, lists: complete(Kind::EncryptedSecret), listed, stop }, work)
+        (Self { encrypted: encrypted.objects, external, lists, listed, stop }, work)
     }
 }
 
@@ -221,10 +246,11 @@ struct Served<K: Feeds> {
 
 impl Common<'_> {
     /// The controller of one kind.
-    fn serve<K: Feeds>(&self, own: K::Shared) -> Served<K> {
+    fn serve<K: Feeds>(&self, own: K::Shared, bell: BoxStream<'static, ObjectRef<K>>) -> Served<K> {
         let (objects, object_writer) = reflector::store();
         let (shared, args) = (self.shared, &self.shared.args);
-        let listed = once_listed(self.arrived.subscribe(), complete(K::KIND));
+        let stores = shared.stores.as_ref().map(|stores| stores.are_listed());
+        let listed = once_listed(self.arrived.subscribe(), complete(K::KIND), stores);
         let context = Arc::new(Context::<K> {
             client: shared.requests.clone(),
             writer: shared.writer.clone(),
@@ -250,6 +276,7 @@ impl Common<'_> {
             // As many as there are: lanes decide who works, and whoever waits there is not in the way of others.
             .with_config(ControllerConfig::default())
             .watches_stream(secret_stream, fed_by(Arc::clone(&context)))
+            .reconcile_on(bell)
             .reconcile_all_on(changes(shared.keys.clone()))
             .reconcile_all_on(changes(relisted))
             .graceful_shutdown_on(ended(shared.stopped.clone(), self.stopped.clone()))

@@ -22,6 +22,12 @@ use crate::writer::MANAGER;
 const PAGE: u32 = 100;
 /// The list of Secrets has arrived.
 const SECRETS: u8 = 1;
+/// The list of stores has arrived.
+pub(super) const STORES: u8 = 8;
+/// The list of everything that stores and objects name has arrived: of Secrets ...
+pub(super) const REFERENCED_SECRETS: u8 = 16;
+/// ... and of ConfigMaps.
+pub(super) const REFERENCED_CONFIG_MAPS: u8 = 32;
 
 /// The list of objects of this kind has arrived.
 fn objects(kind: Kind) -> u8 {
@@ -32,15 +38,26 @@ fn objects(kind: Kind) -> u8 {
 }
 
 /// What must have arrived before an object of this kind can be looked at: a Secret that is not there before that may well
-/// exist.
+/// exist, and so may a store.
 pub(super) fn complete(kind: Kind) -> u8 {
-    SECRETS | objects(kind)
+    let sources = match kind {
+        Kind::EncryptedSecret => 0,
+        Kind::ExternalSecret => STORES | REFERENCED_SECRETS | REFERENCED_CONFIG_MAPS,
+    };
+    SECRETS | objects(kind) | sources
 }
 
-/// Turns true when all of these lists have arrived.
-pub(super) fn once_listed(mut listed: watch::Receiver<u8>, lists: u8) -> watch::Receiver<bool> {
+/// Turns true when all of these lists have arrived, and that of the cluster's stores where they matter.
+pub(super) fn once_listed(
+    mut listed: watch::Receiver<u8>,
+    lists: u8,
+    stores: Option<watch::Receiver<bool>>,
+) -> watch::Receiver<bool> {
     let (sender, complete) = watch::channel(false);
     tokio::spawn(async move {
+        if let Some(mut stores) = stores.filter(|_| lists & STORES != 0) {
+            let _ = stores.wait_for(|listed| *listed).await;
+        }
         if listed.wait_for(|listed| *listed & lists == lists).await.is_ok() {
             sender.send_replace(true);
         }
@@ -118,6 +135,7 @@ fn forget<K: Feeds>(object: &K, context: &Context<K>, lists: &Lists) {
         context.backoff.forget(uid);
     }
     context.contended.forget(object.meta(), object.target_name());
+    object.gone(&context.shared);
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     let secret = context.watched.secret(&namespace, object.target_name());
     // One that it fed alone is the garbage collector's.

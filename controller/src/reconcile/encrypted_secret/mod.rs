@@ -87,6 +87,10 @@ impl Planner<EncryptedSecret> for Opening<'_> {
         None
     }
 
+    async fn removed(&mut self) -> Option<Look> {
+        None
+    }
+
     fn tell(&self, _: &Outcome, _: &mut SecretStatus) {}
 
     fn again(&self, _: &SecretStatus, _: Option<&Outcome>) -> Option<Duration> {

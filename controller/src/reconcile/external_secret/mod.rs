@@ -1,0 +1,317 @@
+//! Brings one `ExternalSecret` to its Secret: values that a source elsewhere holds, or, while that is away, what it last
+//! held.
+
+mod fetch;
+mod plan;
+mod refresh;
+mod status;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::runtime::reflector::Store as Kept;
+use sealwax_crds::{CreationPolicy, ExternalSecret, ExternalSecretStatus, LastGood, SecretStatus, SecretStore};
+use sealwax_render::external::{template_sources, wanted};
+
+use crate::cluster_keys::{Keys, Loaded};
+use crate::conditions::Outcome;
+use crate::feeding::{self, Feeds, Look, Need, Observed, Plan, Planner, Write, in_time, live_secret};
+use crate::last_good::{Bound, copy_name, write_copy};
+use crate::ownership::Kind;
+use crate::queue::random_share;
+use crate::store::{FORCE_SYNC, Requests, strip_annotations};
+use crate::stores::{Reference, ReferenceKind, Stores, User};
+use crate::writer::{WriteError, Written};
+use fetch::{Failure, Freshness, fetch, template_reference};
+use plan::{Facts, Stage};
+use refresh::{Due, History, due, interval};
+
+/// What its reconciles share.
+pub type Context = feeding::Context<ExternalSecret>;
+
+/// After how long to look again at what somebody has to put right elsewhere, where no watch tells of it.
+const LOOK_AGAIN: Duration = Duration::from_mins(2);
+
+/// Where values come from, for the objects of one scope.
+pub struct Sources {
+    /// The stores of the cluster, and every client.
+    pub stores: Arc<Stores>,
+    /// The stores of the scope's namespaces.
+    pub local: Kept<SecretStore>,
+    /// When what this process has read is due, by the object's uid.
+    pub due: Mutex<HashMap<String, Timestamp>>,
+}
+
+impl Feeds for ExternalSecret {
+    const KIND: Kind = Kind::ExternalSecret;
+    type Status = ExternalSecretStatus;
+    type Shared = Sources;
+
+    fn status(&self) -> Option<&ExternalSecretStatus> {
+        self.status.as_ref()
+    }
+
+    fn common(status: &ExternalSecretStatus) -> &SecretStatus {
+        &status.common
+    }
+
+    fn common_mut(status: &mut ExternalSecretStatus) -> &mut SecretStatus {
+        &mut status.common
+    }
+
+    fn target_name(&self) -> &str {
+        let target = self.spec.target.as_ref().and_then(|target| target.name.as_deref());
+        target.or(self.metadata.name.as_deref()).unwrap_or_default()
+    }
+
+    fn is_suspended(&self) -> bool {
+        self.spec.suspend == Some(true)
+    }
+
+    fn is_retained(&self) -> bool {
+        use CreationPolicy::{CreateOrMerge, Merge, Orphan};
+        matches!(self.creation_policy(), Orphan | Merge | CreateOrMerge)
+    }
+
+    fn joins_only(&self) -> bool {
+        self.creation_policy() == CreationPolicy::Merge
+    }
+
+    fn strip(&mut self, _: &Keys) {
+        self.metadata.managed_fields = None;
+        self.metadata.labels = None;
+        strip_annotations(&mut self.metadata);
+    }
+
+    fn planner<'r>(object: &'r Self, keys: &'r Loaded, context: &'r Context) -> impl Planner<Self> + 'r {
+        Gathering::begin(object, keys, context)
+    }
+
+    fn gone(&self, sources: &Sources) {
+        sources.stores.references.forget(&user(self));
+        let mut due = sources.due.lock().unwrap_or_else(PoisonError::into_inner);
+        due.remove(self.metadata.uid.as_deref().unwrap_or_default());
+    }
+}
+
+trait Creation {
+    fn creation_policy(&self) -> CreationPolicy;
+}
+
+impl Creation for ExternalSecret {
+    fn creation_policy(&self) -> CreationPolicy {
+        self.spec.target.as_ref().and_then(|target| target.creation_policy).unwrap_or_default()
+    }
+}
+
+fn user(object: &ExternalSecret) -> User {
+    let meta = &object.metadata;
+    User::Object(meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
+}
+
+/// One reconcile: what was got so far, and why not more.
+struct Gathering<'r> {
+    object: &'r ExternalSecret,
+    keys: &'r Loaded,
+    context: &'r Context,
+    before: ExternalSecretStatus,
+    /// Whether another controller serves a store that the object names.
+    foreign: bool,
+    /// What the object is read through, as it is now.
+    versions: String,
+    due: Due,
+    stage: Stage,
+    failure: Option<Failure>,
+    copy: Option<LastGood>,
+}
+
+impl<'r> Gathering<'r> {
+    fn begin(object: &'r ExternalSecret, keys: &'r Loaded, context: &'r Context) -> Self {
+        let before = context.unseen.status_of(object);
+        let (versions, foreign, failure) = depends(object, &context.shared);
+        let uid = object.metadata.uid.as_deref().unwrap_or_default();
+        let read = context.shared.due.lock().unwrap_or_else(PoisonError::into_inner).get(uid).copied();
+        let forced = status::force(object);
+        let history = History {
+            status: &before,
+            versions: &versions,
+            due: read,
+            asked: Requests::of(&object.metadata).are_new(&before.common)
+                || forced.is_some() && forced != before.last_force_sync,
+            now: Timestamp::now(),
+        };
+        let due = due(object, history);
+        let (stage, copy) = (Stage::Begun, before.last_good.clone());
+        Self { object, keys, context, before, foreign, versions, due, stage, failure, copy }
+    }
+
+    async fn read(&mut self) -> Stage {
+        if let Some(failure) = &self.failure {
+            return Stage::Failed(failure.clone());
+        }
+        let fresh = Freshness { interval: interval(self.object), anew: self.due == Due::Anew };
+        match fetch(self.object, &self.context.shared, fresh).await {
+            Ok(read) => {
+                let mut dues = self.context.shared.due.lock().unwrap_or_else(PoisonError::into_inner);
+                let uid = self.object.metadata.uid.clone().unwrap_or_default();
+                match read.due {
+                    Some(due) => dues.insert(uid, due),
+                    None => dues.remove(&uid),
+                };
+                Stage::Read(read)
+            }
+            Err(failure) => {
+                self.failure = Some((*failure).clone());
+                Stage::Failed(*failure)
+            }
+        }
+    }
+
+    /// What the copy holds, if there is one that opens.
+    async fn restore(&self) -> Result<Stage, kube::Error> {
+        let (Some(copy), Some(key)) = (&self.before.last_good, &self.keys.last_good) else {
+            return Ok(Stage::NothingToRestore);
+        };
+        let namespace = self.object.metadata.namespace.as_deref().unwrap_or_default();
+        let api: Api<Secret> = Api::namespaced(self.context.client.clone(), namespace);
+        let Some(found) = in_time(api.get_opt(&copy.name)).await? else { return Ok(Stage::NothingToRestore) };
+        let bound = Bound { object: &self.object.metadata, generation: copy.generation };
+        Ok(key.open_all(bound, &found).map_or(Stage::NothingToRestore, Stage::Restored))
+    }
+}
+
+impl Planner<ExternalSecret> for Gathering<'_> {
+    fn plan(&self, observed: &Observed<'_, ExternalSecret>) -> Plan {
+        if self.foreign {
+            return Plan::Nothing;
+        }
+        let has_copy = self.before.last_good.is_some() && self.keys.last_good.is_some();
+        plan::plan(observed, Facts { due: self.due, stage: &self.stage, failure: self.failure.as_ref(), has_copy })
+    }
+
+    async fn provide(&mut self, need: Need) -> Option<Look> {
+        self.stage = match need {
+            Need::LastGood => match self.restore().await {
+                Ok(stage) => stage,
+                Err(error) => return Some(Look::retrying(&error)),
+            },
+            Need::Values | Need::Object => self.read().await,
+        };
+        None
+    }
+
+    /// Keeps a copy of what was read, where it is not what the copy holds already.
+    async fn wrote(&mut self, write: &Write) -> Option<Look> {
+        let Stage::Read(_) = self.stage else { return None };
+        let key = self.keys.last_good.as_ref()?;
+        let namespace = self.object.metadata.namespace.as_deref().unwrap_or_default();
+        let hash = self.keys.content.as_ref().map(|key| key.hash(namespace, self.object.origin(), &write.secret.items));
+        if self.copy.is_some() && hash.is_some() && hash == self.before.common.content_hash {
+            return None;
+        }
+        let generation = self.copy.as_ref().map_or(0, |copy| copy.generation).saturating_add(1);
+        let bound = Bound { object: &self.object.metadata, generation };
+        let name = copy_name(self.object.origin().name);
+        match write_copy(&self.context.writer, key, bound, &write.secret.items).await {
+            Some(Ok(())) => self.copy = Some(LastGood { name, generation }),
+            // The Secret is good without it.
+            None | Some(Err(WriteError::Invalid(_) | WriteError::Immutable(_) | WriteError::Forbidden(_))) => {
+                tracing::warn!(namespace, name, "no copy of the values can be kept: they will not come back without their source");
+                self.copy = None;
+            }
+            Some(Err(error)) => return Some(Look::failed(&error, &name)),
+        }
+        None
+    }
+
+    /// What the policy takes from the Secret is not kept elsewhere either.
+    async fn removed(&mut self) -> Option<Look> {
+        let copy = self.copy.take()?;
+        let namespace = self.object.metadata.namespace.as_deref().unwrap_or_default();
+        match live_secret(&self.context.client, namespace, &copy.name).await {
+            Ok(None) => None,
+            Ok(Some(found)) => {
+                let deleted = self.context.writer.delete_secret(namespace, &copy.name, &Written::from(&found)).await;
+                deleted.err().map(|error| Look::failed(&error, &copy.name))
+            }
+            Err(error) => Some(Look::retrying(&error)),
+        }
+    }
+
+    fn tell(&self, outcome: &Outcome, after: &mut ExternalSecretStatus) {
+        status::tell(self, outcome, after);
+    }
+
+    fn again(&self, _: &ExternalSecretStatus, outcome: Option<&Outcome>) -> Option<Duration> {
+        let spread = |wait: Duration| wait.mul_f64(1.0 + random_share() / 10.0);
+        let failed = self.failure.as_ref();
+        match outcome {
+            Some(Outcome::Retrying { .. }) => failed.and_then(|failure| failure.paused).map(spread),
+            Some(Outcome::Stalled { .. }) => failed.map(|_| spread(LOOK_AGAIN)),
+            // Restored, while the source is still away.
+            Some(Outcome::Synced { .. }) if failed.is_some() => {
+                Some(spread(failed.and_then(|failure| failure.paused).unwrap_or(Duration::from_secs(5))))
+            }
+            Some(Outcome::Suspended) => None,
+            Some(Outcome::Synced { .. } | Outcome::Settled { .. }) | None => self.next(),
+        }
+    }
+}
+
+impl Gathering<'_> {
+    /// When the values are due.
+    fn next(&self) -> Option<Duration> {
+        let read = match &self.stage {
+            Stage::Read(read) => read.due,
+            _ => None,
+        };
+        match (read, self.due) {
+            (Some(due), _) => Some(Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO)),
+            (None, Due::Later(wait)) => Some(wait),
+            (None, _) => None,
+        }
+    }
+}
+
+/// What an object is read through, as it is now: its versions, whether that is another controller's, and why it cannot be
+/// told. Whoever is named, there or not, wakes the object when it changes.
+fn depends(object: &ExternalSecret, sources: &Sources) -> (String, bool, Option<Failure>) {
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let (mut references, mut foreign, mut failure) = (BTreeSet::new(), false, None);
+    let stores: BTreeSet<_> = match wanted(&object.spec) {
+        Ok(steps) => steps.iter().map(|step| (step.store.kind.unwrap_or_default(), &step.store.name)).collect(),
+        Err(problem) => {
+            failure = Some(Failure::of_all("SpecInvalid", problem.to_string()));
+            BTreeSet::new()
+        }
+    };
+    for (kind, name) in stores {
+        let local = kind == sealwax_crds::StoreKind::SecretStore;
+        let home = if local { namespace.to_owned() } else { String::new() };
+        references.insert(Reference { kind: kind.into(), namespace: home, name: name.clone() });
+        let named = sealwax_crds::StoreRef { name: name.clone(), kind: Some(kind) };
+        let found = sources.stores.find(&named, namespace, &sources.local);
+        match found.map(|store| store.map(|store| sources.stores.depends(&store, namespace))) {
+            Ok(Some(Ok(more))) => references.extend(more),
+            Ok(None) => foreign = true,
+            Ok(Some(Err(error))) | Err(error) => {
+                let found = Failure::of_all(error.reason(), error.to_string());
+                failure = Some(Failure { is_final: error.is_final(), ..found });
+            }
+        }
+    }
+    let template = object.spec.target.as_ref().and_then(|target| target.template.as_ref());
+    references.extend(template_sources(template).into_iter().map(|source| template_reference(source, namespace)));
+    let versions = sources.stores.versions(references.iter());
+    if object.joins_only() {
+        // Somebody else makes it; whatever becomes of it then is no reason to read anew.
+        let name = object.target_name().to_owned();
+        references.insert(Reference { kind: ReferenceKind::Secret, namespace: namespace.to_owned(), name });
+    }
+    sources.stores.references.set(&user(object), references.into_iter().collect());
+    (versions, foreign, failure)
+}

@@ -1,0 +1,293 @@
+//! The stores that values are read through: who may use them, as whom, and one logged-in client for each identity.
+//!
+//! * [`home`](self) decides in which namespace the things that a store names are looked up, `admission` who may use a
+//!   store of the cluster and for which keys: pure.
+//! * `credentials` and `tokens` get what a login needs; `connect` makes the client.
+//! * [`References`] knows what depends on what, so that a change wakes those that it matters to.
+//! * `check` looks at the stores themselves and tells in their status whether they can be used.
+
+mod admission;
+mod aws;
+mod check;
+mod connect;
+mod credentials;
+mod error;
+mod home;
+mod kubernetes;
+mod references;
+mod tokens;
+mod watches;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use kube::core::ObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store as Kept};
+use kube::{Api, Client};
+use sealwax_crds::{ClusterSecretStore, SecretStore, Store, StoreKind, StoreRef, StoreSpec};
+use sealwax_sources::{Limits, Observer, Reader};
+use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex as AsyncMutex, watch};
+
+use crate::feeding::in_time;
+use crate::telemetry::describe;
+
+pub use admission::{KeyRules, NamespaceFacts, Refusal};
+pub use check::{CheckContext, check, check_policy};
+pub use error::StoreError;
+pub use references::{Reference, ReferenceKind, References, User};
+pub use tokens::ALLOW_STORES;
+pub use watches::{watch_cluster_stores, watch_references, watch_stores};
+
+use admission::{admit, needs_labels};
+use connect::Connector;
+use home::{Home, depends_on_user};
+
+/// A client that nobody has used for so long is let go, and logs in again should somebody come back.
+const UNUSED: Duration = Duration::from_secs(2 * 3600);
+
+/// What people chose.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// The class of stores that are served.
+    pub class: Option<String>,
+    /// Whether stores of one namespace may act as the controller.
+    pub ambient: bool,
+    /// Whether stores of the cluster are served.
+    pub cluster: bool,
+    /// How hard each source may be asked.
+    pub limits: Limits,
+}
+
+/// Every store, and the clients that read through them.
+pub struct Stores {
+    client: Client,
+    settings: StoreSettings,
+    observer: Arc<dyn Observer>,
+    /// The stores of the cluster.
+    cluster: Kept<ClusterSecretStore>,
+    /// Turns true when they have been listed, at once where they are not served.
+    cluster_listed: watch::Sender<bool>,
+    /// What depends on what.
+    pub references: References,
+    connections: Mutex<HashMap<Identity, Arc<Slot>>>,
+}
+
+/// As whom something is read: never shared with another one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Identity {
+    kind: StoreKind,
+    /// The store's namespace.
+    namespace: Option<String>,
+    name: String,
+    /// The namespace that it is used for, where that makes a difference.
+    user: Option<String>,
+}
+
+/// The client of one identity, made by one task at a time.
+#[derive(Default)]
+struct Slot(AsyncMutex<Option<Connection>>);
+
+struct Connection {
+    reader: Arc<Reader>,
+    /// The store and its credentials, as they were.
+    version: String,
+    used: Instant,
+}
+
+/// A store of either kind, as the watch keeps it.
+#[derive(Clone)]
+pub enum AnyStore {
+    /// Of one namespace.
+    Local(Arc<SecretStore>),
+    /// Of the cluster.
+    Cluster(Arc<ClusterSecretStore>),
+}
+
+impl AnyStore {
+    /// What it says.
+    pub fn spec(&self) -> &StoreSpec {
+        match self {
+            Self::Local(store) => store.spec(),
+            Self::Cluster(store) => store.spec(),
+        }
+    }
+
+    fn kind(&self) -> StoreKind {
+        match self {
+            Self::Local(_) => StoreKind::SecretStore,
+            Self::Cluster(_) => StoreKind::ClusterSecretStore,
+        }
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        match self {
+            Self::Local(store) => &store.metadata,
+            Self::Cluster(store) => &store.metadata,
+        }
+    }
+
+    fn home<'a>(&'a self, user: Option<&'a str>) -> Home<'a> {
+        let meta = self.meta();
+        Home {
+            kind: self.kind(),
+            store: meta.name.as_deref().unwrap_or_default(),
+            user,
+            namespace: match self {
+                Self::Local(_) => meta.namespace.as_deref(),
+                Self::Cluster(_) => None,
+            },
+        }
+    }
+
+    /// It, as something that is depended on.
+    pub fn reference(&self) -> Reference {
+        let meta = self.meta();
+        let namespace = meta.namespace.clone().unwrap_or_default();
+        Reference { kind: self.kind().into(), namespace, name: meta.name.clone().unwrap_or_default() }
+    }
+}
+
+impl Stores {
+    /// None connected yet.
+    pub fn new(
+        client: Client,
+        settings: StoreSettings,
+        cluster: Kept<ClusterSecretStore>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        let (references, connections) = (References::default(), Mutex::default());
+        let (cluster_listed, _) = watch::channel(!settings.cluster);
+        Self { client, settings, observer, cluster, cluster_listed, references, connections }
+    }
+
+    /// Turns true when the stores of the cluster are known: one that is not there before that may well exist.
+    pub fn are_listed(&self) -> watch::Receiver<bool> {
+        self.cluster_listed.subscribe()
+    }
+
+    /// They are.
+    pub fn listed(&self) {
+        self.cluster_listed.send_replace(true);
+    }
+
+    /// Whether stores of the cluster are served.
+    pub fn has_cluster_stores(&self) -> bool {
+        self.settings.cluster
+    }
+
+    /// The store that an object of this namespace names. `Ok(None)`: it is another controller's.
+    pub fn find(
+        &self,
+        named: &StoreRef,
+        namespace: &str,
+        local: &Kept<SecretStore>,
+    ) -> Result<Option<AnyStore>, StoreError> {
+        let kind = named.kind.unwrap_or_default();
+        let found = match kind {
+            StoreKind::SecretStore => {
+                local.get(&ObjectRef::<SecretStore>::new(&named.name).within(namespace)).map(AnyStore::Local)
+            }
+            StoreKind::ClusterSecretStore if !self.settings.cluster => return Err(StoreError::NoClusterStores),
+            StoreKind::ClusterSecretStore => self.cluster.get(&ObjectRef::new(&named.name)).map(AnyStore::Cluster),
+        };
+        let found = found.ok_or_else(|| StoreError::NoStore { kind, name: named.name.clone() })?;
+        Ok(self.serves(found.spec()).then_some(found))
+    }
+
+    /// Whether a store is this controller's to serve.
+    pub fn serves(&self, spec: &StoreSpec) -> bool {
+        let class = spec.controller.as_deref().filter(|class| !class.is_empty());
+        class.is_none_or(|class| Some(class) == self.settings.class.as_deref())
+    }
+
+    /// What reading through this store for this namespace depends on.
+    pub fn depends(&self, store: &AnyStore, user: &str) -> Result<Vec<Reference>, StoreError> {
+        let mut references = store.home(Some(user)).references(store.spec())?;
+        references.push(store.reference());
+        Ok(references)
+    }
+
+    /// A short hash of things as they were last seen: another one says that one of them has changed.
+    pub fn versions<'r>(&self, references: impl Iterator<Item = &'r Reference>) -> String {
+        let mut hash = Sha256::new();
+        for reference in references {
+            hash.update(format!("{reference} {}\n", self.references.version(reference)));
+        }
+        data_encoding::BASE32_NOPAD.encode(&hash.finalize()[..10]).to_ascii_lowercase()
+    }
+
+    /// Which keys a namespace may read through a store.
+    pub async fn admit(&self, store: &AnyStore, namespace: &str) -> Result<KeyRules, StoreError> {
+        let AnyStore::Cluster(_) = store else { return Ok(KeyRules::Any) };
+        let conditions = &store.spec().conditions;
+        let mut facts = NamespaceFacts { name: namespace.to_owned(), ..NamespaceFacts::default() };
+        if needs_labels(conditions) {
+            let api: Api<Namespace> = Api::all(self.client.clone());
+            let found = in_time(api.get_metadata(namespace)).await;
+            let found = found.map_err(|error| StoreError::Namespace(describe(&error)))?;
+            facts.labels = found.metadata.labels.unwrap_or_default();
+        }
+        let name = store.reference().name;
+        admit(conditions, &facts).map_err(|refusal| StoreError::Refused { name, refusal })
+    }
+
+    /// The logged-in client of a store for a user's namespace; without one, for the store itself.
+    pub async fn reader(&self, store: &AnyStore, user: Option<&str>) -> Result<Arc<Reader>, StoreError> {
+        let (home, spec) = (store.home(user), store.spec());
+        let version = self.versions(home.references(spec)?.iter().chain([&store.reference()]));
+        let identity = Identity {
+            kind: home.kind,
+            namespace: home.namespace.map(str::to_owned),
+            name: home.store.to_owned(),
+            user: depends_on_user(home.kind, spec).then(|| user.map(str::to_owned)).flatten(),
+        };
+        let slot = Arc::clone(self.connections().entry(identity).or_default());
+        let mut slot = slot.0.lock().await;
+        if let Some(connection) = slot.as_mut().filter(|connection| connection.version == version) {
+            connection.used = Instant::now();
+            return Ok(Arc::clone(&connection.reader));
+        }
+        let connector = Connector { client: &self.client, home, ambient: self.settings.ambient };
+        let source = connector.connect(spec).await?;
+        let reader = Reader::observed(source, self.settings.limits, Arc::clone(&self.observer));
+        *slot = Some(Connection { reader: Arc::clone(&reader), version, used: Instant::now() });
+        Ok(reader)
+    }
+
+    /// Lets go what has not been used for long, and what readers keep beyond its time.
+    pub fn tidy(&self) {
+        self.connections().retain(|_, slot| {
+            let Ok(connection) = slot.0.try_lock() else { return true };
+            let kept = connection.as_ref().filter(|connection| connection.used.elapsed() < UNUSED);
+            kept.inspect(|connection| connection.reader.expire()).is_some()
+        });
+    }
+
+    /// Forgets every client of a store that is gone: what it had logged in to is logged out of.
+    pub fn drop_store(&self, store: &Reference) {
+        self.connections().retain(|identity, _| {
+            let same = ReferenceKind::from(identity.kind) == store.kind
+                && identity.namespace.as_deref().unwrap_or_default() == store.namespace
+                && identity.name == store.name;
+            !same
+        });
+    }
+
+    /// A Secret of templates.
+    pub async fn template_secret(&self, reference: &Reference) -> Result<Secret, StoreError> {
+        credentials::secret(&self.client, reference).await
+    }
+
+    /// A ConfigMap of templates.
+    pub async fn template_config_map(&self, reference: &Reference) -> Result<ConfigMap, StoreError> {
+        credentials::config_map(&self.client, reference).await
+    }
+
+    /// No code of others runs while it is held; a panic leaves clients behind that are still clients.
+    fn connections(&self) -> MutexGuard<'_, HashMap<Identity, Arc<Slot>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

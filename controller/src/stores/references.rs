@@ -1,0 +1,206 @@
+//! What objects and stores depend on: so that a change of it is noticed, and wakes those that it matters to.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures::channel::mpsc as channel;
+use kube::runtime::reflector::ObjectRef;
+use sealwax_crds::{ClusterSecretStore, ExternalSecret, SecretStore, StoreKind};
+
+/// What kind of thing is depended on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ReferenceKind {
+    /// Credentials, certificates, templates, a target or a copy.
+    Secret,
+    /// Certificates or templates.
+    ConfigMap,
+    /// A store of one namespace.
+    SecretStore,
+    /// A store of the cluster.
+    ClusterSecretStore,
+}
+
+impl From<StoreKind> for ReferenceKind {
+    fn from(kind: StoreKind) -> Self {
+        match kind {
+            StoreKind::SecretStore => Self::SecretStore,
+            StoreKind::ClusterSecretStore => Self::ClusterSecretStore,
+        }
+    }
+}
+
+/// Something that is depended on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Reference {
+    /// What kind of thing.
+    pub kind: ReferenceKind,
+    /// Its namespace; empty where there is none.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Who depends on something.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum User {
+    /// An `ExternalSecret` of this namespace and name.
+    Object(String, String),
+    /// A `SecretStore` of this namespace and name.
+    Store(String, String),
+    /// A `ClusterSecretStore` of this name.
+    ClusterStore(String),
+}
+
+/// Wakes objects of one kind in one scope.
+type Bell<K> = channel::UnboundedSender<ObjectRef<K>>;
+
+/// Who depends on what, and what has been seen of it.
+#[derive(Default)]
+pub struct References(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    users: HashMap<Reference, HashSet<User>>,
+    uses: HashMap<User, Vec<Reference>>,
+    /// As the watches have brought them: resourceVersions, which say whether something is as it was.
+    versions: HashMap<Reference, String>,
+    objects: HashMap<Option<String>, Bell<ExternalSecret>>,
+    stores: HashMap<Option<String>, Bell<SecretStore>>,
+    cluster_stores: Option<Bell<ClusterSecretStore>>,
+}
+
+impl References {
+    /// From now on `user` depends on these, and on nothing else.
+    pub fn set(&self, user: &User, references: Vec<Reference>) {
+        let mut inner = self.lock();
+        if inner.uses.get(user) == Some(&references) {
+            return;
+        }
+        inner.forget(user);
+        for reference in &references {
+            inner.users.entry(reference.clone()).or_default().insert(user.clone());
+        }
+        inner.uses.insert(user.clone(), references);
+    }
+
+    /// `user` is gone.
+    pub fn forget(&self, user: &User) {
+        self.lock().forget(user);
+    }
+
+    /// The version that was last seen; `-` where nothing is known to be.
+    pub fn version(&self, reference: &Reference) -> String {
+        self.lock().versions.get(reference).cloned().unwrap_or_else(|| "-".to_owned())
+    }
+
+    /// The watch has brought this. `None`: it is gone. Wakes who depends on it, if it is another one than before.
+    pub fn saw(&self, reference: &Reference, version: Option<String>) {
+        let mut inner = self.lock();
+        let before = match version.clone() {
+            Some(version) => inner.versions.insert(reference.clone(), version),
+            None => inner.versions.remove(reference),
+        };
+        if before != version {
+            inner.wake(reference);
+        }
+    }
+
+    /// A list has been read from its beginning: what of this kind and namespace is not in it is gone.
+    pub fn listed(&self, kind: ReferenceKind, namespace: Option<&str>, listed: &HashSet<Reference>) {
+        let gone: Vec<_> = {
+            let inner = self.lock();
+            let here = |known: &&Reference| {
+                known.kind == kind && namespace.is_none_or(|namespace| known.namespace == namespace)
+            };
+            inner.versions.keys().filter(here).filter(|known| !listed.contains(*known)).cloned().collect()
+        };
+        for reference in gone {
+            self.saw(&reference, None);
+        }
+    }
+
+    /// The bell of the objects of one scope.
+    pub fn ring_objects(&self, scope: Option<String>, bell: Bell<ExternalSecret>) {
+        self.lock().objects.insert(scope, bell);
+    }
+
+    /// The bell of the stores of one scope.
+    pub fn ring_stores(&self, scope: Option<String>, bell: Bell<SecretStore>) {
+        self.lock().stores.insert(scope, bell);
+    }
+
+    /// The bell of the cluster's stores.
+    pub fn ring_cluster_stores(&self, bell: Bell<ClusterSecretStore>) {
+        self.lock().cluster_stores = Some(bell);
+    }
+
+    /// No code of others runs while it is held; a panic leaves an index behind that is still one.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn forget(&mut self, user: &User) {
+        for reference in self.uses.remove(user).into_iter().flatten() {
+            if let Some(users) = self.users.get_mut(&reference) {
+                users.remove(user);
+                if users.is_empty() {
+                    self.users.remove(&reference);
+                }
+            }
+        }
+    }
+
+    fn wake(&self, reference: &Reference) {
+        for user in self.users.get(reference).into_iter().flatten() {
+            // Whoever does not hear it has ended.
+            match user {
+                User::Object(namespace, name) => {
+                    let bell = self.objects.get(&Some(namespace.clone())).or_else(|| self.objects.get(&None));
+                    let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name).within(namespace)));
+                }
+                User::Store(namespace, name) => {
+                    let bell = self.stores.get(&Some(namespace.clone())).or_else(|| self.stores.get(&None));
+                    let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name).within(namespace)));
+                }
+                User::ClusterStore(name) => {
+                    let bell = self.cluster_stores.as_ref();
+                    let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name)));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(name: &str) -> Reference {
+        Reference { kind: ReferenceKind::Secret, namespace: "prod".into(), name: name.into() }
+    }
+
+    #[test]
+    fn wakes_who_depends_on_what_changed() {
+        let references = References::default();
+        let (bell, mut rung) = channel::unbounded();
+        references.ring_objects(None, bell);
+        let user = User::Object("prod".into(), "db".into());
+        references.set(&user, vec![secret("token")]);
+        let mut times = || std::iter::from_fn(|| rung.try_recv().ok()).count();
+        references.saw(&secret("token"), Some("1".into()));
+        assert_eq!(times(), 1);
+        references.saw(&secret("token"), Some("1".into()));
+        references.saw(&secret("other"), Some("1".into()));
+        assert_eq!(times(), 0, "the same again, and something else");
+        references.listed(ReferenceKind::Secret, Some("prod"), &[secret("other")].into());
+        assert_eq!((times(), references.version(&secret("token")).as_str()), (1, "-"), "it went while nobody watched");
+        references.set(&user, vec![secret("other")]);
+        references.saw(&secret("token"), Some("2".into()));
+        assert_eq!(times(), 0, "it is not depended on any more");
+        references.forget(&user);
+        references.saw(&secret("other"), Some("3".into()));
+        assert_eq!(times(), 0);
+    }
+}

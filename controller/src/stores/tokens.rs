@@ -1,0 +1,158 @@
+//! Tokens of service accounts, by which the controller logs in to sources on somebody's behalf.
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::core::ObjectMeta;
+use kube::{Api, Client};
+use sealwax_crds::StoreKind;
+use sealwax_format::SecretBytes;
+use sealwax_sources::{Kind, SourceError, Tokens};
+
+use super::home::Home;
+use crate::feeding::in_time;
+
+/// Annotation of a service account: the ClusterSecretStores that may have tokens of it made for other namespaces than its
+/// own, separated by commas. Put there by somebody who may change the service account.
+pub const ALLOW_STORES: &str = "sealwax.dev/allow-cluster-stores";
+/// For how long a token holds if nothing else is said, in seconds: the least that Kubernetes gives.
+const SHORTEST: i64 = 600;
+const PROVIDER: &str = "Kubernetes";
+
+/// Makes tokens of one service account.
+pub struct ServiceAccountTokens {
+    client: Client,
+    namespace: String,
+    name: String,
+    audiences: Vec<String>,
+    seconds: i64,
+    /// The ClusterSecretStore that has to be allowed by the service account, because it asks from another namespace.
+    needs: Option<String>,
+}
+
+/// Whose tokens, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Namespace of the service account.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// For how long they hold.
+    pub seconds: Option<i64>,
+}
+
+impl ServiceAccountTokens {
+    /// Tokens for these audiences; none: for the API server.
+    pub fn new(client: Client, home: &Home<'_>, wanted: Wanted<'_>, audiences: Vec<String>) -> Self {
+        // Also where the store is looked at for its own sake: its author may be nobody to this namespace.
+        let from_elsewhere = home.kind == StoreKind::ClusterSecretStore && home.user != Some(wanted.namespace);
+        Self {
+            client,
+            namespace: wanted.namespace.to_owned(),
+            name: wanted.name.to_owned(),
+            audiences,
+            seconds: wanted.seconds.unwrap_or(SHORTEST),
+            needs: from_elsewhere.then(|| home.store.to_owned()),
+        }
+    }
+
+    async fn make(&self) -> Result<SecretBytes, SourceError> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &self.namespace);
+        let account = format!("{}/{}", self.namespace, self.name);
+        let failed = |error: kube::Error| failed(&error).with_key(&account);
+        if let Some(store) = &self.needs {
+            let meta = in_time(accounts.get_metadata(&self.name)).await.map_err(failed)?.metadata;
+            if !allows(&meta, store) {
+                let detail = "the service account does not allow this ClusterSecretStore to act for other namespaces: \
+                              annotate it with sealwax.dev/allow-cluster-stores";
+                return Err(SourceError::new(PROVIDER, "token request", Kind::Denied).with_detail(detail).with_key(account));
+            }
+        }
+        let request = TokenRequest {
+            spec: TokenRequestSpec {
+                audiences: self.audiences.clone(),
+                expiration_seconds: Some(self.seconds),
+                bound_object_ref: None,
+            },
+            ..TokenRequest::default()
+        };
+        let made = in_time(accounts.create_token_request(&self.name, &kube::api::PostParams::default(), &request));
+        let status = made.await.map_err(failed)?.status;
+        let token = status.map(|status| status.token).filter(|token| !token.is_empty());
+        token.map(SecretBytes::from).ok_or_else(|| {
+            SourceError::new(PROVIDER, "token request", Kind::Unavailable { after: None }).with_key(account)
+        })
+    }
+}
+
+impl Tokens for ServiceAccountTokens {
+    fn token(&self) -> BoxFuture<'_, Result<SecretBytes, SourceError>> {
+        self.make().boxed()
+    }
+}
+
+/// A token that somebody keeps in a Secret.
+pub struct GivenToken(pub SecretBytes);
+
+impl Tokens for GivenToken {
+    fn token(&self) -> BoxFuture<'_, Result<SecretBytes, SourceError>> {
+        std::future::ready(Ok(self.0.duplicate())).boxed()
+    }
+}
+
+/// The token of the controller's own service account, which Kubernetes keeps fresh in a file.
+pub struct OwnToken;
+
+/// Where it is.
+const OWN_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+impl Tokens for OwnToken {
+    fn token(&self) -> BoxFuture<'_, Result<SecretBytes, SourceError>> {
+        async {
+            let read = tokio::fs::read(OWN_TOKEN).await;
+            read.map(SecretBytes::from).map_err(|_| {
+                SourceError::invalid(PROVIDER, "token", "the controller has no token of its own: name a service account")
+            })
+        }
+        .boxed()
+    }
+}
+
+fn allows(account: &ObjectMeta, store: &str) -> bool {
+    let allowed = account.annotations.as_ref().and_then(|annotations| annotations.get(ALLOW_STORES));
+    allowed.is_some_and(|allowed| allowed.split(',').any(|name| name.trim() == store))
+}
+
+/// What the API server said, by its status alone.
+pub(super) fn failed(error: &kube::Error) -> SourceError {
+    let kube::Error::Api(status) = error else {
+        return SourceError::new(PROVIDER, "token request", Kind::Unavailable { after: None });
+    };
+    let kind = match status.code {
+        404 => Kind::Missing,
+        401 | 403 => Kind::Denied,
+        429 => Kind::Throttled { after: None },
+        400 | 422 => Kind::Invalid("the API server refuses the audiences or the lifetime".to_owned()),
+        _ => Kind::Unavailable { after: None },
+    };
+    let error = SourceError::new(PROVIDER, "token request", kind).with_code(status.code.to_string());
+    if status.code == 404 { error.with_detail("there is no such service account") } else { error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_account_allows_stores_by_name() {
+        let account = |value: &str| ObjectMeta {
+            annotations: Some([(ALLOW_STORES.to_owned(), value.to_owned())].into()),
+            ..ObjectMeta::default()
+        };
+        assert!(allows(&account("vault, aws"), "aws"));
+        assert!(!allows(&account("vault-2"), "vault"));
+        assert!(!allows(&account("*"), "vault"), "there is no wildcard");
+        assert!(!allows(&ObjectMeta::default(), "vault"));
+    }
+}
