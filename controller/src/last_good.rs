@@ -92,8 +92,7 @@ impl LastGoodKey {
 /// `lp(x) = u64be(len) ‖ x` of everything, so that no two places give the same bytes.
 fn associated(bound: Bound<'_>, item: &str) -> Vec<u8> {
     let part = |text: &Option<String>| text.clone().unwrap_or_default();
-    let (namespace, name, uid) =
-        (part(&bound.object.namespace), part(&bound.object.name), part(&bound.object.uid));
+    let (namespace, name, uid) = (part(&bound.object.namespace), part(&bound.object.name), part(&bound.object.uid));
     let generation = bound.generation.to_string();
     let mut bytes = Vec::new();
     for part in ["sealwax/1 last good", Kind::ExternalSecret.name(), &namespace, &name, &uid, item, &generation] {

@@ -9,6 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
+use sealwax_sources::Limits;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -24,6 +25,7 @@ use crate::leader::{Election, Lost};
 use crate::metrics::Metrics;
 use crate::queue::random_name;
 use crate::scopes::{Scopes, Shared, until_true};
+use crate::stores::{StoreSettings, Stores};
 use crate::telemetry;
 use crate::writer::Writer;
 
@@ -94,6 +96,7 @@ async fn run(args: Args) -> Result<(), StartError> {
         writer: writer.clone(),
         metrics: metrics.clone(),
         keys: keys.clone(),
+        stores: args.external.then(|| stores(&args, &requests, &metrics)),
         stopped: stopped.clone(),
     };
     let scopes = Arc::new(Scopes::new(shared));
@@ -209,6 +212,20 @@ async fn serve(
     let server = tokio::spawn(admin::serve(listener, admin, until_true(stopped.clone())));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %listen, "started");
     Ok(server)
+}
+
+fn stores(args: &Args, requests: &Client, metrics: &Metrics) -> Arc<Stores> {
+    let settings = StoreSettings {
+        class: args.class.clone(),
+        ambient: args.allow_ambient_credentials,
+        cluster: args.cluster_stores,
+        limits: Limits {
+            concurrency: args.source_concurrency.into(),
+            per_second: args.source_rate.into(),
+            burst: u32::from(args.source_rate) * 2,
+        },
+    };
+    Arc::new(Stores::new(requests.clone(), settings, Arc::new(metrics.clone())))
 }
 
 fn cluster_keys(

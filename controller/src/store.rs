@@ -69,7 +69,9 @@ pub fn strip_object(object: &mut EncryptedSecret, own: impl Fn(&Fingerprint) -> 
 /// Keeps the annotations that ask for something, and no others.
 pub fn strip_annotations(meta: &mut ObjectMeta) {
     if let Some(annotations) = &mut meta.annotations {
-        annotations.retain(|key, _| [RECONCILE_AT, REQUESTED_AT].contains(&key.as_str()) || FORCE_SYNC.contains(&key.as_str()));
+        annotations.retain(|key, _| {
+            [RECONCILE_AT, REQUESTED_AT].contains(&key.as_str()) || FORCE_SYNC.contains(&key.as_str())
+        });
     }
     meta.annotations = meta.annotations.take().filter(|annotations| !annotations.is_empty());
 }

@@ -1,5 +1,5 @@
 //! Manifests as people have them fit the types and pass the rules, and mistakes are refused in the rule's words.
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use cel::{Context, Program, Value as Answer};
 use sealwax_crds::{ClusterSecretStore, ExternalSecret, SecretStore};

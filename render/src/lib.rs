@@ -1,10 +1,12 @@
-//! What a Secret shall hold: the values of an `EncryptedSecret`, opened for one live object, and what templates make of them.
+//! What a Secret shall hold: the values of an `EncryptedSecret`, opened for one live object, or those that an
+//! `ExternalSecret` reads, and what templates make of them.
 //!
 //! Pure: objects and identities come in, items come out. `sealwax render` and the controller share it, so that what
 //! is recovered without a cluster is what the cluster had.
 
 mod bytes;
 mod error;
+pub mod external;
 mod functions;
 mod problem;
 mod template;

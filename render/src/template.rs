@@ -47,23 +47,40 @@ fn render(
     items: &BTreeMap<String, SecretBytes>,
     templates: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, SecretBytes>, TemplateError> {
-    let opened = items.iter().map(|(item, value)| (Arc::from(item.as_str()), text_value(value)));
-    let data = Value::Map(Arc::new(opened.collect()));
-    let budget = Budget::new(MAX_WORK);
-    let mut room = MAX_OUTPUT;
+    let mut maker = Maker::new(items);
     let mut made = BTreeMap::new();
     for (item, source) in templates {
-        let output = execute(source, &data, &budget, room).map_err(|problem| {
-            let problem = match problem {
-                TemplateProblem::Missing(_) => TemplateProblem::Missing(items.keys().cloned().collect()),
-                other => other,
-            };
-            TemplateError { item: item.clone(), problem }
-        })?;
-        room -= output.len();
+        let output = maker.make(source).map_err(|problem| TemplateError { item: item.clone(), problem })?;
         made.insert(item.clone(), SecretBytes::from(output));
     }
     Ok(made)
+}
+
+/// Runs the templates of one Secret, which share what they may do and make.
+pub(crate) struct Maker<'a> {
+    items: &'a BTreeMap<String, SecretBytes>,
+    data: Value,
+    budget: Budget,
+    room: usize,
+}
+
+impl<'a> Maker<'a> {
+    /// For templates that see these items.
+    pub(crate) fn new(items: &'a BTreeMap<String, SecretBytes>) -> Self {
+        let opened = items.iter().map(|(item, value)| (Arc::from(item.as_str()), text_value(value)));
+        let data = Value::Map(Arc::new(opened.collect()));
+        Self { items, data, budget: Budget::new(MAX_WORK), room: MAX_OUTPUT }
+    }
+
+    /// What this template makes.
+    pub(crate) fn make(&mut self, source: &str) -> Result<Zeroizing<Vec<u8>>, TemplateProblem> {
+        let output = execute(source, &self.data, &self.budget, self.room).map_err(|problem| match problem {
+            TemplateProblem::Missing(_) => TemplateProblem::Missing(self.items.keys().cloned().collect()),
+            other => other,
+        })?;
+        self.room -= output.len();
+        Ok(output)
+    }
 }
 
 fn text_value(value: &SecretBytes) -> Value {

@@ -34,8 +34,8 @@ use sealwax_format::keys::{Fingerprint, Keyring};
 use tokio::sync::watch;
 
 use crate::content::ContentKey;
-use crate::last_good::LastGoodKey;
 use crate::events::Events;
+use crate::last_good::LastGoodKey;
 use crate::metrics::{Metrics, StateLabel};
 use crate::queue::Backoff;
 use crate::writer::{WriteError, Writer};

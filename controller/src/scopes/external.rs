@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::runtime::controller::Controller;
 use kube::runtime::reflector;
 use sealwax_crds::ExternalSecret;
+use tokio::task::JoinSet;
 
 use super::watches::{REFERENCED_CONFIG_MAPS, REFERENCED_SECRETS, STORES};
 use super::{Common, Served, Shared, ended, until_true};
@@ -51,12 +52,11 @@ pub(super) fn serve(common: &Common<'_>, stores: &Arc<Stores>) -> (Served<Extern
     let maps = watch_references::<ConfigMap>(client, kind, namespace, of, counted, arrived(REFERENCED_CONFIG_MAPS));
     let ended = ended(shared.stopped.clone(), common.stopped.clone());
     let work = async move {
-        let (secrets, maps) = (tokio::spawn(secrets), tokio::spawn(maps));
-        let checks = tokio::spawn(checks);
-        ended.await;
-        let _ = checks.await;
-        secrets.abort();
-        maps.abort();
+        // Dropped with this, they end.
+        let mut follows = JoinSet::new();
+        follows.spawn(secrets);
+        follows.spawn(maps);
+        tokio::join!(checks, ended);
     };
     (served, work.boxed())
 }
@@ -65,8 +65,7 @@ pub(super) fn serve(common: &Common<'_>, stores: &Arc<Stores>) -> (Served<Extern
 pub(super) fn cluster_stores(shared: &Shared) -> Option<BoxFuture<'static, bool>> {
     let stores = Arc::clone(shared.stores.as_ref()?);
     let stopped = shared.stopped.clone();
-    let checks = stores.has_cluster_stores().then(|| {
-        let (kept, writer) = stores.cluster();
+    let checks = stores.cluster().map(|(kept, writer)| {
         let (bell, rung) = channel::unbounded();
         stores.references.ring_cluster_stores(bell);
         let watch = watch_cluster_stores(&shared.watches, writer, Arc::clone(&stores), shared.metrics.clone());

@@ -202,7 +202,8 @@ impl Scope {
         let common = Common { shared, lanes, namespace, secrets, arrived: Arc::new(arrived), stopped: stopped.clone() };
         let encrypted = common.serve::<EncryptedSecret>((), stream::pending().boxed());
         let external = shared.stores.as_ref().map(|stores| external::serve(&common, stores));
-        let (mut lists, mut told, mut work) = (complete(Kind::EncryptedSecret), vec![encrypted.lists], vec![encrypted.work]);
+        let (mut lists, mut told, mut work) =
+            (complete(Kind::EncryptedSecret), vec![encrypted.lists], vec![encrypted.work]);
         let mut secrets_to = vec![encrypted.secrets];
         let external = external.map(|(external, stores)| {
             lists |= complete(Kind::ExternalSecret);
@@ -214,11 +215,16 @@ impl Scope {
         let watch = watch_secrets(shared, namespace, secret_writer, told);
         let watch = watch.take_until(ended(shared.stopped.clone(), stopped));
         let handed_on = hand_on(watch, secrets_to);
+        let (program, scope) = (shared.stopped.clone(), stop.subscribe());
         let work = async move {
-            tokio::spawn(handed_on);
+            // Dropped with this, they end.
+            let mut tasks: JoinSet<()> = work.into_iter().collect();
+            tasks.spawn(handed_on);
             // The first that ends: all do when the program does, or the scope. What is half done is finished.
-            let told = work.into_iter().map(tokio::spawn).collect::<Vec<_>>();
-            let _ = futures::future::join_all(told).await;
+            tasks.join_next().await;
+            while !tasks.is_empty() && (*program.borrow() || *scope.borrow()) {
+                tasks.join_next().await;
+            }
         };
         (Self { encrypted: encrypted.objects, external, lists, listed, stop }, work)
     }

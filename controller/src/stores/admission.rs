@@ -102,9 +102,7 @@ impl KeyRules {
         match self {
             Self::Any => Ok(()),
             Self::Prefixes(prefixes) if prefixes.iter().any(|prefix| key.starts_with(prefix.as_str())) => Ok(()),
-            Self::Prefixes(prefixes) => {
-                Err(Refusal::Key { key: key.to_owned(), prefixes: prefixes.join(" or ") })
-            }
+            Self::Prefixes(prefixes) => Err(Refusal::Key { key: key.to_owned(), prefixes: prefixes.join(" or ") }),
         }
     }
 
@@ -148,7 +146,11 @@ mod tests {
                 "x",
                 refused(),
             ),
-            (json!([{"namespaceRegexes": [".*"], "keyPrefixes": ["teams/{namespace}/"]}]), "a", prefixes(&["teams/a/"])),
+            (
+                json!([{"namespaceRegexes": [".*"], "keyPrefixes": ["teams/{namespace}/"]}]),
+                "a",
+                prefixes(&["teams/a/"]),
+            ),
             (
                 json!([{"namespaces": ["a"], "keyPrefixes": ["x/"]}, {"namespaces": ["a"], "keyPrefixes": ["y/"]}]),
                 "a",

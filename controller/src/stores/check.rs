@@ -153,14 +153,9 @@ fn status(before: &StoreStatus, generation: Option<i64>, error: Option<&StoreErr
         reason: reason.to_owned(),
         message,
         observed_generation: generation,
-        last_transition_time: since
-            .unwrap_or_else(|| Time(Timestamp::from_second(now.as_second()).unwrap_or(now))),
+        last_transition_time: since.unwrap_or_else(|| Time(Timestamp::from_second(now.as_second()).unwrap_or(now))),
     };
-    StoreStatus {
-        observed_generation: generation,
-        conditions: vec![ready],
-        capabilities: Some(Capabilities::ReadOnly),
-    }
+    StoreStatus { observed_generation: generation, conditions: vec![ready], capabilities: Some(Capabilities::ReadOnly) }
 }
 
 /// Seconds, or a duration.

@@ -49,7 +49,8 @@ impl Credentials<'_> {
             ReferenceKind::ConfigMap => {
                 let found = config_map(self.client, &reference).await?;
                 let text = found.data.and_then(|mut data| data.remove(key)).map(String::into_bytes);
-                let bytes = text.or_else(|| found.binary_data.and_then(|mut data| data.remove(key)).map(|found| found.0));
+                let bytes =
+                    text.or_else(|| found.binary_data.and_then(|mut data| data.remove(key)).map(|found| found.0));
                 bytes.map(Some).ok_or_else(|| StoreError::NoItem { reference, key: key.to_owned() })
             }
             _ => secret_item(self.client, &reference, key).await.map(|found| Some(found.expose().to_vec())),

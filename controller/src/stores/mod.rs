@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::core::ObjectMeta;
-use kube::runtime::reflector::{ObjectRef, Store as Kept};
+use kube::runtime::reflector::{self, ObjectRef, Store as Kept};
 use kube::{Api, Client};
 use sealwax_crds::{ClusterSecretStore, SecretStore, Store, StoreKind, StoreRef, StoreSpec};
 use sealwax_sources::{Limits, Observer, Reader};
@@ -68,6 +68,7 @@ pub struct Stores {
     observer: Arc<dyn Observer>,
     /// The stores of the cluster.
     cluster: Kept<ClusterSecretStore>,
+    cluster_writer: Mutex<Option<reflector::store::Writer<ClusterSecretStore>>>,
     /// Turns true when they have been listed, at once where they are not served.
     cluster_listed: watch::Sender<bool>,
     /// What depends on what.
@@ -152,15 +153,19 @@ impl AnyStore {
 
 impl Stores {
     /// None connected yet.
-    pub fn new(
-        client: Client,
-        settings: StoreSettings,
-        cluster: Kept<ClusterSecretStore>,
-        observer: Arc<dyn Observer>,
-    ) -> Self {
-        let (references, connections) = (References::default(), Mutex::default());
+    pub fn new(client: Client, settings: StoreSettings, observer: Arc<dyn Observer>) -> Self {
+        let (cluster, writer) = reflector::store();
         let (cluster_listed, _) = watch::channel(!settings.cluster);
-        Self { client, settings, observer, cluster, cluster_listed, references, connections }
+        Self {
+            client,
+            settings,
+            observer,
+            cluster,
+            cluster_writer: Mutex::new(Some(writer)),
+            cluster_listed,
+            references: References::default(),
+            connections: Mutex::default(),
+        }
     }
 
     /// Turns true when the stores of the cluster are known: one that is not there before that may well exist.
@@ -173,9 +178,10 @@ impl Stores {
         self.cluster_listed.send_replace(true);
     }
 
-    /// Whether stores of the cluster are served.
-    pub fn has_cluster_stores(&self) -> bool {
-        self.settings.cluster
+    /// The stores of the cluster and what fills them, once; nothing where they are not served.
+    pub fn cluster(&self) -> Option<(Kept<ClusterSecretStore>, reflector::store::Writer<ClusterSecretStore>)> {
+        let writer = self.cluster_writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Some((self.cluster.clone(), writer.filter(|_| self.settings.cluster)?))
     }
 
     /// The store that an object of this namespace names. `Ok(None)`: it is another controller's.

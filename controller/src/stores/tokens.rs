@@ -66,7 +66,9 @@ impl ServiceAccountTokens {
             if !allows(&meta, store) {
                 let detail = "the service account does not allow this ClusterSecretStore to act for other namespaces: \
                               annotate it with sealwax.dev/allow-cluster-stores";
-                return Err(SourceError::new(PROVIDER, "token request", Kind::Denied).with_detail(detail).with_key(account));
+                return Err(SourceError::new(PROVIDER, "token request", Kind::Denied)
+                    .with_detail(detail)
+                    .with_key(account));
             }
         }
         let request = TokenRequest {
@@ -112,7 +114,11 @@ impl Tokens for OwnToken {
         async {
             let read = tokio::fs::read(OWN_TOKEN).await;
             read.map(SecretBytes::from).map_err(|_| {
-                SourceError::invalid(PROVIDER, "token", "the controller has no token of its own: name a service account")
+                SourceError::invalid(
+                    PROVIDER,
+                    "token",
+                    "the controller has no token of its own: name a service account",
+                )
             })
         }
         .boxed()

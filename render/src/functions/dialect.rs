@@ -6,16 +6,16 @@ use regex_syntax::ast::{self, Ast, ClassPerl, ClassPerlKind, ClassSetItem, Flag,
 const EVERY: usize = 0x11_0000;
 
 /// An expression, translated.
-pub(super) struct Pattern {
-    pub(super) text: String,
+pub(crate) struct Pattern {
+    pub(crate) text: String,
     /// How many characters of classes the parser looks up to find those of the other case, one by one.
-    pub(super) folded: usize,
+    pub(crate) folded: usize,
 }
 
 impl Pattern {
     /// Go's `\d`, `\s`, `\w` and `\b` are those of ASCII. The classes of Unicode are not there: which of them are would
     /// depend on how the library is built.
-    pub(super) fn of_go(pattern: &str) -> Option<Self> {
+    pub(crate) fn of_go(pattern: &str) -> Option<Self> {
         let tree = ast::parse::Parser::new().parse(pattern).ok()?;
         let found = ast::visit(&tree, Found::default()).ok()?;
         let mut text = String::with_capacity(pattern.len() * 2);

@@ -28,7 +28,7 @@ fn compact(a: &Arguments<'_>) -> Result<String, Refused> {
 }
 
 /// Go's writer escapes what has a meaning in HTML; such characters stand in strings only.
-fn for_html(json: &str) -> String {
+pub(crate) fn for_html(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         match c {

@@ -22,6 +22,8 @@ use gotmpl::{FuncMap, TemplateError, Value};
 
 use crate::bytes::{holds_bytes, to_bytes};
 pub(crate) use budget::Budget;
+pub(crate) use dialect::Pattern;
+pub(crate) use json::for_html;
 
 /// The message of the one error that is told apart.
 pub(crate) const TOO_MUCH: &str = "too much";

@@ -119,8 +119,12 @@ fn missing(assembled: Assembled) -> Failure {
 }
 
 /// All, or why not all.
-fn complete(steps: &[Wanted<'_>], given: Vec<Result<Given, (StoreError, Option<Duration>)>>) -> Result<Vec<Given>, Box<Failure>> {
-    let errors: Vec<_> = steps.iter().zip(&given).filter_map(|(step, given)| Some((step, given.as_ref().err()?))).collect();
+fn complete(
+    steps: &[Wanted<'_>],
+    given: Vec<Result<Given, (StoreError, Option<Duration>)>>,
+) -> Result<Vec<Given>, Box<Failure>> {
+    let errors: Vec<_> =
+        steps.iter().zip(&given).filter_map(|(step, given)| Some((step, given.as_ref().err()?))).collect();
     // What time heals is told first only if there is nothing that it does not heal.
     let Some((first, (error, _))) = errors.iter().max_by_key(|(_, (error, _))| error.is_final()) else {
         return Ok(given.into_iter().filter_map(Result::ok).collect());
@@ -158,8 +162,7 @@ async fn read(
     let given = match &step.what {
         What::Get { key, version, metadata } => {
             rules.check(key).map_err(|refusal| still(refused(refusal)))?;
-            let address =
-                Address { key: (*key).to_owned(), version: version.map(str::to_owned), metadata: *metadata };
+            let address = Address { key: (*key).to_owned(), version: version.map(str::to_owned), metadata: *metadata };
             one(&reader, address, fresh).await
         }
         What::Find { path, name, tags } => {
@@ -167,11 +170,7 @@ async fn read(
                 // Where nothing may be read, nothing is looked for either.
                 rules.check(&format!("{}/", path.trim_end_matches('/'))).map_err(|refusal| still(refused(refusal)))?;
             }
-            let query = Query {
-                path: path.map(str::to_owned),
-                name: name.map(str::to_owned),
-                tags: (*tags).clone(),
-            };
+            let query = Query { path: path.map(str::to_owned), name: name.map(str::to_owned), tags: (*tags).clone() };
             many(&reader, &query, &rules, fresh).await
         }
     };

@@ -220,7 +220,11 @@ impl Planner<ExternalSecret> for Gathering<'_> {
             Some(Ok(())) => self.copy = Some(LastGood { name, generation }),
             // The Secret is good without it.
             None | Some(Err(WriteError::Invalid(_) | WriteError::Immutable(_) | WriteError::Forbidden(_))) => {
-                tracing::warn!(namespace, name, "no copy of the values can be kept: they will not come back without their source");
+                tracing::warn!(
+                    namespace,
+                    name,
+                    "no copy of the values can be kept: they will not come back without their source"
+                );
                 self.copy = None;
             }
             Some(Err(error)) => return Some(Look::failed(&error, &name)),

@@ -82,11 +82,7 @@ impl State {
         let settled = is_settled(observed.object.metadata.generation, Some(common));
         // Where nothing was to be written, nothing is as it should be.
         let nothing = *how == How::Create && common.secret_uid.is_none();
-        Self {
-            settled,
-            intact: how.is_intact(common) || settled && nothing,
-            clean: !conditions::is_troubled(common),
-        }
+        Self { settled, intact: how.is_intact(common) || settled && nothing, clean: !conditions::is_troubled(common) }
     }
 
     fn repair(self) -> bool {

@@ -143,8 +143,7 @@ mod tests {
                     ..ExternalSecretStatus::default()
                 };
                 let seen = status.clone();
-                let mut history =
-                    History { status: &seen, versions: "v1", due: None, asked: false, now: at(2000) };
+                let mut history = History { status: &seen, versions: "v1", due: None, asked: false, now: at(2000) };
                 change(&mut status, &mut history);
                 let due = due(&object(spec.clone()), History { status: &status, ..history });
                 match expected {

@@ -50,13 +50,7 @@ pub(super) fn tell(gathering: &Gathering<'_>, outcome: &Outcome, after: &mut Ext
 }
 
 /// The source gave nothing: what the Secret holds, if it holds anything, is from before.
-fn stale(
-    gathering: &Gathering<'_>,
-    failure: &Failure,
-    outcome: &Outcome,
-    after: &mut ExternalSecretStatus,
-    now: Time,
-) {
+fn stale(gathering: &Gathering<'_>, failure: &Failure, outcome: &Outcome, after: &mut ExternalSecretStatus, now: Time) {
     let holds = after.common.secret_uid.is_some();
     let entries = failure.entries.iter().map(|(name, state, message)| {
         let state = if *state == EntryState::Failed && holds { EntryState::Stale } else { *state };
@@ -71,7 +65,8 @@ fn stale(
     if let Outcome::Synced { .. } = outcome {
         // Put right from the copy.
         let before = gathering.before.common.conditions.iter();
-        let since = before.filter(|was| was.type_ == FRESH && was.status == "False").map(|was| &was.last_transition_time);
+        let since =
+            before.filter(|was| was.type_ == FRESH && was.status == "False").map(|was| &was.last_transition_time);
         after.common.conditions.push(Condition {
             type_: FRESH.to_owned(),
             status: "False".to_owned(),
