@@ -1,11 +1,15 @@
 //! The flags, each with a twin in the environment.
 
+mod external;
+
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use sealwax_format::keys::{Fingerprint, Label, LabelError};
+
+pub use external::ExternalArgs;
 
 /// Keeps native Kubernetes Secrets equal to what Git holds encrypted.
 #[derive(Clone, Debug, Parser)]
@@ -51,25 +55,9 @@ pub struct Args {
     #[arg(long, env = "SEALWAX_CONCURRENCY", value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(2..=256))]
     pub concurrency: u16,
 
-    /// Serve ExternalSecrets and the stores that they read through, besides EncryptedSecrets.
-    #[arg(long, env = "SEALWAX_EXTERNAL")]
-    pub external: bool,
-
-    /// Serve ClusterSecretStores too, which are read in the whole cluster.
-    #[arg(long, env = "SEALWAX_CLUSTER_STORES", requires = "external")]
-    pub cluster_stores: bool,
-
-    /// Let SecretStores without credentials act as the controller itself, as ClusterSecretStores may.
-    #[arg(long, env = "SEALWAX_ALLOW_AMBIENT_CREDENTIALS", requires = "external")]
-    pub allow_ambient_credentials: bool,
-
-    /// Calls of one source at the same time, for each identity.
-    #[arg(long, env = "SEALWAX_SOURCE_CONCURRENCY", value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub source_concurrency: u16,
-
-    /// Calls of one source per second on average, for each identity; 0: no limit.
-    #[arg(long, env = "SEALWAX_SOURCE_RATE", value_name = "N", default_value = "50")]
-    pub source_rate: u16,
+    /// What concerns values that come from elsewhere.
+    #[command(flatten)]
+    pub external: ExternalArgs,
 
     /// Restart the workloads that ask for it by annotation when a Secret's content changed.
     #[arg(long, env = "SEALWAX_RESTARTS")]

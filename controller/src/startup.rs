@@ -96,7 +96,7 @@ async fn run(args: Args) -> Result<(), StartError> {
         writer: writer.clone(),
         metrics: metrics.clone(),
         keys: keys.clone(),
-        stores: args.external.then(|| stores(&args, &requests, &metrics)),
+        stores: args.external.external.then(|| stores(&args, &requests, &metrics)),
         stopped: stopped.clone(),
     };
     let scopes = Arc::new(Scopes::new(shared));
@@ -215,14 +215,15 @@ async fn serve(
 }
 
 fn stores(args: &Args, requests: &Client, metrics: &Metrics) -> Arc<Stores> {
+    let external = &args.external;
     let settings = StoreSettings {
         class: args.class.clone(),
-        ambient: args.allow_ambient_credentials,
-        cluster: args.cluster_stores,
+        ambient: external.allow_ambient_credentials,
+        cluster: external.cluster_stores,
         limits: Limits {
-            concurrency: args.source_concurrency.into(),
-            per_second: args.source_rate.into(),
-            burst: u32::from(args.source_rate) * 2,
+            concurrency: external.source_concurrency.into(),
+            per_second: external.source_rate.into(),
+            burst: u32::from(external.source_rate) * 2,
         },
     };
     Arc::new(Stores::new(requests.clone(), settings, Arc::new(metrics.clone())))

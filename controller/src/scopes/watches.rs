@@ -26,7 +26,7 @@ const SECRETS: u8 = 1;
 pub(super) const STORES: u8 = 8;
 /// The list of everything that stores and objects name has arrived: of Secrets ...
 pub(super) const REFERENCED_SECRETS: u8 = 16;
-/// ... and of ConfigMaps.
+/// ... and of `ConfigMap`s.
 pub(super) const REFERENCED_CONFIG_MAPS: u8 = 32;
 
 /// The list of objects of this kind has arrived.

@@ -47,14 +47,14 @@ pub enum Refusal {
 }
 
 /// Whether conditions need a namespace's labels.
-pub fn needs_labels(conditions: &[StoreCondition]) -> bool {
+pub(super) fn needs_labels(conditions: &[StoreCondition]) -> bool {
     conditions.iter().any(|condition| condition.namespace_selector.is_some())
 }
 
 /// Whether a namespace may use a store with these conditions, and for which keys. None: every namespace, for every key.
 ///
 /// Of several conditions that match, each adds its keys.
-pub fn admit(conditions: &[StoreCondition], namespace: &NamespaceFacts) -> Result<KeyRules, Refusal> {
+pub(super) fn admit(conditions: &[StoreCondition], namespace: &NamespaceFacts) -> Result<KeyRules, Refusal> {
     if conditions.is_empty() {
         return Ok(KeyRules::Any);
     }

@@ -18,7 +18,7 @@ use crate::queue::Backoff;
 use crate::writer::{WriteError, Writer};
 
 /// How often a store is looked at if it does not say.
-const EVERY: Duration = Duration::from_secs(300);
+const EVERY: Duration = Duration::from_mins(5);
 /// And at most.
 const AT_MOST: Duration = Duration::from_secs(10);
 
@@ -187,8 +187,8 @@ mod tests {
     fn intervals_are_seconds_or_durations() {
         let text = |text: &str| IntOrString::String(text.to_owned());
         assert_eq!(interval(None), EVERY);
-        assert_eq!(interval(Some(&IntOrString::Int(60))), Duration::from_secs(60));
-        assert_eq!(interval(Some(&text("15m"))), Duration::from_secs(900));
+        assert_eq!(interval(Some(&IntOrString::Int(90))), Duration::from_secs(90));
+        assert_eq!(interval(Some(&text("15m"))), Duration::from_mins(15));
         assert_eq!(interval(Some(&text("1s"))), AT_MOST);
         assert_eq!(interval(Some(&text("nonsense"))), EVERY);
     }

@@ -10,21 +10,21 @@ use super::references::{Reference, ReferenceKind};
 
 /// A store, and for whom it is used.
 #[derive(Clone, Copy, Debug)]
-pub struct Home<'a> {
+pub(super) struct Home<'a> {
     /// The store's kind.
-    pub kind: StoreKind,
+    pub(super) kind: StoreKind,
     /// The store's name.
-    pub store: &'a str,
+    pub(super) store: &'a str,
     /// The namespace of the object that reads through it. `None` when the store itself is looked at.
-    pub user: Option<&'a str>,
+    pub(super) user: Option<&'a str>,
     /// The store's own namespace; `None` for a store of the cluster.
-    pub namespace: Option<&'a str>,
+    pub(super) namespace: Option<&'a str>,
 }
 
 impl<'a> Home<'a> {
     /// The namespace of something that the store names. A store of one namespace reaches no other; one of the cluster
     /// reaches what its author named, or else the namespace of whoever uses it.
-    pub fn namespace_of(&self, stated: Option<&'a str>) -> Result<&'a str, StoreError> {
+    pub(super) fn namespace_of(&self, stated: Option<&'a str>) -> Result<&'a str, StoreError> {
         match (self.namespace, stated) {
             (Some(own), None) => Ok(own),
             (Some(own), Some(stated)) if own == stated => Ok(own),
@@ -35,17 +35,17 @@ impl<'a> Home<'a> {
     }
 
     /// Whether the controller may use its own identity for this store: it is more than a namespace has.
-    pub fn may_be_ambient(&self, allowed: bool) -> bool {
+    pub(super) fn may_be_ambient(&self, allowed: bool) -> bool {
         self.kind == StoreKind::ClusterSecretStore || allowed
     }
 
     /// The Secret that a selector names.
-    pub fn secret(&self, selector: &'a SecretSelector) -> Result<Reference, StoreError> {
+    pub(super) fn secret(&self, selector: &'a SecretSelector) -> Result<Reference, StoreError> {
         self.reference(ReferenceKind::Secret, selector.namespace.as_deref(), &selector.name)
     }
 
     /// What holds certificates.
-    pub fn ca(&self, provider: &'a CaProvider) -> Result<Reference, StoreError> {
+    pub(super) fn ca(&self, provider: &'a CaProvider) -> Result<Reference, StoreError> {
         let kind = match provider.type_ {
             CaProviderType::Secret => ReferenceKind::Secret,
             CaProviderType::ConfigMap => ReferenceKind::ConfigMap,
@@ -58,7 +58,7 @@ impl<'a> Home<'a> {
     }
 
     /// Everything whose change may change how the store is read.
-    pub fn references(&self, spec: &'a StoreSpec) -> Result<Vec<Reference>, StoreError> {
+    pub(super) fn references(&self, spec: &'a StoreSpec) -> Result<Vec<Reference>, StoreError> {
         let named = Named::of(spec)?;
         let secrets = named.secrets.into_iter().map(|selector| self.secret(selector));
         secrets.chain(named.authorities.into_iter().map(|provider| self.ca(provider))).collect()
@@ -128,7 +128,7 @@ impl<'a> Named<'a> {
 }
 
 /// Whether the identity that reads depends on the namespace that it reads for.
-pub fn depends_on_user(kind: StoreKind, spec: &StoreSpec) -> bool {
+pub(super) fn depends_on_user(kind: StoreKind, spec: &StoreSpec) -> bool {
     let Ok(named) = Named::of(spec) else { return false };
     kind == StoreKind::ClusterSecretStore
         && (named.tagged

@@ -46,7 +46,7 @@ use connect::Connector;
 use home::{Home, depends_on_user};
 
 /// A client that nobody has used for so long is let go, and logs in again should somebody come back.
-const UNUSED: Duration = Duration::from_secs(2 * 3600);
+const UNUSED: Duration = Duration::from_hours(2);
 
 /// What people chose.
 #[derive(Clone, Debug)]

@@ -94,13 +94,13 @@ impl References {
     }
 
     /// The watch has brought this. `None`: it is gone. Wakes who depends on it, if it is another one than before.
-    pub fn saw(&self, reference: &Reference, version: Option<String>) {
+    pub fn saw(&self, reference: &Reference, version: Option<&str>) {
         let mut inner = self.lock();
-        let before = match version.clone() {
-            Some(version) => inner.versions.insert(reference.clone(), version),
+        let before = match version {
+            Some(version) => inner.versions.insert(reference.clone(), version.to_owned()),
             None => inner.versions.remove(reference),
         };
-        if before != version {
+        if before.as_deref() != version {
             inner.wake(reference);
         }
     }
@@ -189,18 +189,18 @@ mod tests {
         let user = User::Object("prod".into(), "db".into());
         references.set(&user, vec![secret("token")]);
         let mut times = || std::iter::from_fn(|| rung.try_recv().ok()).count();
-        references.saw(&secret("token"), Some("1".into()));
+        references.saw(&secret("token"), Some("1"));
         assert_eq!(times(), 1);
-        references.saw(&secret("token"), Some("1".into()));
-        references.saw(&secret("other"), Some("1".into()));
+        references.saw(&secret("token"), Some("1"));
+        references.saw(&secret("other"), Some("1"));
         assert_eq!(times(), 0, "the same again, and something else");
         references.listed(ReferenceKind::Secret, Some("prod"), &[secret("other")].into());
         assert_eq!((times(), references.version(&secret("token")).as_str()), (1, "-"), "it went while nobody watched");
         references.set(&user, vec![secret("other")]);
-        references.saw(&secret("token"), Some("2".into()));
+        references.saw(&secret("token"), Some("2"));
         assert_eq!(times(), 0, "it is not depended on any more");
         references.forget(&user);
-        references.saw(&secret("other"), Some("3".into()));
+        references.saw(&secret("other"), Some("3"));
         assert_eq!(times(), 0);
     }
 }

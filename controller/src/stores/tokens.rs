@@ -21,7 +21,7 @@ const SHORTEST: i64 = 600;
 const PROVIDER: &str = "Kubernetes";
 
 /// Makes tokens of one service account.
-pub struct ServiceAccountTokens {
+pub(super) struct ServiceAccountTokens {
     client: Client,
     namespace: String,
     name: String,
@@ -33,18 +33,18 @@ pub struct ServiceAccountTokens {
 
 /// Whose tokens, and for whom.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     /// Namespace of the service account.
-    pub namespace: &'a str,
+    pub(super) namespace: &'a str,
     /// Its name.
-    pub name: &'a str,
+    pub(super) name: &'a str,
     /// For how long they hold.
-    pub seconds: Option<i64>,
+    pub(super) seconds: Option<i64>,
 }
 
 impl ServiceAccountTokens {
     /// Tokens for these audiences; none: for the API server.
-    pub fn new(client: Client, home: &Home<'_>, wanted: Wanted<'_>, audiences: Vec<String>) -> Self {
+    pub(super) fn new(client: Client, home: &Home<'_>, wanted: Wanted<'_>, audiences: Vec<String>) -> Self {
         // Also where the store is looked at for its own sake: its author may be nobody to this namespace.
         let from_elsewhere = home.kind == StoreKind::ClusterSecretStore && home.user != Some(wanted.namespace);
         Self {
@@ -79,8 +79,9 @@ impl ServiceAccountTokens {
             },
             ..TokenRequest::default()
         };
-        let made = in_time(accounts.create_token_request(&self.name, &kube::api::PostParams::default(), &request));
-        let status = made.await.map_err(failed)?.status;
+        let parameters = kube::api::PostParams::default();
+        let made = in_time(accounts.create_token_request(&self.name, &parameters, &request)).await;
+        let status = made.map_err(failed)?.status;
         let token = status.map(|status| status.token).filter(|token| !token.is_empty());
         token.map(SecretBytes::from).ok_or_else(|| {
             SourceError::new(PROVIDER, "token request", Kind::Unavailable { after: None }).with_key(account)
@@ -95,7 +96,7 @@ impl Tokens for ServiceAccountTokens {
 }
 
 /// A token that somebody keeps in a Secret.
-pub struct GivenToken(pub SecretBytes);
+pub(super) struct GivenToken(pub(super) SecretBytes);
 
 impl Tokens for GivenToken {
     fn token(&self) -> BoxFuture<'_, Result<SecretBytes, SourceError>> {
@@ -104,7 +105,7 @@ impl Tokens for GivenToken {
 }
 
 /// The token of the controller's own service account, which Kubernetes keeps fresh in a file.
-pub struct OwnToken;
+pub(super) struct OwnToken;
 
 /// Where it is.
 const OWN_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -112,7 +113,8 @@ const OWN_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 impl Tokens for OwnToken {
     fn token(&self) -> BoxFuture<'_, Result<SecretBytes, SourceError>> {
         async {
-            let read = tokio::fs::read(OWN_TOKEN).await;
+            // A kilobyte, from memory.
+            let read = std::fs::read(OWN_TOKEN);
             read.map(SecretBytes::from).map_err(|_| {
                 SourceError::invalid(
                     PROVIDER,

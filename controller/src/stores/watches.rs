@@ -93,7 +93,7 @@ fn saw<S: Checked + Clone>(store: &S, stores: &Stores) -> Reference {
     let any: AnyStore = S::any(&Arc::new(store.clone()));
     let meta = store.meta();
     let version = format!("{}/{}", meta.uid.as_deref().unwrap_or_default(), meta.generation.unwrap_or_default());
-    stores.references.saw(&any.reference(), Some(version));
+    stores.references.saw(&any.reference(), Some(&version));
     any.reference()
 }
 
@@ -130,14 +130,16 @@ pub async fn watch_references<K>(
             Ok(watcher::Event::Init) => listed.clear(),
             Ok(watcher::Event::InitApply(found)) => {
                 let reference = of(&found);
-                stores.references.saw(&reference, found.resource_version());
+                stores.references.saw(&reference, found.metadata.resource_version.as_deref());
                 listed.insert(reference);
             }
             Ok(watcher::Event::InitDone) => {
                 stores.references.listed(kind, namespace.as_deref(), &std::mem::take(&mut listed));
                 complete();
             }
-            Ok(watcher::Event::Apply(found)) => stores.references.saw(&of(&found), found.resource_version()),
+            Ok(watcher::Event::Apply(found)) => {
+                stores.references.saw(&of(&found), found.metadata.resource_version.as_deref());
+            }
             Ok(watcher::Event::Delete(found)) => stores.references.saw(&of(&found), None),
             Err(error) => {
                 metrics.watch_failed(if kind == ReferenceKind::Secret { "Secret" } else { "ConfigMap" });

@@ -30,7 +30,7 @@ pub(super) struct Read {
     /// What became of each entry.
     pub entries: Vec<(String, EntryState)>,
     /// When the oldest of it was read.
-    pub read_at: Timestamp,
+    pub at: Timestamp,
     /// When the first of it is due again.
     pub due: Option<Timestamp>,
 }
@@ -79,8 +79,8 @@ pub(super) async fn fetch(object: &ExternalSecret, sources: &Sources, fresh: Fre
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let given = join_all(steps.iter().map(|step| read(step, namespace, sources, fresh))).await;
     let given = complete(&steps, given)?;
-    let read_at = given.iter().flat_map(Given::readings).map(|reading| reading.read_at).min();
-    let read_at = read_at.and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_else(Timestamp::now);
+    let at = given.iter().flat_map(Given::readings).map(|reading| reading.read_at).min();
+    let at = at.and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_else(Timestamp::now);
     let due = fresh.interval.and_then(|interval| {
         let waits = given.iter().flat_map(Given::readings).map(|reading| reading.due(interval));
         let wait = waits.min().unwrap_or(interval.mul_f64(0.9));
@@ -98,7 +98,7 @@ pub(super) async fn fetch(object: &ExternalSecret, sources: &Sources, fresh: Fre
     } else {
         templated(object, assembled.items, namespace, sources).await?
     };
-    Ok(Read { items, empty, entries: assembled.entries, read_at, due })
+    Ok(Read { items, empty, entries: assembled.entries, at, due })
 }
 
 /// Whether what is gone from the source goes from the Secret.
@@ -250,7 +250,7 @@ fn value(reading: &Reading) -> Value<'_> {
     }
 }
 
-/// What the templates make of the items, with those that stand in ConfigMaps and Secrets of the namespace.
+/// What the templates make of the items, with those that stand in `ConfigMap`s and Secrets of the namespace.
 async fn templated(
     object: &ExternalSecret,
     items: BTreeMap<String, SecretBytes>,

@@ -23,7 +23,7 @@ use crate::feeding::{self, Feeds, Look, Need, Observed, Plan, Planner, Write, in
 use crate::last_good::{Bound, copy_name, write_copy};
 use crate::ownership::Kind;
 use crate::queue::random_share;
-use crate::store::{FORCE_SYNC, Requests, strip_annotations};
+use crate::store::{Requests, strip_annotations};
 use crate::stores::{Reference, ReferenceKind, Stores, User};
 use crate::writer::{WriteError, Written};
 use fetch::{Failure, Freshness, fetch, template_reference};
@@ -150,8 +150,8 @@ impl<'r> Gathering<'r> {
     }
 
     async fn read(&mut self) -> Stage {
-        if let Some(failure) = &self.failure {
-            return Stage::Failed(failure.clone());
+        if self.failure.is_some() {
+            return Stage::Failed;
         }
         let fresh = Freshness { interval: interval(self.object), anew: self.due == Due::Anew };
         match fetch(self.object, &self.context.shared, fresh).await {
@@ -165,8 +165,8 @@ impl<'r> Gathering<'r> {
                 Stage::Read(read)
             }
             Err(failure) => {
-                self.failure = Some((*failure).clone());
-                Stage::Failed(*failure)
+                self.failure = Some(*failure);
+                Stage::Failed
             }
         }
     }

@@ -21,8 +21,8 @@ pub(super) enum Stage {
     Begun,
     /// What the source holds now.
     Read(Read),
-    /// Why that could not be read, or must not be written.
-    Failed(Failure),
+    /// That could not be read, or must not be written.
+    Failed,
     /// What the Secret held when it was good.
     Restored(BTreeMap<String, SecretBytes>),
     /// There is no copy of that, or none that opens.
@@ -58,7 +58,7 @@ pub(super) fn plan(observed: &Observed<'_>, facts: Facts<'_>) -> Plan {
         Stage::Begun => begin(observed, facts, state),
         Stage::Read(read) => write_read(observed, read, how, state),
         Stage::Restored(items) => write(observed, items, how, state),
-        Stage::Failed(_) | Stage::NothingToRestore => match facts.failure {
+        Stage::Failed | Stage::NothingToRestore => match facts.failure {
             Some(failure) => without_source(facts, failure, state),
             None => Plan::Need { need: Need::Values, repair: state.repair() },
         },

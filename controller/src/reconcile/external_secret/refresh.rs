@@ -8,7 +8,7 @@ use sealwax_render::external::parse_duration;
 use sha2::{Digest, Sha256};
 
 /// How often values are read if nobody says.
-const EVERY: Duration = Duration::from_secs(3600);
+const EVERY: Duration = Duration::from_hours(1);
 /// And at most.
 const AT_MOST: Duration = Duration::from_secs(1);
 
@@ -103,7 +103,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn object(spec: serde_json::Value) -> ExternalSecret {
+    fn object(spec: &serde_json::Value) -> ExternalSecret {
         let mut object = json!({
             "apiVersion": "sealwax.dev/v1alpha1", "kind": "ExternalSecret", "metadata": {"name": "db", "generation": 2},
             "spec": {"secretStoreRef": {"name": "vault"},
@@ -112,6 +112,8 @@ mod tests {
         object["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         serde_json::from_value(object).unwrap()
     }
+
+    type Change = fn(&mut ExternalSecretStatus, &mut History<'_>);
 
     #[test]
     fn what_makes_values_be_read_again() {
@@ -123,7 +125,6 @@ mod tests {
             (json!({"refreshPolicy": "CreatedOnce"}), "CreatedOnce"),
         ];
         // Read at 1000; what has changed since; and what each policy makes of it.
-        type Change = fn(&mut ExternalSecretStatus, &mut History<'_>);
         let cases: [(&str, Change, [Option<Due>; 4]); 8] = [
             ("first", |status, _| status.refresh_time = None, [Some(Now); 4]),
             ("nothing", |_, _| {}, [None, Some(Never), Some(Never), Some(Never)]),
@@ -145,7 +146,7 @@ mod tests {
                 let seen = status.clone();
                 let mut history = History { status: &seen, versions: "v1", due: None, asked: false, now: at(2000) };
                 change(&mut status, &mut history);
-                let due = due(&object(spec.clone()), History { status: &status, ..history });
+                let due = due(&object(spec), History { status: &status, ..history });
                 match expected {
                     Some(expected) => assert_eq!(due, expected, "{what} {policy}"),
                     None => assert!(matches!(due, Due::Later(_)), "{what} {policy}: {due:?}"),
@@ -164,7 +165,7 @@ mod tests {
         };
         for key in 0..100 {
             let data = json!([{"secretKey": "a", "remoteRef": {"key": format!("team/{key}")}}]);
-            let object = object(json!({"refreshInterval": "100s", "data": data}));
+            let object = object(&json!({"refreshInterval": "100s", "data": data}));
             let history = History { status: &status, versions: "", due: None, asked: false, now: at(0) };
             let Due::Later(wait) = due(&object, history) else { panic!("not at once") };
             assert!((80..=100).contains(&wait.as_secs()), "{wait:?}");
@@ -173,8 +174,8 @@ mod tests {
 
     #[test]
     fn intervals_that_make_no_sense_are_the_usual_one() {
-        let interval = |text: &str| interval(&object(json!({"refreshInterval": text})));
-        assert_eq!(interval("15m"), Some(Duration::from_secs(900)));
+        let interval = |text: &str| interval(&object(&json!({"refreshInterval": text})));
+        assert_eq!(interval("15m"), Some(Duration::from_mins(15)));
         assert_eq!(interval("0s"), None);
         assert_eq!(interval("1ns"), Some(AT_MOST));
         assert_eq!(interval("soon"), Some(EVERY));

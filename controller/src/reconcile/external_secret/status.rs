@@ -26,13 +26,13 @@ pub(super) fn force(object: &ExternalSecret) -> Option<String> {
 pub(super) fn tell(gathering: &Gathering<'_>, outcome: &Outcome, after: &mut ExternalSecretStatus) {
     let now = Timestamp::now();
     let now = Time(Timestamp::from_second(now.as_second()).unwrap_or(now));
-    after.last_good = gathering.copy.clone();
+    after.last_good.clone_from(&gathering.copy);
     let done = matches!(outcome, Outcome::Synced { .. } | Outcome::Settled { .. });
     if done || matches!(outcome, Outcome::Stalled { .. }) {
         after.last_force_sync = force(gathering.object).or(after.last_force_sync.take());
     }
     if let (Stage::Read(read), true) = (&gathering.stage, done) {
-        let read_at = Timestamp::from_second(read.read_at.as_second()).unwrap_or(read.read_at);
+        let read_at = Timestamp::from_second(read.at.as_second()).unwrap_or(read.at);
         after.refresh_time = Some(Time(read_at));
         after.store_versions = Some(gathering.versions.clone());
         let entries = read.entries.iter().map(|(name, state)| (name.clone(), *state, None));
@@ -64,16 +64,15 @@ fn stale(gathering: &Gathering<'_>, failure: &Failure, outcome: &Outcome, after:
     }
     if let Outcome::Synced { .. } = outcome {
         // Put right from the copy.
-        let before = gathering.before.common.conditions.iter();
-        let since =
-            before.filter(|was| was.type_ == FRESH && was.status == "False").map(|was| &was.last_transition_time);
+        let mut before = gathering.before.common.conditions.iter();
+        let since = before.find(|was| was.type_ == FRESH && was.status == "False").map(|was| &was.last_transition_time);
         after.common.conditions.push(Condition {
             type_: FRESH.to_owned(),
             status: "False".to_owned(),
             reason: failure.reason.to_owned(),
             message: bounded(&failure.message, 2048),
             observed_generation: after.common.observed_generation,
-            last_transition_time: since.last().cloned().unwrap_or(now),
+            last_transition_time: since.cloned().unwrap_or(now),
         });
     }
 }
