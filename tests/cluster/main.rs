@@ -3,6 +3,7 @@
 
 mod control_plane;
 mod encrypted_secret;
+mod external;
 mod keys;
 mod places;
 mod readme;

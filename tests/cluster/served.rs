@@ -8,7 +8,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
-use sealwax_crds::{EncryptedSecret, EncryptedSecretSpec, READY, RECONCILING, STALLED, SealedFor};
+use sealwax_crds::{EncryptedSecret, EncryptedSecretSpec, READY, RECONCILING, STALLED, SealedFor, SecretStatus};
 use sealwax_format::keys::Recipient;
 use sealwax_format::native::{self, Place};
 use sealwax_format::{OsRandom, Path, Plaintext, SecretBytes, ValueType};
@@ -31,7 +31,7 @@ pub(crate) struct Served {
 }
 
 /// How the controller is started.
-enum How<'a> {
+pub(crate) enum How<'a> {
     /// With these environment variables.
     Directly(&'a [(&'a str, &'a str)]),
     /// Without a list of namespaces.
@@ -111,7 +111,7 @@ impl Served {
         (served, proxy)
     }
 
-    async fn start_as(
+    pub(crate) async fn start_as(
         plane: &'static ControlPlane,
         namespace: Namespace,
         keys: Namespace,
@@ -201,9 +201,14 @@ impl Served {
 }
 
 pub(crate) fn install(plane: &ControlPlane) {
-    let crds = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../crds/encryptedsecrets.sealwax.dev.yaml");
-    plane.kubectl().apply(&std::fs::read_to_string(crds).unwrap());
-    let wait = ["wait", "--for=condition=Established", "crd/encryptedsecrets.sealwax.dev", "--timeout=20s"];
+    let kinds = ["encryptedsecrets", "externalsecrets", "secretstores", "clustersecretstores"];
+    for kind in kinds {
+        let crd = FilePath::new(env!("CARGO_MANIFEST_DIR")).join(format!("../crds/{kind}.sealwax.dev.yaml"));
+        plane.kubectl().apply(&std::fs::read_to_string(crd).unwrap());
+    }
+    let crds = kinds.map(|kind| format!("crd/{kind}.sealwax.dev"));
+    let mut wait = vec!["wait", "--for=condition=Established", "--timeout=20s"];
+    wait.extend(crds.iter().map(String::as_str));
     plane.kubectl().run(&wait);
 }
 
@@ -239,7 +244,10 @@ pub(crate) fn seal_for(reader: Recipient, namespace: &str, name: &str, items: &[
 }
 
 pub(crate) fn condition(object: &EncryptedSecret, type_: &str) -> Option<(String, String, String)> {
-    let conditions = &object.status.as_ref()?.conditions;
-    let found = conditions.iter().find(|condition| condition.type_ == type_)?;
+    condition_of(object.status.as_ref()?, type_)
+}
+
+pub(crate) fn condition_of(status: &SecretStatus, type_: &str) -> Option<(String, String, String)> {
+    let found = status.conditions.iter().find(|condition| condition.type_ == type_)?;
     Some((found.status.clone(), found.reason.clone(), found.message.clone()))
 }

@@ -28,6 +28,17 @@
 {{- if .Values.escrow.configMap }}
 - --escrow-config-map
 {{- end }}
+{{- if .Values.external.enabled }}
+- --external
+- --source-concurrency={{ .Values.external.concurrency }}
+- --source-rate={{ .Values.external.rate }}
+{{- if eq (include "sealwax.clusterStores" .) "true" }}
+- --cluster-stores
+{{- end }}
+{{- if .Values.external.ambientCredentials }}
+- --allow-ambient-credentials
+{{- end }}
+{{- end }}
 {{- if .Values.restarts.enabled }}
 - --restarts
 {{- end }}

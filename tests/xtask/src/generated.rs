@@ -32,7 +32,7 @@ struct Plain {
     values: &'static [&'static str],
 }
 
-const PLAIN: [Plain; 2] = [
+const PLAIN: [Plain; 3] = [
     Plain {
         name: "install.yaml",
         header: "\
@@ -44,6 +44,17 @@ const PLAIN: [Plain; 2] = [
 # the chart. Generated from deploy/chart by: cargo xtask manifests
 ",
         values: &[],
+    },
+    Plain {
+        name: "install-external.yaml",
+        header: "\
+# The same as install.yaml, serving ExternalSecrets and their stores too, which needs more rights:
+#
+#   kubectl apply --server-side -f deploy/install-external.yaml
+#
+# Generated from deploy/chart by: cargo xtask manifests
+",
+        values: &["external.enabled=true"],
     },
     Plain {
         name: "scoped.yaml",
