@@ -11,10 +11,12 @@
 
 mod error;
 mod fake;
+pub mod kubernetes;
 mod limits;
 mod payload;
 mod reader;
 pub mod vault;
+mod wire;
 
 use std::collections::BTreeMap;
 

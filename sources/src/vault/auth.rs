@@ -32,9 +32,9 @@ pub(super) struct Session {
     /// Where the login is, and the token's own calls.
     pub(super) namespace: Option<String>,
     token: Mutex<Option<Arc<Token>>>,
-    /// Held while logging in: whoever waits finds the new token.
+    /// Held while logging in: whoever waits finds the new token, or the failure and until when it stands.
     logging_in: AsyncMutex<Option<(Instant, SourceError)>>,
-    /// Held while finding out whether a token lives: which one did, and when.
+    /// Held while finding out whether a token lives: when that was last asked.
     suspicion: AsyncMutex<Option<Instant>>,
     keeper: Mutex<Option<AbortHandle>>,
     /// Told when there is another token.
@@ -104,8 +104,7 @@ impl Session {
         if let Some(token) = self.current().filter(|token| !instead_of.is_some_and(|old| Arc::ptr_eq(old, token))) {
             return Ok(token);
         }
-        if let Some((until, error)) = failed.as_ref().filter(|(until, _)| Instant::now() < *until) {
-            let _ = until;
+        if let Some((_, error)) = failed.as_ref().filter(|(until, _)| Instant::now() < *until) {
             return Err(error.clone());
         }
         match self.ask_for_token().await {
@@ -118,6 +117,13 @@ impl Session {
                 *failed = Some((Instant::now() + wait, error.clone()));
                 Err(error)
             }
+        }
+    }
+
+    async fn ask_for_token(&self) -> Result<Token, SourceError> {
+        match &self.login {
+            Login::Token(secret) => user_token(self, secret).await,
+            login => super::login::log_in(self, login).await,
         }
     }
 
@@ -202,15 +208,6 @@ impl Drop for Session {
             // Best effort: it expires anyway.
             let _ = transport.send(&RevokeTokenSelfRequest {}, caller).await;
         });
-    }
-}
-
-impl Session {
-    async fn ask_for_token(&self) -> Result<Token, SourceError> {
-        match &self.login {
-            Login::Token(secret) => user_token(self, secret).await,
-            login => super::login::log_in(self, login).await,
-        }
     }
 }
 

@@ -101,6 +101,7 @@ fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], operation: &'stat
         404 if says("invalid path for a versioned k/v") => {
             (Kind::Invalid("the mount is a KV store of version 2, and the store says version 1".to_owned()), None)
         }
+        404 if says("namespace not found") => (Kind::Invalid("there is no such namespace".to_owned()), None),
         404 => (Kind::Missing, None),
         400 if operation == "login" => (Kind::Denied, None),
         401 | 403 => (Kind::Denied, None),

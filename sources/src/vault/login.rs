@@ -33,7 +33,9 @@ pub(super) struct Grant {
 
 impl Grant {
     fn new(since: Instant, seconds: u64, renewable: bool) -> Self {
-        Self { since, lasts: Some(seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs), renewable }
+        // The server counts from the whole second in which it made the token: up to one less than it says is left.
+        let sure = if seconds > 1 { seconds - 1 } else { seconds };
+        Self { since, lasts: Some(sure).filter(|seconds| *seconds > 0).map(Duration::from_secs), renewable }
     }
 
     pub(super) fn ends(&self) -> Option<Instant> {

@@ -60,8 +60,9 @@ impl Session {
         if token.grant.renewable {
             let since = Instant::now();
             match self.renew(token, since).await {
-                // Near the end of all renewals each one gives less: a new login is better than many of those.
-                Ok(grant) if !token.ours || grant.lasts.is_none_or(|lasts| lasts > before / 2) => {
+                // Near the end of all renewals each one gives less, down to 0 seconds, which is not for ever: a new login is
+                // better than many of those.
+                Ok(grant) if !token.ours || grant.lasts.is_some_and(|lasts| lasts > before / 2) => {
                     self.set_unless_replaced(token, grant);
                     return Ok(());
                 }

@@ -1,18 +1,15 @@
 //! The way to the server: TLS, time-outs, redirects; and what went wrong on it, in our own words.
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::io;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity, Url};
-use rustls::{AlertDescription, CertificateError};
 use zeroize::Zeroizing;
 
 use super::{PROVIDER, Settings};
-use crate::{Kind, SourceError};
+use crate::{Kind, SourceError, wire};
 
 const CONNECT: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_secs(15);
@@ -107,7 +104,7 @@ pub(super) fn invalid(why: &str) -> SourceError {
 
 /// What happened on the way, from the types of the error's causes: their texts are not ours.
 pub(super) fn failed(error: &reqwest::Error, operation: &'static str) -> SourceError {
-    let detail = causes(error).find_map(known).unwrap_or({
+    let detail = wire::known(error).unwrap_or({
         if error.is_timeout() {
             "there was no answer in time"
         } else if error.is_connect() {
@@ -117,57 +114,4 @@ pub(super) fn failed(error: &reqwest::Error, operation: &'static str) -> SourceE
         }
     });
     SourceError::new(PROVIDER, operation, Kind::Unavailable { after: None }).with_detail(detail)
-}
-
-fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| {
-        let error: &'e (dyn Error + 'static) = *error;
-        // An `io::Error` hides the error that it wraps from the chain of sources.
-        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(wrapped) => Some(wrapped),
-            None => error.source(),
-        }
-    })
-}
-
-fn known(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    if let Some(error) = error.downcast_ref::<rustls::Error>() {
-        return Some(tls(error));
-    }
-    if let Some(error) = error.downcast_ref::<io::Error>() {
-        return match error.kind() {
-            io::ErrorKind::ConnectionRefused => Some("the connection was refused"),
-            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Some("the connection was reset"),
-            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Some("there is no way to the server"),
-            io::ErrorKind::TimedOut => Some("there was no answer in time"),
-            _ => None,
-        };
-    }
-    // The one cause that has no type of its own; compared, never shown.
-    (error.to_string() == "dns error").then_some("the server's name cannot be resolved")
-}
-
-fn tls(error: &rustls::Error) -> &'static str {
-    match error {
-        rustls::Error::InvalidCertificate(error) => match error {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "the server's certificate has expired"
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "the server's certificate is for another name"
-            }
-            _ => "the server's certificate is not trusted: is the CA bundle right?",
-        },
-        rustls::Error::AlertReceived(
-            AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnknownCA
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::AccessDenied,
-        ) => "the server does not accept this client's certificate",
-        rustls::Error::InvalidMessage(_) => "the server does not speak TLS: is it http://?",
-        _ => "the TLS connection failed",
-    }
 }
