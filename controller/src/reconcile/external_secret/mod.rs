@@ -144,7 +144,9 @@ impl<'r> Gathering<'r> {
                 || forced.is_some() && forced != before.last_force_sync,
             now: Timestamp::now(),
         };
-        let due = due(object, history);
+        // Written before the controller had its own key: there is no copy yet, and no hash to tell a change by.
+        let unkept = before.common.secret_uid.is_some() && before.common.content_hash.is_none();
+        let due = if unkept && keys.last_good.is_some() { Due::Now } else { due(object, history) };
         let (stage, copy) = (Stage::Begun, before.last_good.clone());
         Self { object, keys, context, before, foreign, versions, due, stage, failure, copy }
     }
