@@ -33,7 +33,7 @@ async fn an_api_server_takes_everything_that_is_rendered() {
     for namespace in ["payments", "billing"] {
         kubectl.run(&["create", "namespace", namespace]);
     }
-    for file in ["deploy/install.yaml", "deploy/scoped.yaml"] {
+    for file in ["deploy/install.yaml", "deploy/install-external.yaml", "deploy/scoped.yaml"] {
         assert!(dry_run(&kubectl, &text(file)) > 10, "{file}");
     }
     for values in ["scoped", "selector"] {
@@ -81,7 +81,10 @@ fn helm_installs_checks_and_removes(plane: &ControlPlane) {
         helm(&[arguments, &common].concat())
     };
     // Every control plane of the harness begins with these; the chart brings its own.
-    kubectl.run(&["delete", "crd", "encryptedsecrets.sealwax.dev"]);
+    let kinds = ["encryptedsecrets", "externalsecrets", "secretstores", "clustersecretstores"];
+    for kind in kinds {
+        kubectl.run(&["delete", "crd", &format!("{kind}.sealwax.dev")]);
+    }
     let install = ["install", "sealwax", "deploy/chart", "--set", "key.existingSecret=mine"];
 
     let error = refused(&run(&install));
@@ -112,7 +115,9 @@ fn helm_installs_checks_and_removes(plane: &ControlPlane) {
         ""
     );
     succeeded(&run(&["uninstall", "sealwax"]));
-    kubectl.run(&["get", "crd", "encryptedsecrets.sealwax.dev"]);
+    for kind in kinds {
+        kubectl.run(&["get", "crd", &format!("{kind}.sealwax.dev")]);
+    }
     kubectl.run(&["get", "secret", "mine", "--namespace=sealwax-system"]);
     let left = kubectl.run(&[
         "get",

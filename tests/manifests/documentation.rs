@@ -7,20 +7,37 @@ use std::path::Path;
 use crate::common::{path, text};
 
 /// Where reasons of conditions and events are given.
-const TELLING: [&str; 9] = [
+const TELLING: [&str; 16] = [
     "controller/src/cluster_keys/apply.rs",
     "controller/src/cluster_keys/notices.rs",
     "controller/src/conditions.rs",
-    "controller/src/reconcile/encrypted_secret/apply.rs",
-    "controller/src/reconcile/encrypted_secret/mod.rs",
+    "controller/src/feeding/apply.rs",
+    "controller/src/feeding/look.rs",
+    "controller/src/feeding/mod.rs",
+    "controller/src/feeding/plan.rs",
+    "controller/src/feeding/report.rs",
+    "controller/src/feeding/sweep.rs",
     "controller/src/reconcile/encrypted_secret/plan.rs",
-    "controller/src/reconcile/encrypted_secret/report.rs",
-    "controller/src/reconcile/encrypted_secret/sweep.rs",
+    "controller/src/reconcile/external_secret/fetch.rs",
+    "controller/src/reconcile/external_secret/mod.rs",
+    "controller/src/reconcile/external_secret/plan.rs",
+    "controller/src/stores/error.rs",
     "render/src/error.rs",
+    "sources/src/error.rs",
 ];
 
 /// Words in quotes that are kinds and values of Kubernetes.
-const NO_REASONS: [&str; 7] = ["ConfigMap", "EncryptedSecret", "False", "Secret", "Secret ", "True", "Unknown"];
+const NO_REASONS: [&str; 9] = [
+    "ClusterSecretStore",
+    "ConfigMap",
+    "EncryptedSecret",
+    "False",
+    "Secret",
+    "Secret ",
+    "SecretStore",
+    "True",
+    "Unknown",
+];
 
 /// A file without its tests.
 fn program(file: &str) -> String {

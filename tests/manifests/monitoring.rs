@@ -61,7 +61,14 @@ async fn served() -> BTreeSet<String> {
     let served = Namespace::create(plane, "metrics").await;
     let own = Namespace::create(plane, "metrics-keys").await;
     let scope = format!("scope.namespaces={{{}}}", served.name());
-    let installed = Installed::new(plane, own, &[&scope], &[]).await;
+    let installed = Installed::new(plane, own, &[&scope, "external.enabled=true"], &[]).await;
+    let object = |kind: &str, spec: serde_json::Value| {
+        let metadata = serde_json::json!({"name": "demo", "namespace": served.name()});
+        serde_json::json!({"apiVersion": "sealwax.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
+    };
+    let values = serde_json::json!([{"key": "db", "value": "hunter2"}]);
+    let store = object("SecretStore", serde_json::json!({"provider": {"fake": {"data": values}}}));
+    plane.kubectl().apply(&store.to_string());
     let metrics = Life::begin(plane, served, installed).await.gets_into_trouble().await;
     let declared: Vec<&str> = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     // A metric that nothing was counted by is not served; then there is more to get into.
