@@ -14,6 +14,7 @@ mod fake;
 mod limits;
 mod payload;
 mod reader;
+pub mod vault;
 
 use std::collections::BTreeMap;
 
