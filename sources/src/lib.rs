@@ -9,6 +9,7 @@
 //!
 //! [`SecretBytes`]: sealwax_format::SecretBytes
 
+pub mod aws;
 mod error;
 mod fake;
 mod limits;
