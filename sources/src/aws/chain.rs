@@ -23,7 +23,7 @@ pub(super) fn roles(
         current = cached(Role {
             provider,
             client: sts(&config, &settings.endpoints),
-            role_arn: role_arn.clone(),
+            arn: role_arn.clone(),
             // Those on the way are asked for nothing but the next one.
             last: is_last.then(|| settings.clone()),
         });
@@ -35,14 +35,14 @@ pub(super) fn roles(
 struct Role {
     provider: &'static str,
     client: aws_sdk_sts::Client,
-    role_arn: String,
+    arn: String,
     last: Option<Settings>,
 }
 
 impl Login for Role {
     fn log_in(&self) -> BoxFuture<'_, Result<Keys, CredentialsError>> {
         Box::pin(async {
-            let mut call = self.client.assume_role().role_arn(&self.role_arn).role_session_name(SESSION);
+            let mut call = self.client.assume_role().role_arn(&self.arn).role_session_name(SESSION);
             if let Some(settings) = &self.last {
                 call = call.set_external_id(settings.external_id.clone());
                 for (key, value) in &settings.session_tags {

@@ -61,15 +61,7 @@ pub(super) fn of_answer(
             (Kind::Denied, Some("the key that it is encrypted with cannot be used"))
         }
         _ if is_denied(name) => (Kind::Denied, None),
-        (
-            "InternalServiceError"
-            | "InternalServerError"
-            | "InternalFailure"
-            | "ServiceUnavailable"
-            | "IDPCommunicationError",
-            _,
-        ) => (Kind::Unavailable { after }, None),
-        (_, 500..) => (Kind::Unavailable { after }, None),
+        _ if is_unavailable(name) || status.is_some_and(|status| status >= 500) => (Kind::Unavailable { after }, None),
         (_, 401 | 403) => (Kind::Denied, None),
         _ => (Kind::Invalid("the service refuses the request".to_owned()), None),
     };
@@ -136,6 +128,17 @@ fn is_throttling(name: &str) -> bool {
 
 fn is_missing(name: &str) -> bool {
     matches!(name, "ResourceNotFoundException" | "ParameterNotFound" | "ParameterVersionNotFound" | "InvalidResourceId")
+}
+
+fn is_unavailable(name: &str) -> bool {
+    matches!(
+        name,
+        "InternalServiceError"
+            | "InternalServerError"
+            | "InternalFailure"
+            | "ServiceUnavailable"
+            | "IDPCommunicationError"
+    )
 }
 
 fn is_denied(name: &str) -> bool {

@@ -189,8 +189,8 @@ fn sts(config: &SdkConfig, endpoints: &Endpoints) -> aws_sdk_sts::Client {
 }
 
 /// What a service keeps about a secret: its tags.
-fn metadata(provider: &'static str, tags: BTreeMap<String, String>) -> Result<Payload, SourceError> {
-    let json = serde_json::to_string(&tags);
+fn metadata(provider: &'static str, tags: &BTreeMap<String, String>) -> Result<Payload, SourceError> {
+    let json = serde_json::to_string(tags);
     let json = json.map_err(|_| SourceError::invalid(provider, "read", "the tags cannot be written as JSON"))?;
     Ok(Payload::fields(json))
 }

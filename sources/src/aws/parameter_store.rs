@@ -113,7 +113,7 @@ impl ParameterStore {
         let answer = call.resource_id(name).send().await;
         let given = answer.map_err(|error| error::of_call(PROVIDER, "read", Some(&address.key), &error))?;
         let tags = given.tag_list.unwrap_or_default().into_iter();
-        metadata(PROVIDER, tags.map(|tag| (tag.key, tag.value)).collect())
+        metadata(PROVIDER, &tags.map(|tag| (tag.key, tag.value)).collect())
     }
 
     async fn search(&self, query: &Query) -> Result<Vec<String>, SourceError> {

@@ -94,7 +94,7 @@ impl SecretsManager {
                     answers.insert(address.clone(), Err(failure.clone().with_key(&address.key)));
                 }
             }
-            page = given.next_token.clone();
+            page = given.next_token;
             for entry in given.secret_values.unwrap_or_default() {
                 for address in self.named(wanted, entry.name(), entry.arn()) {
                     answers.insert(address.clone(), payload_of(address, entry.clone()));
@@ -135,7 +135,7 @@ impl SecretsManager {
     async fn describe(&self, address: &Address) -> Answer {
         let call = self.client.describe_secret().secret_id(prefixed(&self.prefix, &address.key));
         let given = call.send().await.map_err(|error| error::of_call(PROVIDER, "read", Some(&address.key), &error))?;
-        metadata(PROVIDER, tags(given.tags.as_deref().unwrap_or_default()))
+        metadata(PROVIDER, &tags(given.tags.as_deref().unwrap_or_default()))
     }
 
     async fn search(&self, query: &Query) -> Result<Vec<String>, SourceError> {
