@@ -9,6 +9,7 @@
 //!
 //! [`SecretBytes`]: sealwax_format::SecretBytes
 
+pub mod aws;
 mod error;
 mod fake;
 pub mod kubernetes;
@@ -19,6 +20,7 @@ pub mod vault;
 mod wire;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use sealwax_format::SecretBytes;
@@ -88,6 +90,28 @@ pub trait Source: Send + Sync {
 
     /// Whether one can log in. Cheap: it reads no secret.
     fn check(&self) -> BoxFuture<'_, Result<(), SourceError>>;
+}
+
+impl<S: Source + ?Sized> Source for Arc<S> {
+    fn provider(&self) -> &'static str {
+        (**self).provider()
+    }
+
+    fn batch(&self) -> usize {
+        (**self).batch()
+    }
+
+    fn read<'s>(&'s self, addresses: &'s [Address]) -> BoxFuture<'s, Vec<Result<Payload, SourceError>>> {
+        (**self).read(addresses)
+    }
+
+    fn find<'s>(&'s self, query: &'s Query) -> BoxFuture<'s, Result<Vec<String>, SourceError>> {
+        (**self).find(query)
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), SourceError>> {
+        (**self).check()
+    }
 }
 
 /// Where a short-lived token comes from: a token request for a service account, which the controller makes.

@@ -11,6 +11,7 @@ use sealwax_format::SecretBytes;
 use sealwax_sources::{Fake, Source, Tokens, vault};
 
 use super::StoreError;
+use super::aws::connect_aws;
 use super::credentials::Credentials;
 use super::home::Home;
 use super::kubernetes::connect_kubernetes;
@@ -35,7 +36,7 @@ impl<'a> Connector<'a> {
     pub(super) async fn connect(self, spec: &'a StoreSpec) -> Result<Box<dyn Source>, StoreError> {
         match spec.provider.one().ok_or(StoreError::NoProvider)? {
             OneProvider::Vault(provider) => self.vault(provider).await,
-            OneProvider::Aws(_) => Err(StoreError::NotYet("AWS")),
+            OneProvider::Aws(provider) => connect_aws(self, provider).await,
             OneProvider::Kubernetes(provider) => connect_kubernetes(self, provider).await,
             OneProvider::Fake(provider) => Ok(fake(provider)),
         }

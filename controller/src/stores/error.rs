@@ -68,9 +68,6 @@ pub enum StoreError {
          ClusterSecretStore, or allow it for all by --allow-ambient-credentials"
     )]
     Ambient,
-    /// A provider that this version does not read from.
-    #[error("this version does not read from {0} yet; the Secret stays as it is")]
-    NotYet(&'static str),
     /// What the store says makes no sense.
     #[error("the store: {0}; correct it")]
     Invalid(String),
@@ -91,7 +88,6 @@ impl StoreError {
             Self::NoReference(_) | Self::NoItem { .. } => "CredentialsMissing",
             Self::OtherNamespace | Self::NotForStores(_) | Self::Ambient => "CredentialsRefused",
             Self::NoProvider | Self::Invalid(_) | Self::Referent => "StoreInvalid",
-            Self::NotYet(_) => "Unsupported",
             Self::Read { .. } | Self::Namespace(_) => "ApiServer",
             Self::Source(error) => error.reason(),
         }

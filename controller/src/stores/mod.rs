@@ -7,6 +7,7 @@
 //! * `check` looks at the stores themselves and tells in their status whether they can be used.
 
 mod admission;
+mod aws;
 mod check;
 mod connect;
 mod credentials;

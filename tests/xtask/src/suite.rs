@@ -15,6 +15,11 @@ const AGE: &str = "SEALWAX_TEST_AGE";
 /// Names the stock age key generator.
 const AGE_KEYGEN: &str = "SEALWAX_TEST_AGE_KEYGEN";
 
+/// Names OpenBao's server.
+const BAO: &str = "SEALWAX_TEST_BAO";
+/// Names moto's server, which answers as AWS does.
+const MOTO: &str = "SEALWAX_TEST_MOTO";
+
 /// How many tests ended how.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
@@ -45,6 +50,7 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), Failure> {
     let control_plane = tools::control_plane(&ui::progress)?;
     let age = tools::age(&ui::progress)?;
     let python = tools::python(&ui::progress)?;
+    let [bao, moto] = tools::source_servers(&ui::progress)?;
     let deploy = [
         (tools::deploy::HELM, tools::deploy::helm(&ui::progress)?),
         (tools::deploy::KUSTOMIZE, tools::deploy::kustomize(&ui::progress)?),
@@ -58,7 +64,7 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), Failure> {
     command.args(arguments).envs(programs);
     command.env("KUBEBUILDER_ASSETS", control_plane.directory());
     command.env(PYTHON, python).env(AGE, age.age).env(AGE_KEYGEN, age.age_keygen);
-    command.envs(deploy).env(CONTROL_PLANE, plane.directory());
+    command.env(BAO, bao).env(MOTO, moto).envs(deploy).env(CONTROL_PLANE, plane.directory());
     let (tally, success) = counted(command)?;
     drop(plane);
 

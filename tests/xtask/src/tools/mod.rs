@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::cargo::{build_binary, target_dir};
 use self::go::GoModule;
-pub use self::python::python;
+pub use self::python::{python, source_servers};
 pub use self::release::{PROGRAMS, build_release};
 
 /// Told what begins, before anything that takes longer than a moment.

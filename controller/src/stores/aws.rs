@@ -1,0 +1,100 @@
+//! Clients of AWS.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::Api;
+use sealwax_crds::{AwsProvider, AwsService, ServiceAccountSelector, SessionTagsPolicy, StoreKind};
+use sealwax_sources::Source;
+use sealwax_sources::aws::{self, Credentials, Service, Settings};
+
+use super::StoreError;
+use super::connect::{Connector, text};
+use super::tokens::failed;
+use crate::feeding::in_time;
+
+/// Annotation of a service account: the role that it stands for.
+const ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
+/// For whom its tokens are made.
+const AUDIENCE: &str = "sts.amazonaws.com";
+
+pub(super) async fn connect_aws<'a>(
+    connector: Connector<'a>,
+    provider: &'a AwsProvider,
+) -> Result<Box<dyn Source>, StoreError> {
+    let service = match provider.service {
+        AwsService::SecretsManager => Service::SecretsManager,
+        AwsService::ParameterStore => Service::ParameterStore,
+    };
+    let settings = Settings {
+        region: provider.region.clone(),
+        roles: provider.additional_roles.iter().chain(&provider.role).cloned().collect(),
+        external_id: provider.external_id.clone(),
+        session_tags: session_tags(connector, provider),
+        transitive_tag_keys: provider.transitive_tag_keys.clone(),
+        prefix: provider.prefix.clone().unwrap_or_default(),
+        ..Settings::new(service)
+    };
+    let credentials = credentials(connector, provider).await?;
+    Ok(Box::new(aws::open(&settings, credentials).await?))
+}
+
+/// Tags by which policies of AWS can tell who reads; under the names that such policies have already.
+fn session_tags(connector: Connector<'_>, provider: &AwsProvider) -> Vec<(String, String)> {
+    let mut tags: Vec<_> = provider.session_tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
+    let policy = provider.session_tags_policy.unwrap_or_default();
+    if policy == SessionTagsPolicy::Custom {
+        tags.extend(provider.custom_session_tags.clone());
+    }
+    if policy != SessionTagsPolicy::None {
+        let kind = match connector.home.kind {
+            StoreKind::SecretStore => "SecretStore",
+            StoreKind::ClusterSecretStore => "ClusterSecretStore",
+        };
+        let namespace = connector.home.user.or(connector.home.namespace).unwrap_or_default();
+        let own = [("esoNamespace", namespace), ("esoStoreName", connector.home.store), ("esoStoreKind", kind)];
+        // Whatever is stated, these say who reads.
+        tags.retain(|(key, _)| own.iter().all(|(name, _)| key != name));
+        tags.extend(own.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    }
+    tags
+}
+
+async fn credentials<'a>(connector: Connector<'a>, provider: &'a AwsProvider) -> Result<Credentials, StoreError> {
+    let auth = provider.auth.as_ref();
+    if let Some(keys) = auth.and_then(|auth| auth.secret_ref.as_ref()) {
+        let read = connector.credentials();
+        let session_token = match &keys.session_token_secret_ref {
+            Some(token) => Some(read.text(token, "session-token").await?),
+            None => None,
+        };
+        let id = read.text(&keys.access_key_id_secret_ref, "access-key-id").await?;
+        return Ok(Credentials::Static {
+            access_key_id: text(&id, "the access key's id")?,
+            secret_access_key: read.text(&keys.secret_access_key_secret_ref, "secret-access-key").await?,
+            session_token,
+        });
+    }
+    match auth.and_then(|auth| auth.jwt.as_ref()) {
+        Some(jwt) => {
+            let account = &jwt.service_account_ref;
+            let role_arn = role_of(connector, account).await?;
+            let tokens = connector.account(account, &[AUDIENCE.to_owned()], Some(3600))?;
+            Ok(Credentials::WebIdentity { role_arn, tokens })
+        }
+        None => {
+            connector.as_itself()?;
+            Ok(Credentials::Ambient)
+        }
+    }
+}
+
+/// The role that a service account stands for.
+async fn role_of<'a>(connector: Connector<'a>, account: &'a ServiceAccountSelector) -> Result<String, StoreError> {
+    let namespace = connector.home.namespace_of(account.namespace.as_deref())?;
+    let api: Api<ServiceAccount> = Api::namespaced(connector.client.clone(), namespace);
+    let found = in_time(api.get_metadata(&account.name)).await;
+    let found = found.map_err(|error| failed(&error).with_key(format!("{namespace}/{}", account.name)))?;
+    let role = found.metadata.annotations.and_then(|mut annotations| annotations.remove(ROLE_ARN));
+    role.ok_or_else(|| StoreError::Invalid(format!("service account {} has no annotation {ROLE_ARN}", account.name)))
+}
