@@ -1,7 +1,5 @@
 //! Clients of AWS.
 
-use std::sync::Arc;
-
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 use sealwax_crds::{AwsProvider, AwsService, ServiceAccountSelector, SessionTagsPolicy, StoreKind};
