@@ -73,18 +73,14 @@ async fn credentials<'a>(connector: Connector<'a>, provider: &'a AwsProvider) ->
             session_token,
         });
     }
-    match auth.and_then(|auth| auth.jwt.as_ref()) {
-        Some(jwt) => {
-            let account = &jwt.service_account_ref;
-            let role_arn = role_of(connector, account).await?;
-            let tokens = connector.account(account, &[AUDIENCE.to_owned()], Some(3600))?;
-            Ok(Credentials::WebIdentity { role_arn, tokens })
-        }
-        None => {
-            connector.as_itself()?;
-            Ok(Credentials::Ambient)
-        }
-    }
+    let Some(jwt) = auth.and_then(|auth| auth.jwt.as_ref()) else {
+        connector.as_itself()?;
+        return Ok(Credentials::Ambient);
+    };
+    let account = &jwt.service_account_ref;
+    let role_arn = role_of(connector, account).await?;
+    let tokens = connector.account(account, &[AUDIENCE.to_owned()], Some(3600))?;
+    Ok(Credentials::WebIdentity { role_arn, tokens })
 }
 
 /// The role that a service account stands for.
