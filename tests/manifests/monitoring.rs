@@ -68,7 +68,11 @@ async fn served() -> BTreeSet<String> {
     };
     let values = serde_json::json!([{"key": "db", "value": "hunter2"}]);
     let store = object("SecretStore", serde_json::json!({"provider": {"fake": {"data": values}}}));
-    plane.kubectl().apply(&store.to_string());
+    let data = serde_json::json!([{"secretKey": "password", "remoteRef": {"key": "db"}}]);
+    let read = object("ExternalSecret", serde_json::json!({"secretStoreRef": {"name": "demo"}, "data": data}));
+    for manifest in [store, read] {
+        plane.kubectl().apply(&manifest.to_string());
+    }
     let metrics = Life::begin(plane, served, installed).await.gets_into_trouble().await;
     let declared: Vec<&str> = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     // A metric that nothing was counted by is not served; then there is more to get into.

@@ -21,6 +21,10 @@ enum Where {
 /// Where, a resource, a verb, and the one name that it holds for, if it is restricted to one.
 type Right = (Where, String, String, Option<String>);
 
+fn in_no_namespace(resource: &str) -> bool {
+    ["namespaces", "clustersecretstores", "clustersecretstores/status"].contains(&resource)
+}
+
 /// What the rendered roles give.
 fn granted(rendered: &[Value], own: &str) -> BTreeSet<Right> {
     let list = |value: &Value| -> Vec<String> {
@@ -38,7 +42,7 @@ fn granted(rendered: &[Value], own: &str) -> BTreeSet<Right> {
             let names = if names.is_empty() { vec![None] } else { names.into_iter().map(Some).collect() };
             for resource in list(&rule["resources"]) {
                 let place = match role["metadata"]["namespace"].as_str() {
-                    _ if resource == "namespaces" => Where::Cluster,
+                    _ if in_no_namespace(&resource) => Where::Cluster,
                     Some(namespace) if namespace == own => Where::Own,
                     _ => Where::Served,
                 };
@@ -84,6 +88,7 @@ async fn no_right_is_missing_and_none_is_unused(plane: &'static ControlPlane, sc
         "restarts.enabled=true",
         "keys.rotateEvery=90d",
         &format!("escrow.configMap=true,escrow.recipients={{{escrow}}}"),
+        "external.enabled=true",
         &scoped,
     ];
     let own_name = own.name().to_owned();
@@ -102,6 +107,8 @@ async fn no_right_is_missing_and_none_is_unused(plane: &'static ControlPlane, sc
 
     let mut life = Life::begin(plane, served, installed).await;
     life.run_through().await;
+    // Stores of the cluster are served where there is a ClusterRole.
+    life.syncs(scope != Scope::Named).await;
     if scope == Scope::Whole {
         life.meets_an_object_beside_its_keys().await;
     }
@@ -123,7 +130,8 @@ fn used(plane: &ControlPlane, mark: Mark, life: &Life, scope: Scope, granted: &B
             match request.namespace.as_str() {
                 // Paths such as /version need no right of ours.
                 "" if request.resource.is_empty() => continue,
-                "" if request.resource == "namespaces" => Where::Cluster,
+                // The namespace of a namespace is itself.
+                _ if in_no_namespace(&request.resource) => Where::Cluster,
                 "" if scope == Scope::Whole => Where::Served,
                 // Who serves all namespaces is told of objects in its own, too.
                 namespace if namespace == life.installed.own.name() => {

@@ -1,5 +1,7 @@
 //! Everything that a controller does in its life. Extend it with what the controller learns.
 
+mod external;
+
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
@@ -226,6 +228,7 @@ impl Life {
         self.holds("db", "item", "first").await;
         self.meets_a_secret_that_is_not_its_own().await;
         self.tells("sealwax_drift_healed_total{").await;
+        self.tells("sealwax_source_calls_total{").await;
         self.tells("sealwax_objects_stalled{").await
     }
 
