@@ -1,5 +1,7 @@
 //! `cargo xtask demo`: the story of a secret, told in steps of which each is checked.
 
+mod elsewhere;
+mod sources;
 mod steps;
 mod world;
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use super::world::{Cluster, SYSTEM, World, expect, text, until, write_private};
-use super::{Story, show};
+use super::{Story, elsewhere, show};
 use crate::Failure;
 
 /// A chapter.
@@ -66,6 +66,22 @@ pub(super) const STEPS: &[Step] = &[
         title: "copy refused",
         explanation: "The manifest is copied into another namespace. The values do not open there.",
         tell: copy_refused,
+    },
+    Step {
+        title: "vault",
+        explanation: "A value that lives in Vault comes into the same Secret. Git says where it is, and no more.",
+        tell: elsewhere::vault,
+    },
+    Step {
+        title: "change at the origin",
+        explanation: "Somebody changes the value in Vault.",
+        tell: elsewhere::origin,
+    },
+    Step { title: "aws", explanation: "Another value lives in AWS Secrets Manager.", tell: elsewhere::aws },
+    Step {
+        title: "vault away",
+        explanation: "Vault ends. Then somebody deletes the Secret that it feeds.",
+        tell: elsewhere::outage,
     },
     Step {
         title: "recovery",

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use xtask::plane::{Plane, SUPERVISOR};
 use xtask::tools::{self, workspace_root};
 
+use super::sources::{Aws, Vault};
 use crate::{Failure, ui};
 
 /// The controller's namespace and account, as the manifests in `deploy/` have them.
@@ -21,6 +22,10 @@ pub(crate) struct World {
     pub(crate) repository: PathBuf,
     pub(crate) cluster: Option<Cluster>,
     pub(crate) second: Option<Cluster>,
+    pub(crate) vault: Option<Vault>,
+    pub(crate) aws: Option<Aws>,
+    /// Where the controller looks for AWS.
+    pub(crate) aws_endpoint: String,
     folder: Folder,
     sealwax: PathBuf,
     controller: PathBuf,
@@ -45,7 +50,7 @@ pub(crate) struct Cluster {
 }
 
 /// A program that ends with us, however we end: a supervisor holds the other end of our pipe.
-struct Guard {
+pub(crate) struct Guard {
     process: Child,
     lifeline: Option<ChildStdin>,
 }
@@ -72,6 +77,9 @@ impl World {
             repository,
             cluster: None,
             second: None,
+            vault: None,
+            aws: None,
+            aws_endpoint: Aws::endpoint()?,
             folder: Folder(folder),
             sealwax: program("SEALWAX_BIN")?,
             controller: program("SEALWAX_CONTROLLER_BIN")?,
@@ -139,7 +147,7 @@ impl World {
         let plane = Plane::start_with(Some(&self.supervisor), &ui::progress)?;
         let cluster = Cluster { plane, controller: None };
         let root = workspace_root();
-        for manifest in ["crds", "deploy/install.yaml"] {
+        for manifest in ["crds", "deploy/install-external.yaml"] {
             let manifest = root.join(manifest).display().to_string();
             let output = self.kubectl(&cluster, &["apply", "--server-side", "-f", &manifest], "")?;
             expect(&output, "kubectl apply")?;
@@ -168,13 +176,17 @@ impl World {
             &listen,
             "--lease-duration",
             "2s",
+            "--external",
+            "--cluster-stores",
         ]);
-        let log = fs::File::create(self.outside(&format!("{name}.log"))).map_err(|e| broken("the log", &e))?;
-        command.env("KUBECONFIG", &kubeconfig).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).process_group(0);
-        let mut process = command.spawn().map_err(|error| broken("the controller", &error))?;
-        let lifeline = process.stdin.take();
-        cluster.controller = Some(Guard { process, lifeline });
+        command.env("KUBECONFIG", &kubeconfig).env("AWS_ENDPOINT_URL", &self.aws_endpoint);
+        cluster.controller = Some(guard(command, &self.outside(&format!("{name}.log")))?);
         Ok(())
+    }
+
+    /// The program that ends what it guards when we end.
+    pub(crate) fn supervisor(&self) -> &Path {
+        &self.supervisor
     }
 
     /// Reads a file of the repository.
@@ -197,7 +209,8 @@ impl World {
         )
     }
 
-    fn run(&self, command: &mut Command, input: &str) -> Result<Output, Failure> {
+    /// Runs a program in the repository.
+    pub(crate) fn run(&self, command: &mut Command, input: &str) -> Result<Output, Failure> {
         use std::io::Write as _;
         let name = command.get_program().to_string_lossy().into_owned();
         command.current_dir(&self.repository).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -219,6 +232,15 @@ impl Cluster {
     pub(crate) fn stop_controller(&mut self) {
         self.controller = None;
     }
+}
+
+/// Starts a program under the supervisor's guard; what it tells goes to a file.
+pub(crate) fn guard(mut command: Command, log: &Path) -> Result<Guard, Failure> {
+    let log = fs::File::create(log).map_err(|error| broken("the log", &error))?;
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).process_group(0);
+    let mut process = command.spawn().map_err(|error| broken("a program", &error))?;
+    let lifeline = process.stdin.take();
+    Ok(Guard { process, lifeline })
 }
 
 /// Writes a file that only its owner may read.
@@ -269,7 +291,8 @@ fn with_token(kubeconfig: &Path, token: &str) -> Result<String, Failure> {
     ))
 }
 
-fn free_port() -> Result<u16, Failure> {
+/// One that nobody listens at.
+pub(crate) fn free_port() -> Result<u16, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     listener.map(|address| address.port()).map_err(|error| broken("a free port", &error))
 }
