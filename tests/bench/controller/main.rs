@@ -2,12 +2,15 @@
 //! three post-quantum readers each.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, reason = "a benchmark")]
 
+#[path = "../common/cluster.rs"]
+mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod world;
 
 use std::time::{Duration, Instant};
 
+use cluster::{memory, shown, ticks, until_ready, watch_secrets};
 use common::Group;
 use futures::{StreamExt, stream};
 use k8s_openapi::ByteString;
@@ -16,7 +19,7 @@ use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
 use sealwax_crds::EncryptedSecret;
 use sealwax_tests::wait_for;
 use serde_json::json;
-use world::{AT_A_TIME, LONG, World, shown, until_ready, watch_secrets};
+use world::{AT_A_TIME, LONG, World, is_ready};
 use xtask::tools::build_release;
 
 /// The objects of the large measurements.
@@ -36,7 +39,7 @@ async fn main() {
     group.record("size of the program", std::fs::metadata(&program).unwrap().len() as f64 / 1e6, "MB");
     let mut world = World::begin(program).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    group.record("resident memory without objects", world.memory("VmRSS"), "MiB");
+    group.record("resident memory without objects", memory(&world.controller, "VmRSS"), "MiB");
 
     first_sync(&mut group, &mut world).await;
     restart(&mut group, &mut world).await;
@@ -51,20 +54,21 @@ async fn first_sync(group: &mut Group, world: &mut World) {
     let objects: Vec<_> = (0..MANY).map(|number| world.sealed(&format!("many-{number}"), "hunter2")).collect();
     let took = world.create(&objects[..FEWER]).await;
     group.record(&format!("{FEWER} objects created by a bare client"), took.as_secs_f64(), "s");
-    until_ready(&world.objects(), FEWER).await;
-    group.record(&format!("resident memory with {FEWER} objects"), world.memory("VmRSS"), "MiB");
+    until_ready(&world.objects(), FEWER, is_ready).await;
+    group.record(&format!("resident memory with {FEWER} objects"), memory(&world.controller, "VmRSS"), "MiB");
 
     // Applied while the controller is away, so that its own time is seen apart from that of whoever applies.
     world.controller.terminate(Duration::from_secs(15));
     world.create(&objects[FEWER..]).await;
     let start = Instant::now();
     world.controller.restart();
-    let ready = tokio::time::timeout(LONG, until_ready(&world.objects(), MANY)).await.expect("all become ready");
+    let ready =
+        tokio::time::timeout(LONG, until_ready(&world.objects(), MANY, is_ready)).await.expect("all become ready");
     let ours = ready.saturating_duration_since(start);
     let rest = MANY - FEWER;
     group.record(&format!("{rest} more: from the controller's start until all are Ready"), ours.as_secs_f64(), "s");
-    group.record(&format!("resident memory with {MANY} objects"), world.memory("VmRSS"), "MiB");
-    group.record("peak memory", world.memory("VmHWM"), "MiB");
+    group.record(&format!("resident memory with {MANY} objects"), memory(&world.controller, "VmRSS"), "MiB");
+    group.record("peak memory", memory(&world.controller, "VmHWM"), "MiB");
     let bare = bare_writes(world, rest).await;
     group.record(&format!("the same {} writes by a bare client", 2 * rest), bare.as_secs_f64(), "s");
     group.record("ratio of the two", ours.as_secs_f64() / bare.as_secs_f64(), "");
@@ -134,7 +138,7 @@ async fn restart(group: &mut Group, world: &mut World) {
     };
     group.record("writes after that restart, the lease aside", count(&|request| request.is_write()).into(), "");
     group.record("single reads after that restart", count(&|request| request.verb == "get").into(), "");
-    group.record("resident memory after that restart", world.memory("VmRSS"), "MiB");
+    group.record("resident memory after that restart", memory(&world.controller, "VmRSS"), "MiB");
 }
 
 /// How many reconciles the metrics count.
@@ -203,11 +207,11 @@ async fn repairs(group: &mut Group, world: &World) {
 /// The processor time of a controller that has nothing to do.
 async fn idle(group: &mut Group, world: &World) {
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let before = world.ticks();
+    let before = ticks(&world.controller);
     tokio::time::sleep(IDLE).await;
-    let used = u32::try_from(world.ticks() - before).unwrap();
+    let used = u32::try_from(ticks(&world.controller) - before).unwrap();
     // A tick is 10 ms on every Linux.
     let share = f64::from(used) / 100.0 / IDLE.as_secs_f64() * 100.0;
     group.record(&format!("processor time of the idle controller with {MANY} objects, of one core"), share, "%");
-    group.record("resident memory at the end", world.memory("VmRSS"), "MiB");
+    group.record("resident memory at the end", memory(&world.controller, "VmRSS"), "MiB");
 }
