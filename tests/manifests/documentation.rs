@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::common::{path, text};
+use sealwax_tests::{ControlPlane, Namespace};
+
+use crate::common::{path, succeeded, text};
 
 /// Where reasons of conditions and events are given.
 const TELLING: [&str; 16] = [
@@ -114,4 +116,18 @@ fn every_label_and_annotation_is_explained_and_no_other() {
     let explained: BTreeSet<String> =
         marks(table).iter().map(|mark| mark.trim_end_matches("HASH").to_owned()).collect();
     assert_eq!(explained, used);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn manifests_of_the_guide_are_accepted_as_they_stand() {
+    let plane = ControlPlane::shared().await;
+    let namespace = Namespace::create(plane, "guide").await;
+    let guide = text("docs/external-secrets.md");
+    let blocks: Vec<_> = guide.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() > 5);
+    for block in blocks {
+        let block = block.replace("namespace: prod}", &format!("namespace: {}}}", namespace.name()));
+        let apply = ["apply", "--dry-run=server", "--validate=strict", "-f", "-"];
+        succeeded(&plane.kubectl().output(&apply, &block));
+    }
 }
