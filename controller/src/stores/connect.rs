@@ -59,7 +59,7 @@ impl<'a> Connector<'a> {
         seconds: Option<i64>,
     ) -> Result<Arc<dyn Tokens>, StoreError> {
         let namespace = self.home.namespace_of(account.namespace.as_deref())?;
-        let wanted_of = Wanted { namespace, name: &account.name, seconds };
+        let wanted_of = Wanted { namespace, stated: account.namespace.is_some(), name: &account.name, seconds };
         let mut audiences = wanted.to_vec();
         audiences.extend(account.audiences.iter().filter(|audience| !wanted.contains(audience)).cloned());
         Ok(Arc::new(ServiceAccountTokens::new(self.client.clone(), &self.home, wanted_of, audiences)))

@@ -27,7 +27,7 @@ pub(super) struct ServiceAccountTokens {
     name: String,
     audiences: Vec<String>,
     seconds: i64,
-    /// The ClusterSecretStore that has to be allowed by the service account, because it asks from another namespace.
+    /// The ClusterSecretStore that has to be allowed by the service account, because it may ask for other namespaces.
     needs: Option<String>,
 }
 
@@ -36,24 +36,32 @@ pub(super) struct ServiceAccountTokens {
 pub(super) struct Wanted<'a> {
     /// Namespace of the service account.
     pub(super) namespace: &'a str,
+    /// Whether the store states that namespace, and so may stand between it and any other.
+    pub(super) stated: bool,
     /// Its name.
     pub(super) name: &'a str,
     /// For how long they hold.
     pub(super) seconds: Option<i64>,
 }
 
+impl Wanted<'_> {
+    /// Whether the account has to allow the store. Whoever asks: those who read as one account share one client, also if
+    /// the first of them is of the account's own namespace.
+    fn needs_leave(&self, home: &Home<'_>) -> bool {
+        home.kind == StoreKind::ClusterSecretStore && self.stated
+    }
+}
+
 impl ServiceAccountTokens {
     /// Tokens for these audiences; none: for the API server.
     pub(super) fn new(client: Client, home: &Home<'_>, wanted: Wanted<'_>, audiences: Vec<String>) -> Self {
-        // Also where the store is looked at for its own sake: its author may be nobody to this namespace.
-        let from_elsewhere = home.kind == StoreKind::ClusterSecretStore && home.user != Some(wanted.namespace);
         Self {
             client,
             namespace: wanted.namespace.to_owned(),
             name: wanted.name.to_owned(),
             audiences,
             seconds: wanted.seconds.unwrap_or(SHORTEST),
-            needs: from_elsewhere.then(|| home.store.to_owned()),
+            needs: wanted.needs_leave(home).then(|| home.store.to_owned()),
         }
     }
 
@@ -151,6 +159,18 @@ pub(super) fn failed(error: &kube::Error) -> SourceError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_account_that_a_store_of_the_cluster_names_has_to_agree_whoever_asks() {
+        let wanted = |stated| Wanted { namespace: "platform", stated, name: "reader", seconds: None };
+        let home = |kind, user| Home { kind, store: "vault", user, namespace: None };
+        // Also for its own namespace: the client is shared with all others.
+        for user in [Some("prod"), Some("platform"), None] {
+            assert!(wanted(true).needs_leave(&home(StoreKind::ClusterSecretStore, user)), "{user:?}");
+        }
+        assert!(!wanted(false).needs_leave(&home(StoreKind::ClusterSecretStore, Some("platform"))));
+        assert!(!wanted(true).needs_leave(&home(StoreKind::SecretStore, Some("platform"))));
+    }
 
     #[test]
     fn a_service_account_allows_stores_by_name() {

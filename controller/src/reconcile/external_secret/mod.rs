@@ -28,13 +28,10 @@ use crate::stores::{Reference, ReferenceKind, Stores, User};
 use crate::writer::{WriteError, Written};
 use fetch::{Failure, Freshness, fetch, template_reference};
 use plan::{Facts, Stage};
-use refresh::{Due, History, due, interval};
+use refresh::{Due, History, after_failure, due, interval};
 
 /// What its reconciles share.
 pub type Context = feeding::Context<ExternalSecret>;
-
-/// After how long to look again at what somebody has to put right elsewhere, where no watch tells of it.
-const LOOK_AGAIN: Duration = Duration::from_mins(2);
 
 /// Where values come from, for the objects of one scope.
 pub struct Sources {
@@ -255,13 +252,14 @@ impl Planner<ExternalSecret> for Gathering<'_> {
     fn again(&self, _: &ExternalSecretStatus, outcome: Option<&Outcome>) -> Option<Duration> {
         let spread = |wait: Duration| wait.mul_f64(1.0 + random_share() / 10.0);
         let failed = self.failure.as_ref();
+        let wait = |failure: &Failure| spread(after_failure(failure.is_final, failure.paused, interval(self.object)));
         match outcome {
-            Some(Outcome::Retrying { .. }) => failed.and_then(|failure| failure.paused).map(spread),
-            Some(Outcome::Stalled { .. }) => failed.map(|_| spread(LOOK_AGAIN)),
-            // Restored, while the source is still away.
-            Some(Outcome::Synced { .. }) if failed.is_some() => {
-                Some(spread(failed.and_then(|failure| failure.paused).unwrap_or(Duration::from_secs(5))))
+            Some(Outcome::Retrying { .. }) => {
+                failed.filter(|failure| failure.is_final || failure.paused.is_some()).map(wait)
             }
+            Some(Outcome::Stalled { .. }) => failed.map(wait),
+            // What is there is good, while the source has no more of it.
+            Some(Outcome::Synced { .. }) if failed.is_some() => failed.map(wait),
             Some(Outcome::Suspended) => None,
             Some(Outcome::Synced { .. } | Outcome::Settled { .. }) | None => self.next(),
         }

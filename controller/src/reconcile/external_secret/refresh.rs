@@ -12,6 +12,12 @@ const EVERY: Duration = Duration::from_hours(1);
 /// And at most.
 const AT_MOST: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether somebody has put something right elsewhere, where no watch tells of it: as often as
+/// values are read, within these bounds.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mins(2));
+/// After how long a fault is tried again that time heals, if the source does not say.
+const HEALS: Duration = Duration::from_secs(5);
+
 /// When values are read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
@@ -45,6 +51,13 @@ pub(super) fn interval(object: &ExternalSecret) -> Option<Duration> {
     let stated = object.spec.refresh_interval.as_deref().map(|text| parse_duration(text).unwrap_or(EVERY));
     let interval = stated.unwrap_or(EVERY);
     (!interval.is_zero()).then(|| interval.max(AT_MOST))
+}
+
+/// After how long to look again when values could not be read: whether somebody must act, how long the source wants to be
+/// left alone, and how often the object wants its values.
+pub(super) fn after_failure(is_final: bool, paused: Option<Duration>, interval: Option<Duration>) -> Duration {
+    let (shortest, longest) = LOOK_AGAIN;
+    if is_final { interval.unwrap_or(longest).clamp(shortest, longest) } else { paused.unwrap_or(HEALS) }
 }
 
 /// When its values are read again.
@@ -111,6 +124,23 @@ mod tests {
         });
         object["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn looks_again_as_often_as_values_are_wanted_and_as_the_source_bears() {
+        let seconds = Duration::from_secs;
+        for (is_final, paused, interval, expected) in [
+            (true, None, Some(30), 30),
+            (true, None, Some(1), 10),
+            (true, None, Some(3600), 120),
+            (true, None, None, 120),
+            (true, Some(50), Some(30), 30),
+            (false, Some(50), Some(30), 50),
+            (false, None, Some(30), 5),
+        ] {
+            let wait = after_failure(is_final, paused.map(seconds), interval.map(seconds));
+            assert_eq!(wait, seconds(expected), "{is_final} {paused:?} {interval:?}");
+        }
     }
 
     type Change = fn(&mut ExternalSecretStatus, &mut History<'_>);
