@@ -3,10 +3,11 @@
 //! The published advisories of External Secrets Operator are here by their names: most are a privileged controller that
 //! does as an unprivileged author says.
 
-use sealwax_tests::Namespace;
+use sealwax_tests::{Namespace, wait_for};
 use serde_json::{Value, json};
 
 use super::world::{External, message, reads, with};
+use crate::served::SOON;
 
 /// What the API server says to a manifest that it refuses.
 fn refused(world: &External, manifest: &Value) -> String {
@@ -107,15 +108,16 @@ async fn cve_2026_42875_a_store_reaches_no_other_namespace() {
     let elsewhere = json!({"name": "x", "key": "y", "namespace": "kube-system"});
     let ca = json!({"type": "ConfigMap", "name": "x", "key": "y", "namespace": "kube-system"});
     let vault = |more: Value| json!({"vault": with(json!({"server": "https://vault", "path": "secret"}), &more)});
+    let account = json!({"name": "x", "namespace": "kube-system"});
     let local = json!({"tokenSecretRef": {"name": "x"}});
-    let jwt = json!({"kubernetesServiceAccountToken": {"serviceAccountRef": elsewhere}});
+    let jwt = json!({"kubernetesServiceAccountToken": {"serviceAccountRef": account}});
     for provider in [
         vault(json!({"auth": local, "caProvider": ca})),
         vault(json!({"auth": {"tokenSecretRef": elsewhere}})),
-        vault(json!({"auth": {"kubernetes": {"role": "r", "serviceAccountRef": elsewhere}}})),
+        vault(json!({"auth": {"kubernetes": {"role": "r", "serviceAccountRef": account}}})),
         vault(json!({"auth": {"jwt": jwt}})),
         vault(json!({"auth": local, "tls": {"certSecretRef": elsewhere, "keySecretRef": {"name": "x"}}})),
-        json!({"aws": {"service": "ParameterStore", "auth": {"jwt": {"serviceAccountRef": elsewhere}}}}),
+        json!({"aws": {"service": "ParameterStore", "auth": {"jwt": {"serviceAccountRef": account}}}}),
         json!({"kubernetes": {"auth": {"token": {"bearerToken": elsewhere}}}}),
     ] {
         let told = refused(&world, &store_manifest(&provider));
@@ -166,7 +168,7 @@ async fn service_accounts_act_for_stores_that_they_allow() {
     // Allowed, it is the API server that says no: the account itself may not read.
     account(&json!({"sealwax.dev/allow-cluster-stores": store}));
     world.force("db", "1").await;
-    let told = sealwax_tests::wait_for(crate::served::SOON, "the API server's word", async || {
+    let told = wait_for(SOON, "the API server's word", async || {
         let told = message(&world.ready("db", "False", "SourceDenied").await);
         told.contains("(403)").then_some(told)
     });
@@ -206,7 +208,11 @@ async fn the_controllers_own_secrets_are_not_given_away() {
     let world = External::start("attack-own").await;
     world.fake("fake", &[("a", "hunter2")]);
     world.external("db", &reads("fake", &["x <- a"]));
-    let copy = world.ready("db", "True", "Synced").await.status.unwrap().last_good.unwrap().name;
+    // The key that copies are encrypted with may be made just now.
+    let copy = wait_for(SOON, "a copy of the values", async || {
+        Some(world.objects.get("db").await.ok()?.status?.last_good?.name)
+    })
+    .await;
     let template = json!({"templateFrom": [{"secret": {"name": copy, "items": [{"key": "x"}]}}]});
     world.external("template", &with(reads("fake", &["x <- a"]), &json!({"target": {"template": template}})));
     let told = message(&world.ready("template", "Unknown", "TemplateMissing").await);

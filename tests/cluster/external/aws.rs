@@ -121,22 +121,22 @@ async fn parameter_store_is_read_in_batches() {
     let aws = Aws::start("aws-parameters").await;
     let world = &aws.world;
     for (name, value) in [("a", "one"), ("b", "old"), ("b", "new"), ("find/x", "1"), ("find/y", "2")] {
-        aws.parameter(&format!("/aws-parameters/{name}"), value);
+        aws.parameter(&format!("/parameters/{name}"), value);
     }
     world.store("store", &store("ParameterStore", &json!({})));
-    world.external("batch", &reads("store", &["a <- /aws-parameters/a", "b <- /aws-parameters/b"]));
+    world.external("batch", &reads("store", &["a <- /parameters/a", "b <- /parameters/b"]));
     world.served.holds("batch", &[("a", "one"), ("b", "new")]).await;
     assert_eq!(aws.reads(), ["GetParameters"]);
-    let version = entry("b", &json!({"key": "/aws-parameters/b", "version": "1"}));
+    let version = entry("b", &json!({"key": "/parameters/b", "version": "1"}));
     world.external("version", &json!({"secretStoreRef": {"name": "store"}, "data": [version]}));
     world.served.holds("version", &[("b", "old")]).await;
-    let find = json!([{"find": {"path": "/aws-parameters/find"},
+    let find = json!([{"find": {"path": "/parameters/find"},
         "rewrite": [{"regexp": {"source": ".*/", "target": ""}}]}]);
     world.external("find", &json!({"secretStoreRef": {"name": "store"}, "dataFrom": find}));
     world.served.holds("find", &[("x", "1"), ("y", "2")]).await;
     // An entry that is optional is left out, and says so.
-    let missing = with(entry("none", &json!({"key": "/aws-parameters/none"})), &json!({"optional": true}));
-    let there = entry("a", &json!({"key": "/aws-parameters/a"}));
+    let missing = with(entry("none", &json!({"key": "/parameters/none"})), &json!({"optional": true}));
+    let there = entry("a", &json!({"key": "/parameters/a"}));
     world.external("optional", &json!({"secretStoreRef": {"name": "store"}, "data": [missing, there]}));
     world.served.holds("optional", &[("a", "one")]).await;
     let object = world.ready("optional", "True", "Synced").await;
@@ -153,7 +153,7 @@ fn named<'a>(calls: &'a [Call], name: &str, holding: &str) -> &'a Call {
 async fn every_way_to_be_somebody_signs_as_that() {
     let aws = Aws::start("aws-logins").await;
     let (world, namespace) = (&aws.world, aws.world.namespace());
-    aws.parameter("/aws-logins", "hunter3");
+    aws.parameter("/logins", "hunter3");
     world.account("app", &[("eks.amazonaws.com/role-arn", "arn:aws:iam::123456789012:role/web")]);
     let role = |name: &str| format!("arn:aws:iam::123456789012:role/{name}");
     let chain = json!({
@@ -169,7 +169,7 @@ async fn every_way_to_be_somebody_signs_as_that() {
     world.store("refused", &ambient);
     let own = world.cluster_store("own", &ambient, &json!([{"namespaces": [namespace]}]));
     let spec = |store: &str, kind: &str| {
-        with(reads(store, &["x <- /aws-logins"]), &json!({"secretStoreRef": {"name": store, "kind": kind}}))
+        with(reads(store, &["x <- /logins"]), &json!({"secretStoreRef": {"name": store, "kind": kind}}))
     };
     for name in ["static", "chain", "web", "refused"] {
         world.external(name, &spec(name, "SecretStore"));

@@ -38,7 +38,7 @@ async fn another_namespace_is_read_as_whoever_may() {
         world.apply(&json!({"apiVersion": "v1", "kind": "Secret", "stringData": items,
             "metadata": {"name": name, "namespace": remote.name(), "labels": labels}}));
     }
-    world.secret("token", &[("token", &world.token("reader", &[]).await)]);
+    world.secret("reader", &[("token", &world.token("reader", &[]).await)]);
     world.secret("admin", &[("tls.crt", &world.plane_file("admin.crt")), ("tls.key", &world.plane_file("admin.key"))]);
     world.config_map("authority", &[("ca.crt", &authority)]);
     let bundle = json!({"url": url, "caBundle": BASE64.encode(authority.as_bytes())});
@@ -47,7 +47,7 @@ async fn another_namespace_is_read_as_whoever_may() {
         json!({"clientCert": {"name": "admin", "key": "tls.crt"}, "clientKey": {"name": "admin", "key": "tls.key"}});
     let cases = [
         ("account", &bundle, json!({"serviceAccount": {"name": "reader"}})),
-        ("token", &provider, json!({"token": {"bearerToken": {"name": "token", "key": "token"}}})),
+        ("token", &provider, json!({"token": {"bearerToken": {"name": "reader", "key": "token"}}})),
         ("cert", &bundle, json!({ "cert": cert })),
         ("stranger", &bundle, json!({"serviceAccount": {"name": "stranger"}})),
     ];

@@ -30,9 +30,9 @@ async fn with_logins(world: &External) -> Bao {
     let bao = Bao::start();
     bao.put("team/db", json!({"password": "hunter2"}));
     bao.policy("team", &[("secret/data/team/*", "\"read\"")]);
-    world.secret("token", &[("token", &bao.token(&["team"], &json!({})))]);
+    world.secret("login-token", &[("token", &bao.token(&["team"], &json!({})))]);
     let (role_id, secret_id) = bao.app_role("app", &json!({"token_policies": ["team"]}));
-    world.secret("approle", &[("role", &role_id), ("secret", &secret_id)]);
+    world.secret("login-approle", &[("role", &role_id), ("secret", &secret_id)]);
 
     // The server asks the cluster who a service account is, by an account that may ask.
     for account in ["app", "reviewer"] {
@@ -74,19 +74,19 @@ async fn with_logins(world: &External) -> Bao {
 async fn every_way_to_log_in_reads() {
     let world = External::start("vault-logins").await;
     let bao = with_logins(&world).await;
-    world.secret("jwt", &[("jwt", &world.token("app", &["vault"]).await)]);
+    world.secret("login-jwt", &[("jwt", &world.token("app", &["vault"]).await)]);
     let app = json!({"name": "app"});
     let logins = [
-        ("token", json!({"tokenSecretRef": {"name": "token", "key": "token"}})),
+        ("token", json!({"tokenSecretRef": {"name": "login-token", "key": "token"}})),
         (
             "approle",
-            json!({"appRole": {"roleRef": {"name": "approle", "key": "role"},
-                "secretRef": {"name": "approle", "key": "secret"}}}),
+            json!({"appRole": {"roleRef": {"name": "login-approle", "key": "role"},
+                "secretRef": {"name": "login-approle", "key": "secret"}}}),
         ),
         ("kubernetes", json!({"kubernetes": {"role": "app", "serviceAccountRef": app}})),
-        ("kubernetes-secret", json!({"kubernetes": {"role": "app", "secretRef": {"name": "jwt", "key": "jwt"}}})),
+        ("kubernetes-secret", json!({"kubernetes": {"role": "app", "secretRef": {"name": "login-jwt", "key": "jwt"}}})),
         ("jwt", json!({"jwt": {"role": "app", "kubernetesServiceAccountToken": {"serviceAccountRef": app}}})),
-        ("jwt-secret", json!({"jwt": {"role": "app", "secretRef": {"name": "jwt"}}})),
+        ("jwt-secret", json!({"jwt": {"role": "app", "secretRef": {"name": "login-jwt"}}})),
     ];
     for (name, auth) in &logins {
         world.store(name, &store(bao.url(), auth, &json!({})));
@@ -242,8 +242,8 @@ async fn many_objects_cost_one_login_and_one_read_for_each_refresh() {
     for name in names {
         world.ready(name, "Unknown", "StoreMissing").await;
     }
-    let auth = json!({"appRole": {"roleRef": {"name": "approle", "key": "role"},
-        "secretRef": {"name": "approle", "key": "secret"}}});
+    let auth = json!({"appRole": {"roleRef": {"name": "login-approle", "key": "role"},
+        "secretRef": {"name": "login-approle", "key": "secret"}}});
     let started = Instant::now();
     world.store("vault", &store(bao.url(), &auth, &json!({})));
     for name in names {

@@ -27,11 +27,12 @@ async fn stores_credentials_and_authorities_wake_their_users() {
     world.config_map("authority", &[("other", "x")]);
     let told = message(&world.ready("db", "False", "CredentialsMissing").await);
     assert!(told.contains("has no item ca.crt"), "{told}");
-    world.config_map("authority", &[("ca.crt", "no certificate")]);
-    world.secret("token", &[("token", "wrong")]);
-    world.ready("db", "False", "SourceInvalid").await;
     world.config_map("authority", &[("ca.crt", &world.plane_file("ca.crt"))]);
-    world.ready("db", "False", "SourceDenied").await;
+    let told = message(&world.ready("db", "Unknown", "CredentialsMissing").await);
+    assert!(told.contains("Secret ") && told.contains("/token is not there"), "{told}");
+    world.secret("token", &[("token", "wrong")]);
+    let told = message(&world.ready("db", "False", "SourceDenied").await);
+    assert!(told.contains("the token is not accepted"), "{told}");
     world.secret("token", &[("token", &bao.token(&["db"], &json!({})))]);
     world.served.holds("db", &[("x", "hunter2")]).await;
     world.ready("db", "True", "Synced").await;
@@ -39,7 +40,7 @@ async fn stores_credentials_and_authorities_wake_their_users() {
     // And the other way round: what is put wrong is noticed, and the Secret stays.
     world.secret("token", &[("token", "wrong again")]);
     let told = world.stale("db", "SourceDenied").await;
-    assert!(told.contains("Vault read of db"), "{told}");
+    assert!(told.contains("Vault read of db: the token is not accepted"), "{told}");
     world.secret("token", &[("token", bao.root_token())]);
     world.fresh("db").await;
     world.store("vault", &server("http://127.0.0.1:1", json!({})));
