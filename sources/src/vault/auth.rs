@@ -19,7 +19,8 @@ use super::{Login, PROVIDER};
 use crate::{Kind, SourceError};
 
 /// At most so often a refusal makes us ask whether the token lives: a policy that forbids one path is the usual reason.
-const SUSPICION_EVERY: Duration = Duration::from_secs(30);
+/// Seldom enough to cost nothing, and often enough that a token which dies just then is soon replaced.
+const SUSPICION_EVERY: Duration = Duration::from_secs(5);
 /// A login that was refused is not tried again before this. Whoever has new credentials makes a new client.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
 /// Those who waited for a login that failed do not try one each.

@@ -220,9 +220,9 @@ async fn values_from_git_and_from_a_source_share_a_secret() {
     assert!(told.contains("git") && told.contains("EncryptedSecret/sealed"), "{told}");
     world.served.holds("shared", &[("git", "hunter2"), ("x", "2")]).await;
     world.served.objects.delete("sealed", &DeleteParams::default()).await.unwrap();
-    world.served.holds("shared", &[("x", "2")]).await;
-    world.objects.delete("synced", &DeleteParams::default()).await.unwrap();
     // Now the item is free for the one that waits.
+    world.served.holds("shared", &[("git", "2"), ("x", "2")]).await;
+    world.objects.delete("synced", &DeleteParams::default()).await.unwrap();
     world.served.holds("shared", &[("git", "2")]).await;
 }
 
