@@ -167,7 +167,13 @@ pub fn feeder(secret: &ObjectMeta, object: Origin<'_>) -> Option<Feeder> {
     feeders(secret).find(|feeder| feeder.origin() == object)
 }
 
-/// Whether the Secret was made for this object alone, and so goes with it.
+/// Whether this object feeds the Secret, by the word of the Secret itself.
+pub fn is_fed(secret: &ObjectMeta, object: Origin<'_>) -> bool {
+    feeder(secret, object).is_some() || owners(secret).any(|owner| owner == object)
+}
+
+/// Whether the Secret was made for this object alone, and so goes with it. That nobody feeds it says nothing: then it is
+/// somebody else's.
 pub fn is_sole(secret: &ObjectMeta, object: Origin<'_>) -> bool {
     feeders(secret).all(|feeder| feeder.origin() == object && !feeder.adopted)
 }

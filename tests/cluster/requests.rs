@@ -93,7 +93,7 @@ fn deployment(name: &str, restart_on: Option<&str>) -> Deployment {
 }
 
 /// The rights that the chart adds with `restarts.enabled`.
-fn restart_rights(served: &Served) -> String {
+pub(crate) fn restart_rights(served: &Served) -> String {
     let (namespace, keys) = (served.namespace.name(), served.keys.name());
     format!(
         "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: restarts, namespace: {namespace}}}\n\

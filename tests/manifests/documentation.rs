@@ -131,3 +131,19 @@ async fn manifests_of_the_guide_are_accepted_as_they_stand() {
         succeeded(&plane.kubectl().output(&apply, &block));
     }
 }
+
+#[test]
+fn every_test_that_compatibility_rests_on_exists() {
+    let mut files = Vec::new();
+    for directory in ["sources/tests", "tests/cluster/external"] {
+        sources(&path(directory), &mut files);
+    }
+    let code: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let document = text("docs/compatibility.md");
+    let tables = document.split("## Where sealwax differs").next().unwrap();
+    let cells = tables.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.rsplit('|').nth(1));
+    let named: BTreeSet<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(named.len() > 40, "{named:?}");
+    let missing: Vec<_> = named.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "docs/compatibility.md names tests that are not there: {missing:?}");
+}

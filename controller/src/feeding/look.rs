@@ -168,7 +168,9 @@ async fn disown<K: Feeds>(
 /// Takes the object's items away, and the Secret with them if nobody else feeds it. `None`: look again.
 async fn remove<K: Feeds>(object: &K, removed: &Outcome, seen: &Seen, context: &Context<K>) -> Option<Look> {
     let (namespace, name) = (object.meta().namespace.as_deref()?, object.target_name());
-    let Some(secret) = &seen.secret else { return Some(Look::ended(removed.clone())) };
+    // One that was offered, and that this object does not feed or has left again, is none of its business.
+    let fed = seen.secret.as_ref().filter(|secret| crate::ownership::is_fed(secret, object.origin()));
+    let Some(secret) = fed else { return Some(Look::ended(removed.clone())) };
     if !crate::ownership::is_sole(secret, object.origin()) {
         return Some(match sweep::leave::<K>(context, namespace, object.origin().name, name).await {
             Ok(()) => Look::ended(removed.clone()),

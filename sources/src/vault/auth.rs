@@ -19,7 +19,8 @@ use super::{Login, PROVIDER};
 use crate::{Kind, SourceError};
 
 /// At most so often a refusal makes us ask whether the token lives: a policy that forbids one path is the usual reason.
-const SUSPICION_EVERY: Duration = Duration::from_secs(30);
+/// Seldom enough to cost nothing, and often enough that a token which dies just then is soon replaced.
+const SUSPICION_EVERY: Duration = Duration::from_secs(5);
 /// A login that was refused is not tried again before this. Whoever has new credentials makes a new client.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
 /// Those who waited for a login that failed do not try one each.
@@ -34,8 +35,8 @@ pub(super) struct Session {
     token: Mutex<Option<Arc<Token>>>,
     /// Held while logging in: whoever waits finds the new token, or the failure and until when it stands.
     logging_in: AsyncMutex<Option<(Instant, SourceError)>>,
-    /// Held while finding out whether a token lives: when that was last asked.
-    suspicion: AsyncMutex<Option<Instant>>,
+    /// Held while finding out whether a token lives: when that was last asked, and whether the token in use was dead.
+    suspicion: AsyncMutex<Option<(Instant, bool)>>,
     keeper: Mutex<Option<AbortHandle>>,
     /// Told when there is another token.
     pub(super) changed: Arc<Notify>,
@@ -137,16 +138,29 @@ impl Session {
         if let Some(newer) = self.current().filter(|current| !Arc::ptr_eq(current, token)) {
             return Ok(Some(newer));
         }
-        if suspicion.is_some_and(|asked| asked.elapsed() < SUSPICION_EVERY) {
+        let known = suspicion.filter(|(asked, _)| asked.elapsed() < SUSPICION_EVERY);
+        let (asked, dead) = if let Some(known) = known {
+            known
+        } else {
+            let asked = Instant::now();
+            *suspicion = Some((asked, false));
+            match self.look_up(token).await {
+                Ok(()) => (asked, false),
+                Err(error) if error.kind == Kind::Denied => (asked, true),
+                Err(error) => return Err(error),
+            }
+        };
+        // As long as nobody asks anew, every refusal has the same cause.
+        *suspicion = Some((asked, dead));
+        if !dead {
             return Ok(None);
         }
-        *suspicion = Some(Instant::now());
-        match self.look_up(token).await {
-            Ok(()) => Ok(None),
-            Err(error) if error.kind != Kind::Denied => Err(error),
-            Err(_) if token.ours => self.log_in(Some(token)).await.map(Some),
-            Err(_) => Err(SourceError { detail: Some("the token is not accepted: has it expired?"), ..refused }),
+        if !token.ours {
+            return Err(SourceError { detail: Some("the token is not accepted: has it expired?"), ..refused });
         }
+        let newer = self.log_in(Some(token)).await?;
+        *suspicion = Some((asked, false));
+        Ok(Some(newer))
     }
 
     async fn look_up(&self, token: &Token) -> Result<(), SourceError> {

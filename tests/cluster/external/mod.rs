@@ -1,5 +1,12 @@
 //! `ExternalSecret`s: values of a source, brought into a Secret and kept there.
 
+mod attacks;
+mod aws;
+mod kubernetes;
+mod outages;
+mod policies;
+mod vault;
+mod wakes;
 mod world;
 
 use serde_json::json;

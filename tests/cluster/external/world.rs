@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Api;
-use kube::api::{Patch, PatchParams};
-use sealwax_crds::{ExternalSecret, FRESH, READY, SecretStatus};
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::config::Kubeconfig;
+use kube::{Api, Client};
+use sealwax_crds::{ExternalSecret, FRESH, READY, SecretStatus, SecretStore};
 use sealwax_tests::{ControlPlane, Identity, Namespace, wait_for};
 use serde_json::{Value, json};
 
@@ -15,7 +17,9 @@ use crate::served::{How, SOON, Served, condition_of, install, rights};
 pub(crate) struct External {
     pub(crate) served: Served,
     pub(crate) objects: Api<ExternalSecret>,
-    pub(crate) config_maps: Api<ConfigMap>,
+    pub(crate) client: Client,
+    /// Of the controller and of what is applied here.
+    class: Option<String>,
 }
 
 impl External {
@@ -34,8 +38,14 @@ impl External {
         let flags = [&["--external", "--cluster-stores"], flags].concat();
         let served = Served::start_as(plane, namespace, keys, identity, How::Directly(environment), &flags).await;
         let client = plane.client().await;
-        let (objects, config_maps) = (served.namespace.api(&client), served.namespace.api(&client));
-        Self { served, objects, config_maps }
+        let objects = served.namespace.api(&client);
+        Self { served, objects, client, class: None }
+    }
+
+    /// With a class of its own, so that its `ClusterSecretStore`s are nothing to the controllers of other tests.
+    pub(crate) async fn start_classed(test: &str, environment: &[(&str, &str)]) -> Self {
+        let world = Self::start_with(test, &["--class", test], environment).await;
+        Self { class: Some(test.to_owned()), ..world }
     }
 
     pub(crate) fn namespace(&self) -> &str {
@@ -65,11 +75,92 @@ impl External {
         }));
     }
 
+    /// A store of the cluster; its name, which begins with that of the namespace.
+    pub(crate) fn cluster_store(&self, name: &str, provider: &Value, conditions: &Value) -> String {
+        let name = format!("{}-{name}", self.namespace());
+        self.apply(&json!({
+            "apiVersion": "sealwax.dev/v1alpha1", "kind": "ClusterSecretStore", "metadata": {"name": name},
+            "spec": {"provider": provider, "conditions": conditions, "controller": self.class},
+        }));
+        name
+    }
+
     /// An object with this spec.
     pub(crate) fn external(&self, name: &str, spec: &Value) {
+        let mut spec = spec.clone();
+        if let Some(class) = &self.class {
+            spec["class"] = json!(class);
+        }
         self.apply(&json!({
             "apiVersion": "sealwax.dev/v1alpha1", "kind": "ExternalSecret", "metadata": {"name": name}, "spec": spec,
         }));
+    }
+
+    /// A Secret of somebody else's.
+    pub(crate) fn secret(&self, name: &str, items: &[(&str, &str)]) {
+        self.apply(&json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": map(items),
+        }));
+    }
+
+    /// A `ConfigMap`.
+    pub(crate) fn config_map(&self, name: &str, items: &[(&str, &str)]) {
+        self.apply(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": map(items)}));
+    }
+
+    /// A service account of this namespace with these annotations.
+    pub(crate) fn account(&self, name: &str, annotations: &[(&str, &str)]) {
+        self.apply(&json!({
+            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "annotations": map(annotations)},
+        }));
+    }
+
+    /// A token of a service account of this namespace, for these audiences.
+    pub(crate) async fn token(&self, account: &str, audiences: &[&str]) -> String {
+        let accounts: Api<ServiceAccount> = self.served.namespace.api(&self.client);
+        let audiences = audiences.iter().map(|&audience| audience.to_owned()).collect();
+        let wanted = TokenRequest {
+            spec: TokenRequestSpec { audiences, ..TokenRequestSpec::default() },
+            ..TokenRequest::default()
+        };
+        let made = accounts.create_token_request(account, &PostParams::default(), &wanted).await.unwrap();
+        made.status.unwrap().token
+    }
+
+    /// Where the API server is, and who vouches for it.
+    pub(crate) fn api_server(&self) -> (String, String) {
+        let kubeconfig = Kubeconfig::read_from(self.served.plane.kubeconfig()).unwrap();
+        let url = kubeconfig.clusters[0].cluster.as_ref().unwrap().server.clone().unwrap();
+        (url, self.plane_file("ca.crt"))
+    }
+
+    /// A file of the control plane.
+    pub(crate) fn plane_file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.served.plane.directory().join(name)).unwrap()
+    }
+
+    /// Asks for a refresh, as people do.
+    pub(crate) async fn force(&self, name: &str, word: &str) {
+        self.change(name, json!({"metadata": {"annotations": {"force-sync": word}}})).await;
+    }
+
+    /// Waits until a store's `Ready` has this status and reason; the message.
+    pub(crate) async fn store_ready(&self, name: &str, status: &str, reason: &str) -> String {
+        let stores: Api<SecretStore> = self.served.namespace.api(&self.client);
+        wait_for(SOON, &format!("store {name} to be Ready={status} {reason}"), async || {
+            let store = stores.get(name).await.ok()?;
+            let ready = store.status?.conditions.into_iter().find(|condition| condition.type_ == READY)?;
+            (ready.status == status && ready.reason == reason).then_some(ready.message)
+        })
+        .await
+    }
+
+    /// Waits until there is no such Secret.
+    pub(crate) async fn gone(&self, name: &str) {
+        wait_for(SOON, &format!("Secret {name} to be gone"), async || {
+            matches!(self.served.secrets.get_opt(name).await, Ok(None)).then_some(())
+        })
+        .await;
     }
 
     /// Changes a part of an object.
@@ -115,6 +206,35 @@ impl External {
         let entries = object.status.iter().flat_map(|status| &status.entries);
         entries.map(|entry| format!("{} {:?}", entry.name, entry.state)).collect()
     }
+}
+
+/// The message of the condition `Ready`.
+pub(crate) fn message(object: &ExternalSecret) -> String {
+    common(object).and_then(|status| condition_of(status, READY)).unwrap().2
+}
+
+/// The spec of an object that reads these items, each from a key: `password <- team/db password`, where the last word is
+/// a property.
+pub(crate) fn reads(store: &str, entries: &[&str]) -> Value {
+    let data = entries.iter().map(|entry| {
+        let (item, remote) = entry.split_once(" <- ").unwrap();
+        let mut remote_ref = json!({"key": remote});
+        if let Some((key, property)) = remote.split_once(' ') {
+            remote_ref = json!({"key": key, "property": property});
+        }
+        json!({"secretKey": item, "remoteRef": remote_ref})
+    });
+    json!({"secretStoreRef": {"name": store}, "data": data.collect::<Vec<_>>()})
+}
+
+/// A spec with more in it.
+pub(crate) fn with(mut spec: Value, more: &Value) -> Value {
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    spec
+}
+
+fn map(items: &[(&str, &str)]) -> Value {
+    items.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect()
 }
 
 fn common(object: &ExternalSecret) -> Option<&SecretStatus> {
