@@ -1,9 +1,8 @@
 //! AWS, tried on a server that keeps data as AWS does. `SEALWAX_TEST_MOTO` is the path of its program, `moto_server`.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 #[path = "aws/login.rs"]
 mod login;
-mod moto;
 #[path = "aws/parameter_store.rs"]
 mod parameter_store;
 #[path = "aws/secrets_manager.rs"]
@@ -16,7 +15,7 @@ use sealwax_format::SecretBytes;
 use sealwax_sources::aws::{Credentials, Endpoints, Service, Settings, open};
 use sealwax_sources::{Address, Content, Kind, Payload, Source, SourceError};
 
-use crate::moto::Proxy;
+use sealwax_test_servers::{Moto, Proxy};
 
 const REGION: &str = "eu-central-1";
 
@@ -34,9 +33,13 @@ fn keys() -> Credentials {
     }
 }
 
+fn proxy() -> Proxy {
+    Proxy::before(Moto::shared().url())
+}
+
 /// A proxy, and a source behind it.
 async fn source(service: Service) -> (Proxy, Arc<dyn Source>) {
-    let proxy = Proxy::start().await;
+    let proxy = proxy();
     let source = open(&settings(service, &proxy), keys()).await.unwrap();
     (proxy, source)
 }
@@ -44,7 +47,7 @@ async fn source(service: Service) -> (Proxy, Arc<dyn Source>) {
 /// Settings of Amazon's own client, to fill the server with.
 fn sdk() -> (Keys, Region, BehaviorVersion, String) {
     let keys = Keys::new("AKIAADMIN", "admin", None, None, "test");
-    (keys, Region::new(REGION), BehaviorVersion::latest(), format!("http://127.0.0.1:{}", moto::port()))
+    (keys, Region::new(REGION), BehaviorVersion::latest(), Moto::shared().url().to_owned())
 }
 
 /// What was read, in words: the value, or why not.

@@ -9,8 +9,8 @@ use sealwax_format::SecretBytes;
 use sealwax_sources::aws::{Credentials, Service, Settings, open};
 use sealwax_sources::{Kind, SourceError, Tokens};
 
-use crate::moto::{Canned, Proxy};
-use crate::{addresses, failure, keys, read, settings};
+use crate::{addresses, failure, keys, proxy, read, settings};
+use sealwax_test_servers::{Proxy, Rule};
 
 const SERVICE: Service = Service::ParameterStore;
 
@@ -42,7 +42,7 @@ fn web_identity(tokens: Arc<dyn Tokens>) -> Credentials {
 
 #[tokio::test]
 async fn roles_are_assumed_one_from_the_other_and_once() {
-    let proxy = Proxy::start().await;
+    let proxy = proxy();
     let source = open(&roles(&proxy), keys()).await.unwrap();
     source.check().await.unwrap();
     let keys = addresses(&["/none"]);
@@ -61,7 +61,7 @@ async fn roles_are_assumed_one_from_the_other_and_once() {
 
 #[tokio::test]
 async fn a_service_account_logs_in_with_its_token() {
-    let proxy = Proxy::start().await;
+    let proxy = proxy();
     let tokens = Arc::new(Counting::default());
     let source = open(&settings(SERVICE, &proxy), web_identity(tokens.clone())).await.unwrap();
     for _ in 0..3 {
@@ -76,7 +76,7 @@ async fn a_service_account_logs_in_with_its_token() {
 
 #[tokio::test]
 async fn it_logs_in_again_before_what_it_got_expires() {
-    let proxy = Proxy::start().await;
+    let proxy = proxy();
     let keys = "<AccessKeyId>ASIASHORT</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>y</SessionToken>";
     let soon = "<Expiration>2020-01-01T00:00:00Z</Expiration>";
     let result = format!("<AssumeRoleWithWebIdentityResult><Credentials>{keys}{soon}</Credentials>");
@@ -84,7 +84,7 @@ async fn it_logs_in_again_before_what_it_got_expires() {
         "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">{result}\
          </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
     );
-    proxy.prepare(Canned::ok("AssumeRoleWithWebIdentity", &body));
+    proxy.prepare(Rule::answer("AssumeRoleWithWebIdentity", 200, &body));
     let tokens = Arc::new(Counting::default());
     let source = open(&settings(SERVICE, &proxy), web_identity(tokens.clone())).await.unwrap();
     source.check().await.unwrap();
@@ -95,9 +95,9 @@ async fn it_logs_in_again_before_what_it_got_expires() {
 
 #[tokio::test]
 async fn a_login_that_fails_is_told_once_and_for_all() {
-    let proxy = Proxy::start().await;
+    let proxy = proxy();
     let source = open(&roles(&proxy), keys()).await.unwrap();
-    proxy.prepare(Canned::sts_error("AssumeRole second", 403, "AccessDenied"));
+    proxy.prepare(Rule::sts_error("AssumeRole", 403, "AccessDenied").holding("second"));
     let error = failure(&*source, "/any").await;
     assert_eq!((error.kind, error.operation), (Kind::Denied, "login"));
     assert_eq!(error.code.as_deref(), Some("AccessDenied"));
@@ -117,12 +117,12 @@ async fn failures_of_sts_and_of_tokens_are_what_they_are() {
             async { Err(SourceError::invalid("Kubernetes", "login", "there is no such service account")) }.boxed()
         }
     }
-    let proxy = Proxy::start().await;
+    let proxy = proxy();
     let source = open(&settings(SERVICE, &proxy), web_identity(Arc::new(Failing))).await.unwrap();
     let error = failure(&*source, "/any").await;
     assert_eq!(error.reason(), "SourceInvalid");
     assert!(error.to_string().contains("there is no such service account"), "{error}");
-    proxy.prepare(Canned::sts_error("AssumeRole first", 503, "ServiceUnavailable"));
+    proxy.prepare(Rule::sts_error("AssumeRole", 503, "ServiceUnavailable").holding("first"));
     let source = open(&roles(&proxy), keys()).await.unwrap();
     assert_eq!(failure(&*source, "/any").await.reason(), "SourceUnavailable");
 }

@@ -7,13 +7,13 @@ use aws_sdk_ssm::types::{ParameterType, Tag};
 use sealwax_sources::aws::{Service, Settings, open};
 use sealwax_sources::{Address, Query};
 
-use crate::moto::{Canned, Proxy};
-use crate::{addresses, failure, keys, read, sdk, settings, source};
+use crate::{addresses, failure, keys, proxy, read, sdk, settings, source};
+use sealwax_test_servers::Rule;
 
 const SERVICE: Service = Service::ParameterStore;
 
-async fn admin() -> Client {
-    let (keys, region, version, url) = tokio::task::spawn_blocking(sdk).await.unwrap();
+fn admin() -> Client {
+    let (keys, region, version, url) = sdk();
     let builder = aws_sdk_ssm::Config::builder().behavior_version(version).region(region);
     Client::from_conf(builder.credentials_provider(keys).endpoint_url(url).build())
 }
@@ -28,7 +28,7 @@ async fn put(admin: &Client, name: &str, value: &str, tags: &[(&str, &str)]) {
 
 #[tokio::test]
 async fn many_are_read_with_one_call() {
-    let admin = admin().await;
+    let admin = admin();
     put(&admin, "/many/a", "one", &[]).await;
     put(&admin, "/many/b", "old", &[]).await;
     put(&admin, "/many/b", "new", &[]).await;
@@ -49,11 +49,11 @@ async fn many_are_read_with_one_call() {
 
 #[tokio::test]
 async fn one_forbidden_name_does_not_keep_the_others() {
-    let admin = admin().await;
+    let admin = admin();
     put(&admin, "/mixed/a", "a", &[]).await;
     let (proxy, source) = source(SERVICE).await;
-    proxy.prepare(Canned::error("GetParameters", 400, "AccessDeniedException"));
-    proxy.prepare(Canned::error("GetParameter /mixed/forbidden", 400, "AccessDeniedException"));
+    proxy.prepare(Rule::aws_error("GetParameters", 400, "AccessDeniedException"));
+    proxy.prepare(Rule::aws_error("GetParameter", 400, "AccessDeniedException").holding("/mixed/forbidden"));
     assert_eq!(read(&*source, &addresses(&["/mixed/a", "/mixed/forbidden"])).await, ["a", "SourceDenied"]);
     assert_eq!(proxy.names(), ["GetParameters", "GetParameter", "GetParameter"]);
     assert_eq!(source.batch(), 10);
@@ -64,7 +64,7 @@ async fn one_forbidden_name_does_not_keep_the_others() {
 
 #[tokio::test]
 async fn metadata_is_the_tags() {
-    put(&admin().await, "/tagged", "x", &[("b", "2"), ("a", "1")]).await;
+    put(&admin(), "/tagged", "x", &[("b", "2"), ("a", "1")]).await;
     let (_proxy, source) = source(SERVICE).await;
     let all = [Address::new("/tagged").with_metadata(), Address::new("/untagged").with_metadata()];
     assert_eq!(read(&*source, &all).await, ["{\"a\":\"1\",\"b\":\"2\"}", "SourceMissing"]);
@@ -72,7 +72,7 @@ async fn metadata_is_the_tags() {
 
 #[tokio::test]
 async fn finds_by_path_name_and_tags_on_all_pages() {
-    let admin = admin().await;
+    let admin = admin();
     for index in 0..12 {
         put(&admin, &format!("/find/deep/page-{index:02}"), "x", &[]).await;
     }
@@ -93,14 +93,14 @@ async fn finds_by_path_name_and_tags_on_all_pages() {
     assert_eq!(find(None, Some("^/finder$"), &[]).await, ["/finder"]);
     assert_eq!(find(Some("/find"), None, &[("env", "prod")]).await, ["/find/prod"]);
     assert_eq!(find(None, Some("find"), &[("env", "production")]).await, ["/find/production"]);
-    proxy.prepare(Canned::error("GetParametersByPath", 400, "AccessDeniedException"));
+    proxy.prepare(Rule::aws_error("GetParametersByPath", 400, "AccessDeniedException"));
     assert_eq!(find(Some("/find"), None, &[]).await.len(), 14);
 }
 
 #[tokio::test]
 async fn a_prefix_need_not_be_written() {
-    put(&admin().await, "/prefix/a", "a", &[]).await;
-    let proxy = Proxy::start().await;
+    put(&admin(), "/prefix/a", "a", &[]).await;
+    let proxy = proxy();
     let settings = Settings { prefix: "/prefix/".to_owned(), ..settings(SERVICE, &proxy) };
     let source = open(&settings, keys()).await.unwrap();
     assert_eq!(read(&*source, &addresses(&["a", "/prefix/a"])).await, ["a", "a"]);
@@ -111,9 +111,9 @@ async fn a_prefix_need_not_be_written() {
 #[tokio::test]
 async fn failures_say_what_to_do_next() {
     let (proxy, source) = source(SERVICE).await;
-    proxy.prepare(Canned::error("GetParameter throttled", 400, "ThrottlingException"));
-    proxy.prepare(Canned::error("GetParameter broken", 500, "InternalServerError"));
-    proxy.prepare(Canned::error("GetParameter denied", 400, "AccessDeniedException"));
+    proxy.prepare(Rule::aws_error("GetParameter", 400, "ThrottlingException").holding("throttled"));
+    proxy.prepare(Rule::aws_error("GetParameter", 500, "InternalServerError").holding("broken"));
+    proxy.prepare(Rule::aws_error("GetParameter", 400, "AccessDeniedException").holding("denied"));
     let reasons = ["SourceThrottled", "SourceUnavailable", "SourceDenied"];
     for (key, reason) in ["throttled", "broken", "denied"].into_iter().zip(reasons) {
         assert_eq!(failure(&*source, key).await.reason(), reason);

@@ -9,13 +9,13 @@ use aws_sdk_secretsmanager::types::Tag;
 use sealwax_sources::aws::{Service, Settings, open};
 use sealwax_sources::{Address, Kind, Query};
 
-use crate::moto::{Canned, Proxy};
-use crate::{addresses, failure, is_unavailable, keys, read, sdk, settings, source};
+use crate::{addresses, failure, is_unavailable, keys, proxy, read, sdk, settings, source};
+use sealwax_test_servers::Rule;
 
 const SERVICE: Service = Service::SecretsManager;
 
-async fn admin() -> Client {
-    let (keys, region, version, url) = tokio::task::spawn_blocking(sdk).await.unwrap();
+fn admin() -> Client {
+    let (keys, region, version, url) = sdk();
     let builder = aws_sdk_secretsmanager::Config::builder().behavior_version(version).region(region);
     Client::from_conf(builder.credentials_provider(keys).endpoint_url(url).build())
 }
@@ -28,7 +28,7 @@ async fn create(admin: &Client, name: &str, value: &str, tags: &[(&str, &str)]) 
 
 #[tokio::test]
 async fn many_are_read_with_one_call() {
-    let admin = admin().await;
+    let admin = admin();
     let arn = create(&admin, "many/text", "one", &[]).await;
     create(&admin, "many/json", "{\"a\": \"<b>\"}", &[]).await;
     admin.create_secret().name("many/binary").secret_binary(Blob::new([0, 159])).send().await.unwrap();
@@ -43,7 +43,7 @@ async fn many_are_read_with_one_call() {
 
 #[tokio::test]
 async fn what_is_not_there_or_is_being_deleted_is_missing() {
-    let admin = admin().await;
+    let admin = admin();
     for name in ["gone/there", "gone/deleted"] {
         create(&admin, name, "x", &[]).await;
     }
@@ -59,7 +59,7 @@ async fn what_is_not_there_or_is_being_deleted_is_missing() {
 
 #[tokio::test]
 async fn versions_are_ids_or_stages() {
-    let admin = admin().await;
+    let admin = admin();
     create(&admin, "versions", "old", &[]).await;
     let new = admin.put_secret_value().secret_id("versions").secret_string("new").send().await.unwrap();
     let id = format!("uuid/{}", new.version_id.unwrap());
@@ -71,11 +71,11 @@ async fn versions_are_ids_or_stages() {
 
 #[tokio::test]
 async fn without_the_right_to_read_many_each_is_read() {
-    let admin = admin().await;
+    let admin = admin();
     create(&admin, "each/a", "a", &[]).await;
     create(&admin, "each/b", "b", &[]).await;
     let (proxy, source) = source(SERVICE).await;
-    proxy.prepare(Canned::error("BatchGetSecretValue", 400, "AccessDeniedException"));
+    proxy.prepare(Rule::aws_error("BatchGetSecretValue", 400, "AccessDeniedException"));
     let all = addresses(&["each/a", "each/b"]);
     assert_eq!(read(&*source, &all).await, ["a", "b"]);
     assert_eq!(proxy.names(), ["BatchGetSecretValue", "GetSecretValue", "GetSecretValue"]);
@@ -86,14 +86,14 @@ async fn without_the_right_to_read_many_each_is_read() {
 
 #[tokio::test]
 async fn no_key_of_a_batch_vanishes() {
-    let admin = admin().await;
+    let admin = admin();
     create(&admin, "vanish/silent", "found", &[]).await;
     let (proxy, source) = source(SERVICE).await;
     let error = "{\"SecretId\": \"vanish/denied\", \"ErrorCode\": \"AccessDeniedException\", \"Message\": \"HUNTER2\"}";
     let failing = "{\"SecretId\": \"vanish/broken\", \"ErrorCode\": \"InternalServiceError\"}";
     let entry = "{\"Name\": \"vanish/good\", \"ARN\": \"arn:x\", \"SecretString\": \"good\"}";
     let body = format!("{{\"SecretValues\": [{entry}], \"Errors\": [{error}, {failing}]}}");
-    proxy.prepare(Canned::ok("BatchGetSecretValue", &body));
+    proxy.prepare(Rule::answer("BatchGetSecretValue", 200, &body));
     let all = addresses(&["vanish/good", "vanish/denied", "vanish/broken", "vanish/silent"]);
     assert_eq!(read(&*source, &all).await, ["good", "SourceDenied", "SourceUnavailable", "found"]);
     assert_eq!(proxy.names(), ["BatchGetSecretValue", "GetSecretValue"]);
@@ -101,7 +101,7 @@ async fn no_key_of_a_batch_vanishes() {
 
 #[tokio::test]
 async fn metadata_is_the_tags() {
-    create(&admin().await, "tagged", "x", &[("b", "<2>"), ("a", "1")]).await;
+    create(&admin(), "tagged", "x", &[("b", "<2>"), ("a", "1")]).await;
     let (proxy, source) = source(SERVICE).await;
     let all = [Address::new("tagged").with_metadata(), Address::new("untagged").with_metadata()];
     assert_eq!(read(&*source, &all).await, ["{\"a\":\"1\",\"b\":\"<2>\"}", "SourceMissing"]);
@@ -110,7 +110,7 @@ async fn metadata_is_the_tags() {
 
 #[tokio::test]
 async fn finds_by_name_path_and_exact_tags_on_all_pages() {
-    let admin = admin().await;
+    let admin = admin();
     for index in 0..103 {
         create(&admin, &format!("find/page-{index:03}"), "x", &[]).await;
     }
@@ -137,8 +137,8 @@ async fn finds_by_name_path_and_exact_tags_on_all_pages() {
 
 #[tokio::test]
 async fn a_prefix_need_not_be_written() {
-    create(&admin().await, "prefix/inner/a", "a", &[]).await;
-    let proxy = Proxy::start().await;
+    create(&admin(), "prefix/inner/a", "a", &[]).await;
+    let proxy = proxy();
     let settings = Settings { prefix: "prefix/".to_owned(), ..settings(SERVICE, &proxy) };
     let source = open(&settings, keys()).await.unwrap();
     assert_eq!(read(&*source, &addresses(&["inner/a", "prefix/inner/a"])).await, ["a", "a"]);
@@ -149,13 +149,13 @@ async fn a_prefix_need_not_be_written() {
 #[tokio::test]
 async fn failures_say_what_to_do_next() {
     let (proxy, source) = source(SERVICE).await;
-    let throttled = Canned::error("GetSecretValue throttled", 400, "ThrottlingException");
-    proxy.prepare(Canned { headers: "retry-after: 7\r\n", ..throttled });
-    proxy.prepare(Canned::error("GetSecretValue broken", 503, "ServiceUnavailable"));
-    proxy.prepare(Canned::error("GetSecretValue denied", 400, "AccessDeniedException"));
-    proxy.prepare(Canned::error("GetSecretValue key", 400, "DecryptionFailure"));
-    proxy.prepare(Canned::error("GetSecretValue odd", 400, "InvalidParameterException"));
-    proxy.prepare(Canned::ok("GetSecretValue garbage", "HUNTER2"));
+    let throttled = Rule::aws_error("GetSecretValue", 400, "ThrottlingException").holding("throttled");
+    proxy.prepare(throttled.header("retry-after", "7"));
+    proxy.prepare(Rule::aws_error("GetSecretValue", 503, "ServiceUnavailable").holding("broken"));
+    proxy.prepare(Rule::aws_error("GetSecretValue", 400, "AccessDeniedException").holding("denied"));
+    proxy.prepare(Rule::aws_error("GetSecretValue", 400, "DecryptionFailure").holding("key"));
+    proxy.prepare(Rule::aws_error("GetSecretValue", 400, "InvalidParameterException").holding("odd"));
+    proxy.prepare(Rule::answer("GetSecretValue", 200, "HUNTER2").holding("garbage"));
     let error = failure(&*source, "throttled").await;
     assert_eq!(error.kind, Kind::Throttled { after: Some(Duration::from_secs(7)) });
     assert_eq!(error.code.as_deref(), Some("ThrottlingException"));
@@ -166,14 +166,14 @@ async fn failures_say_what_to_do_next() {
     assert!(is_unavailable(&failure(&*source, "garbage").await));
     // Each was tried once.
     assert_eq!(proxy.names().len(), 6);
-    proxy.prepare(Canned::error("BatchGetSecretValue", 400, "ThrottlingException"));
+    proxy.prepare(Rule::aws_error("BatchGetSecretValue", 400, "ThrottlingException"));
     assert_eq!(read(&*source, &addresses(&["a", "b"])).await, ["SourceThrottled", "SourceThrottled"]);
     assert_eq!(proxy.names(), ["BatchGetSecretValue"]);
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unavailable() {
-    let proxy = Proxy::start().await;
+    let proxy = proxy();
     let mut settings = settings(SERVICE, &proxy);
     settings.endpoints.secrets_manager = Some("http://127.0.0.1:1".to_owned());
     let source = open(&settings, keys()).await.unwrap();

@@ -6,7 +6,7 @@ use sealwax_sources::vault::{Settings, Vault, Version};
 use sealwax_sources::{Query, Source as _};
 use serde_json::json;
 
-use super::server::{Server, read, root_token, text, token};
+use super::server::{Server, read, text, token};
 
 fn query(path: Option<&str>, name: Option<&str>, tags: &[(&str, &str)]) -> Query {
     let tags: BTreeMap<_, _> = tags.iter().map(|(tag, value)| ((*tag).to_owned(), (*value).to_owned())).collect();
@@ -15,13 +15,13 @@ fn query(path: Option<&str>, name: Option<&str>, tags: &[(&str, &str)]) -> Query
 
 #[tokio::test]
 async fn finds_by_name_and_tags_and_reads_what_it_finds() {
-    let server = Server::start().await;
+    let server = Server::start();
     for path in ["dev/config", "dev/deep/er/db", "prod/db", "prod-db", "secret/db", "data/db"] {
-        server.put(path, json!({ "path": path })).await;
+        server.put(path, json!({ "path": path }));
     }
     for (path, env) in [("prod/db", "prod"), ("dev/deep/er/db", "production"), ("prod-db", "prod")] {
         let tags = json!({ "custom_metadata": { "env": env, "kind": path } });
-        server.admin("POST", &format!("secret/metadata/{path}"), tags).await;
+        server.admin("POST", &format!("secret/metadata/{path}"), tags);
     }
     let vault = server.root();
     for (query, expected) in [
@@ -49,16 +49,16 @@ async fn finds_by_name_and_tags_and_reads_what_it_finds() {
 
 #[tokio::test]
 async fn finds_without_a_mount_and_in_version_1() {
-    let server = Server::start().await;
-    server.put("dev/config", json!({})).await;
-    server.admin("POST", "sys/mounts/old", json!({ "type": "kv", "options": { "version": "1" } })).await;
-    server.admin("POST", "old/team/db", json!({ "user": "app" })).await;
-    let whole = Vault::new(Settings { mount: None, ..server.settings() }, root_token()).unwrap();
+    let server = Server::start();
+    server.put("dev/config", json!({}));
+    server.admin("POST", "sys/mounts/old", json!({ "type": "kv", "options": { "version": "1" } }));
+    server.admin("POST", "old/team/db", json!({ "user": "app" }));
+    let whole = Vault::new(Settings { mount: None, ..server.settings() }, server.root_login()).unwrap();
     assert_eq!(whole.find(&query(Some("secret/dev"), None, &[])).await.unwrap(), ["secret/dev/config"]);
     assert_eq!(whole.find(&query(Some("secret/data/dev"), None, &[])).await.unwrap(), ["secret/data/dev/config"]);
     assert_eq!(whole.find(&query(None, None, &[])).await.unwrap_err().reason(), "SourceInvalid");
     let settings = Settings { mount: Some("old".to_owned()), version: Version::V1, ..server.settings() };
-    let old = Vault::new(settings, root_token()).unwrap();
+    let old = Vault::new(settings, server.root_login()).unwrap();
     assert_eq!(old.find(&query(None, Some("db"), &[])).await.unwrap(), ["team/db"]);
     assert_eq!(old.find(&query(None, None, &[("a", "b")])).await.unwrap_err().reason(), "SourceInvalid");
 }
@@ -66,11 +66,11 @@ async fn finds_without_a_mount_and_in_version_1() {
 /// A list that lacks names would be taken for the truth.
 #[tokio::test]
 async fn a_folder_that_may_not_be_listed_fails_the_find() {
-    let server = Server::start().await;
-    server.put("open/a", json!({})).await;
-    server.put("closed/b", json!({})).await;
-    server.policy("some", &[("secret/metadata", "\"list\""), ("secret/metadata/open/*", "\"list\"")]).await;
-    let made = server.admin("POST", "auth/token/create", json!({ "policies": ["some"] })).await;
+    let server = Server::start();
+    server.put("open/a", json!({}));
+    server.put("closed/b", json!({}));
+    server.policy("some", &[("secret/metadata", "\"list\""), ("secret/metadata/open/*", "\"list\"")]);
+    let made = server.admin("POST", "auth/token/create", json!({ "policies": ["some"] }));
     let vault = server.client(token(made["auth"]["client_token"].as_str().unwrap()));
     assert_eq!(vault.find(&query(Some("open"), None, &[])).await.unwrap(), ["open/a"]);
     assert_eq!(vault.find(&Query::default()).await.unwrap_err().reason(), "SourceDenied");

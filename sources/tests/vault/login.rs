@@ -16,22 +16,15 @@ use serde_json::{Value, json};
 use super::server::{Server, read, secret, token};
 
 /// A server with a role that may read `secret/team/…`, and whose tokens are made like this.
-async fn with_app_role(tokens: Value) -> (Server, Login) {
-    let server = Server::start().await;
-    server.put("team/db", json!({ "user": "app" })).await;
-    server.put("other/db", json!({})).await;
-    server.policy("team", &[("secret/data/team/*", "\"read\"")]).await;
-    server.admin("POST", "sys/auth/approle", json!({ "type": "approle" })).await;
+fn with_app_role(tokens: &Value) -> (Server, Login) {
+    let server = Server::start();
+    server.put("team/db", json!({ "user": "app" }));
+    server.put("other/db", json!({}));
+    server.policy("team", &[("secret/data/team/*", "\"read\"")]);
     let mut role = json!({ "token_policies": ["team"], "secret_id_num_uses": 0 });
     role.as_object_mut().unwrap().extend(tokens.as_object().unwrap().clone());
-    server.admin("POST", "auth/approle/role/app", role).await;
-    let role_id = server.admin("GET", "auth/approle/role/app/role-id", json!({})).await;
-    let secret_id = server.admin("POST", "auth/approle/role/app/secret-id", json!({})).await;
-    let login = Login::AppRole {
-        mount: "approle".to_owned(),
-        role_id: role_id["data"]["role_id"].as_str().unwrap().to_owned(),
-        secret_id: secret(secret_id["data"]["secret_id"].as_str().unwrap()),
-    };
+    let (role_id, secret_id) = server.app_role("app", &role);
+    let login = Login::AppRole { mount: "approle".to_owned(), role_id, secret_id: secret(&secret_id) };
     (server, login)
 }
 
@@ -45,7 +38,7 @@ const LOOK_UP: &str = "auth/token/lookup-self";
 
 #[tokio::test]
 async fn one_login_is_for_all() {
-    let (server, login) = with_app_role(json!({ "token_ttl": "1h" })).await;
+    let (server, login) = with_app_role(&json!({ "token_ttl": "1h" }));
     let vault = server.client(login);
     for result in join_all((0..50).map(|_| works(&vault))).await {
         result.unwrap();
@@ -58,7 +51,7 @@ async fn one_login_is_for_all() {
 
 #[tokio::test]
 async fn a_client_that_is_dropped_gives_its_token_back() {
-    let (server, login) = with_app_role(json!({ "token_ttl": "1h" })).await;
+    let (server, login) = with_app_role(&json!({ "token_ttl": "1h" }));
     let vault = server.client(login);
     works(&vault).await.unwrap();
     drop(vault);
@@ -73,7 +66,7 @@ async fn a_client_that_is_dropped_gives_its_token_back() {
 
 #[tokio::test]
 async fn a_refused_path_causes_no_storm_of_logins() {
-    let (server, login) = with_app_role(json!({ "token_ttl": "1h" })).await;
+    let (server, login) = with_app_role(&json!({ "token_ttl": "1h" }));
     let vault = server.client(login);
     for result in join_all((0..50).map(|_| read(&vault, Address::new("other/db")))).await {
         assert_eq!(result.unwrap_err().to_string(), "Vault read of other/db: permission denied (403)");
@@ -84,10 +77,10 @@ async fn a_refused_path_causes_no_storm_of_logins() {
 
 #[tokio::test]
 async fn a_revoked_token_is_replaced() {
-    let (server, login) = with_app_role(json!({ "token_ttl": "1h" })).await;
+    let (server, login) = with_app_role(&json!({ "token_ttl": "1h" }));
     let vault = server.client(login);
     works(&vault).await.unwrap();
-    server.revoke_all("approle").await;
+    server.revoke_all("approle");
     for result in join_all((0..50).map(|_| works(&vault))).await {
         result.unwrap();
     }
@@ -96,17 +89,17 @@ async fn a_revoked_token_is_replaced() {
 
 #[tokio::test]
 async fn check_replaces_a_revoked_token_too() {
-    let (server, login) = with_app_role(json!({ "token_ttl": "1h" })).await;
+    let (server, login) = with_app_role(&json!({ "token_ttl": "1h" }));
     let vault = server.client(login);
     vault.check().await.unwrap();
-    server.revoke_all("approle").await;
+    server.revoke_all("approle");
     vault.check().await.unwrap();
     assert_eq!(server.requests(LOGIN), 2);
 }
 
 #[tokio::test]
 async fn a_short_token_is_renewed_in_time() {
-    let (server, login) = with_app_role(json!({ "token_ttl": "3s" })).await;
+    let (server, login) = with_app_role(&json!({ "token_ttl": "3s" }));
     let vault = server.client(login);
     for _ in 0..16 {
         works(&vault).await.unwrap();
@@ -121,7 +114,7 @@ async fn what_cannot_be_renewed_any_more_is_replaced_in_time() {
     for tokens in
         [json!({ "token_ttl": "3s", "token_max_ttl": "4s" }), json!({ "token_ttl": "3s", "token_type": "batch" })]
     {
-        let (server, login) = with_app_role(tokens.clone()).await;
+        let (server, login) = with_app_role(&tokens);
         let vault = server.client(login);
         for _ in 0..16 {
             works(&vault).await.unwrap();
@@ -134,7 +127,7 @@ async fn what_cannot_be_renewed_any_more_is_replaced_in_time() {
 
 #[tokio::test]
 async fn wrong_credentials_are_tried_once() {
-    let (server, login) = with_app_role(json!({})).await;
+    let (server, login) = with_app_role(&json!({}));
     let Login::AppRole { mount, role_id, .. } = login else { panic!("an AppRole") };
     let vault = server.client(Login::AppRole { mount, role_id, secret_id: secret("hunter2") });
     for result in join_all((0..20).map(|_| works(&vault))).await {
@@ -147,8 +140,8 @@ async fn wrong_credentials_are_tried_once() {
 
 #[tokio::test]
 async fn a_token_that_somebody_made_is_renewed_and_never_given_back() {
-    let (server, _) = with_app_role(json!({})).await;
-    let made = server.admin("POST", "auth/token/create", json!({ "policies": ["team"], "period": "3s" })).await;
+    let (server, _) = with_app_role(&json!({}));
+    let made = server.admin("POST", "auth/token/create", json!({ "policies": ["team"], "period": "3s" }));
     let vault = server.client(token(made["auth"]["client_token"].as_str().unwrap()));
     for _ in 0..12 {
         works(&vault).await.unwrap();
@@ -183,15 +176,15 @@ impl Tokens for Signer {
 
 #[tokio::test]
 async fn logs_in_with_a_signed_token() {
-    let (server, _) = with_app_role(json!({})).await;
+    let (server, _) = with_app_role(&json!({}));
     let pair = rcgen::KeyPair::generate().unwrap();
-    server.admin("POST", "sys/auth/jwt", json!({ "type": "jwt" })).await;
-    server.admin("POST", "auth/jwt/config", json!({ "jwt_validation_pubkeys": [pair.public_key_pem()] })).await;
+    server.admin("POST", "sys/auth/jwt", json!({ "type": "jwt" }));
+    server.admin("POST", "auth/jwt/config", json!({ "jwt_validation_pubkeys": [pair.public_key_pem()] }));
     let role = json!({
         "role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"], "token_policies": ["team"],
         "bound_subject": "system:serviceaccount:prod:app",
     });
-    server.admin("POST", "auth/jwt/role/app", role).await;
+    server.admin("POST", "auth/jwt/role/app", role);
     let login = |subject: &'static str, role: &str| {
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pair.serialize_der()).unwrap();
         let jwt = Arc::new(Signer { key, subject });

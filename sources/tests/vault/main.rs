@@ -1,6 +1,6 @@
 //! The Vault client against a real `OpenBao` server, whose program `SEALWAX_TEST_BAO` names.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod find;
 mod login;

@@ -10,14 +10,14 @@ use sealwax_sources::{Address, Kind, Limits, Reader, Source as _, SourceError};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::server::{Server, read, root_token, token};
+use super::server::{Server, read, token};
 
 #[tokio::test]
 async fn a_sealed_server_says_so() {
-    let server = Server::start().await;
+    let server = Server::start();
     let vault = server.root();
     vault.check().await.unwrap();
-    server.admin("PUT", "sys/seal", json!({})).await;
+    server.admin("PUT", "sys/seal", json!({}));
     let error = read(&vault, Address::new("team/db")).await.unwrap_err();
     assert_eq!(error.to_string(), "Vault read of team/db: the server is sealed (503)");
     assert_eq!(error.kind, Kind::Unavailable { after: None });
@@ -77,14 +77,13 @@ async fn no_other_host_is_sent_the_token() {
 
 #[tokio::test]
 async fn what_is_wrong_on_the_way_is_named() {
-    let with = |server: String| Vault::new(Settings { server, ..Settings::default() }, root_token()).unwrap();
+    let with = |server: String| Vault::new(Settings { server, ..Settings::default() }, token("t")).unwrap();
     let refused = with("http://127.0.0.1:1".to_owned()).check().await.unwrap_err();
     assert_eq!(refused.to_string(), "Vault login: the connection was refused");
     let unknown = with("http://no-such-host.invalid".to_owned()).check().await.unwrap_err();
     assert_eq!(unknown.to_string(), "Vault login: the server's name cannot be resolved");
     for server in ["", "vault:8200", "ftp://vault", "https://user:hunter2@vault"] {
-        let error =
-            Vault::new(Settings { server: server.to_owned(), ..Settings::default() }, root_token()).unwrap_err();
+        let error = Vault::new(Settings { server: server.to_owned(), ..Settings::default() }, token("t")).unwrap_err();
         assert!(!error.to_string().contains("hunter2"));
         assert_eq!(error.reason(), "SourceInvalid");
     }

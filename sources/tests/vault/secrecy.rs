@@ -9,9 +9,9 @@ use super::server::{Server, read, secret, token};
 /// vaultrs' own types print tokens: none of ours may derive `Debug` over them.
 #[tokio::test]
 async fn nothing_prints_a_secret() {
-    let server = Server::start().await;
-    server.put("team/db", json!({ "password": "hunter2" })).await;
-    let made = server.admin("POST", "auth/token/create", json!({ "policies": ["root"], "ttl": "1h" })).await;
+    let server = Server::start();
+    server.put("team/db", json!({ "password": "hunter2" }));
+    let made = server.admin("POST", "auth/token/create", json!({ "policies": ["root"], "ttl": "1h" }));
     let text = made["auth"]["client_token"].as_str().unwrap();
     let settings = Settings {
         headers: [("x-proxy-password".to_owned(), "hunter2".to_owned())].into(),

@@ -6,7 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use sealwax_sources::vault::{Settings, Vault};
 use sealwax_sources::{Source as _, SourceError};
 
-use super::server::{Server, root_token, secret, write};
+use super::server::{Server, secret};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -25,27 +25,14 @@ fn issue(authority: &Authority, name: &str) -> (String, String) {
 }
 
 fn listener(folder: &Path, port: u16, authority: &Authority, name: &str, clients: bool) -> String {
-    let path = |name: &str| folder.join(name);
-    let quoted = |name: &str| format!("\"{}\"", path(name).display());
     let (certificate, key) = issue(authority, name);
-    for (name, text) in [("ca.pem", authority.pem()), ("server.pem", certificate), ("server.key", key)] {
-        write(&path(name), &text);
-    }
-    let clients = if clients {
-        format!("tls_client_ca_file = {}\n tls_require_and_verify_client_cert = true\n", quoted("ca.pem"))
-    } else {
-        String::new()
-    };
-    format!(
-        "listener \"tcp\" {{\n address = \"127.0.0.1:{port}\"\n tls_cert_file = {}\n tls_key_file = {}\n {clients}}}\n",
-        quoted("server.pem"),
-        quoted("server.key"),
-    )
+    let clients = clients.then(|| authority.pem());
+    sealwax_test_servers::tls_listener(folder, port, &certificate, &key, clients.as_deref())
 }
 
 async fn check(server: &Server, settings: Settings) -> Result<(), SourceError> {
-    let server = format!("https://localhost:{}", server.tls_port);
-    Vault::new(Settings { server, ..settings }, root_token())?.check().await
+    let url = format!("https://localhost:{}", server.tls_port());
+    Vault::new(Settings { server: url, ..settings }, server.root_login())?.check().await
 }
 
 fn trusting(authority: &Authority) -> Settings {
@@ -55,7 +42,7 @@ fn trusting(authority: &Authority) -> Settings {
 #[tokio::test]
 async fn only_the_bundle_given_is_trusted() {
     let (right, wrong) = (authority("right"), authority("wrong"));
-    let server = Server::start_with(|folder, port| listener(folder, port, &right, "localhost", false)).await;
+    let server = Server::start_with(|folder, port| listener(folder, port, &right, "localhost", false));
     check(&server, trusting(&right)).await.unwrap();
     let both = format!("{}\n{}", wrong.pem(), right.pem()).into_bytes();
     check(&server, Settings { ca: Some(both), ..Settings::default() }).await.unwrap();
@@ -66,14 +53,14 @@ async fn only_the_bundle_given_is_trusted() {
     let none = Settings { ca: Some(b"hunter2".to_vec()), ..Settings::default() };
     let error = check(&server, none).await.unwrap_err();
     assert_eq!(error.to_string(), "Vault connect: the CA bundle holds no certificate in PEM");
-    let plain = Settings { server: format!("http://localhost:{}", server.tls_port), ..Settings::default() };
-    assert!(Vault::new(plain, root_token()).unwrap().check().await.is_err());
+    let plain = Settings { server: format!("http://localhost:{}", server.tls_port()), ..Settings::default() };
+    assert!(Vault::new(plain, server.root_login()).unwrap().check().await.is_err());
 }
 
 #[tokio::test]
 async fn a_certificate_for_another_name_is_refused() {
     let authority = authority("right");
-    let server = Server::start_with(|folder, port| listener(folder, port, &authority, "vault.example", false)).await;
+    let server = Server::start_with(|folder, port| listener(folder, port, &authority, "vault.example", false));
     let error = check(&server, trusting(&authority)).await.unwrap_err();
     assert_eq!(error.to_string(), "Vault login: the server's certificate is for another name");
 }
@@ -81,7 +68,7 @@ async fn a_certificate_for_another_name_is_refused() {
 #[tokio::test]
 async fn shows_its_own_certificate() {
     let authority = authority("right");
-    let server = Server::start_with(|folder, port| listener(folder, port, &authority, "localhost", true)).await;
+    let server = Server::start_with(|folder, port| listener(folder, port, &authority, "localhost", true));
     let error = check(&server, trusting(&authority)).await.unwrap_err();
     assert_eq!(error.detail, Some("the server does not accept this client's certificate"), "{error}");
     let (certificate, key) = issue(&authority, "client");

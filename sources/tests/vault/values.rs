@@ -4,12 +4,12 @@ use sealwax_sources::vault::{Settings, Vault, Version};
 use sealwax_sources::{Address, Kind, Source as _};
 use serde_json::json;
 
-use super::server::{Server, read, root_token, text};
+use super::server::{Server, read, text};
 
 #[tokio::test]
 async fn reads_what_was_written() {
-    let server = Server::start().await;
-    server.put("team/db", json!({ "user": "app", "port": 5432 })).await;
+    let server = Server::start();
+    server.put("team/db", json!({ "user": "app", "port": 5432 }));
     let vault = server.root();
     vault.check().await.unwrap();
     for key in ["team/db", "secret/team/db", "secret/data/team/db"] {
@@ -17,7 +17,7 @@ async fn reads_what_was_written() {
         assert_eq!(text(&payload), r#"{"port":5432,"user":"app"}"#);
         assert_eq!(payload.version.as_deref(), Some("1"));
     }
-    let whole = Vault::new(Settings { mount: None, ..server.settings() }, root_token()).unwrap();
+    let whole = Vault::new(Settings { mount: None, ..server.settings() }, server.root_login()).unwrap();
     for key in ["secret/team/db", "secret/data/team/db"] {
         read(&whole, Address::new(key)).await.unwrap();
     }
@@ -27,10 +27,10 @@ async fn reads_what_was_written() {
 
 #[tokio::test]
 async fn odd_names_are_read_as_they_are() {
-    let server = Server::start().await;
+    let server = Server::start();
     let vault = server.root();
     for (name, url) in [("a b", "a%20b"), ("ü?x", "%C3%BC%3Fx"), ("100%41", "100%2541"), ("a#b", "a%23b")] {
-        server.put(url, json!({ "name": name })).await;
+        server.put(url, json!({ "name": name }));
         let payload = read(&vault, Address::new(name)).await.unwrap();
         assert_eq!(text(&payload), json!({ "name": name }).to_string());
     }
@@ -38,12 +38,12 @@ async fn odd_names_are_read_as_they_are() {
 
 #[tokio::test]
 async fn reads_versions_and_knows_deleted_ones() {
-    let server = Server::start().await;
+    let server = Server::start();
     for value in 1..=4 {
-        server.put("db", json!({ "value": value })).await;
+        server.put("db", json!({ "value": value }));
     }
-    server.admin("POST", "secret/delete/db", json!({ "versions": [2] })).await;
-    server.admin("POST", "secret/destroy/db", json!({ "versions": [3] })).await;
+    server.admin("POST", "secret/delete/db", json!({ "versions": [2] }));
+    server.admin("POST", "secret/destroy/db", json!({ "versions": [3] }));
     let vault = server.root();
     let version = |version: &str| read(&vault, Address::new("db").with_version(version));
     let first = version("1").await.unwrap();
@@ -52,15 +52,15 @@ async fn reads_versions_and_knows_deleted_ones() {
         assert_eq!(version(gone).await.unwrap_err().kind, Kind::Missing, "{gone}");
     }
     assert_eq!(version("latest").await.unwrap_err().reason(), "SourceInvalid");
-    server.admin("DELETE", "secret/data/db", json!({})).await;
+    server.admin("DELETE", "secret/data/db", json!({}));
     assert_eq!(read(&vault, Address::new("db")).await.unwrap_err().kind, Kind::Missing);
 }
 
 #[tokio::test]
 async fn reads_metadata() {
-    let server = Server::start().await;
-    server.put("db", json!({ "value": 1 })).await;
-    server.admin("POST", "secret/metadata/db", json!({ "custom_metadata": { "owner": "ops" } })).await;
+    let server = Server::start();
+    server.put("db", json!({ "value": 1 }));
+    server.admin("POST", "secret/metadata/db", json!({ "custom_metadata": { "owner": "ops" } }));
     let payload = read(&server.root(), Address::new("db").with_metadata()).await.unwrap();
     let fields: serde_json::Value = serde_json::from_str(&text(&payload)).unwrap();
     assert_eq!((&fields["owner"], &fields["current_version"]), (&json!("ops"), &json!("1")));
@@ -71,11 +71,11 @@ async fn reads_metadata() {
 
 #[tokio::test]
 async fn reads_version_1() {
-    let server = Server::start().await;
-    server.admin("POST", "sys/mounts/old", json!({ "type": "kv", "options": { "version": "1" } })).await;
-    server.admin("POST", "old/team/db", json!({ "user": "app" })).await;
+    let server = Server::start();
+    server.admin("POST", "sys/mounts/old", json!({ "type": "kv", "options": { "version": "1" } }));
+    server.admin("POST", "old/team/db", json!({ "user": "app" }));
     let settings = Settings { mount: Some("old".to_owned()), version: Version::V1, ..server.settings() };
-    let vault = Vault::new(settings, root_token()).unwrap();
+    let vault = Vault::new(settings, server.root_login()).unwrap();
     for key in ["team/db", "old/team/db"] {
         let payload = read(&vault, Address::new(key)).await.unwrap();
         assert_eq!((text(&payload), payload.version.as_deref()), (r#"{"user":"app"}"#.to_owned(), None));
@@ -90,14 +90,14 @@ async fn reads_version_1() {
 /// A secret that is missing may have its copies deleted; a store that is wrong may not.
 #[tokio::test]
 async fn a_wrong_store_is_no_missing_secret() {
-    let server = Server::start().await;
+    let server = Server::start();
     let base = server.settings();
     for settings in [
         Settings { mount: Some("nowhere".to_owned()), ..base.clone() },
         Settings { version: Version::V1, ..base.clone() },
         Settings { namespace: Some("nowhere".to_owned()), auth_namespace: Some(String::new()), ..base },
     ] {
-        let vault = Vault::new(settings, root_token()).unwrap();
+        let vault = Vault::new(settings, server.root_login()).unwrap();
         let error = read(&vault, Address::new("team/db")).await.unwrap_err();
         assert_eq!(error.reason(), "SourceInvalid", "{error}");
     }
@@ -105,10 +105,10 @@ async fn a_wrong_store_is_no_missing_secret() {
 
 #[tokio::test]
 async fn reads_within_a_namespace() {
-    let server = Server::start().await;
-    server.admin("POST", "sys/namespaces/team", json!({})).await;
-    server.admin_in("team", "POST", "sys/mounts/kv", json!({ "type": "kv", "options": { "version": "2" } })).await;
-    server.admin_in("team", "POST", "kv/data/db", json!({ "data": { "in": "team" } })).await;
+    let server = Server::start();
+    server.admin("POST", "sys/namespaces/team", json!({}));
+    server.admin_in("team", "POST", "sys/mounts/kv", json!({ "type": "kv", "options": { "version": "2" } }));
+    server.admin_in("team", "POST", "kv/data/db", json!({ "data": { "in": "team" } }));
     let settings = |auth: Option<&str>| Settings {
         mount: Some("kv".to_owned()),
         namespace: Some("team".to_owned()),
@@ -116,7 +116,7 @@ async fn reads_within_a_namespace() {
         ..server.settings()
     };
     for auth in [None, Some("")] {
-        let vault = Vault::new(settings(auth), root_token()).unwrap();
+        let vault = Vault::new(settings(auth), server.root_login()).unwrap();
         vault.check().await.unwrap();
         assert_eq!(text(&read(&vault, Address::new("db")).await.unwrap()), r#"{"in":"team"}"#);
     }

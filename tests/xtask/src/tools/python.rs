@@ -41,7 +41,7 @@ fn environment(name: &str, requirements: &str, report: Report<'_>) -> Result<Pat
             run(
                 "pip install",
                 Command::new(&interpreter)
-                    .args(["-m", "pip", "install", "--quiet", "--requirement"])
+                    .args(["-m", "pip", "install", "--quiet", "--require-hashes", "--requirement"])
                     .arg(&requirements),
             )?;
             File::create(&complete).map_err(ToolError::files(&complete))?;
