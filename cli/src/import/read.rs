@@ -85,12 +85,14 @@ async fn one(
 ) -> Result<Imported, CommandError> {
     let reads = wanted.iter().zip(stores).map(|(step, store)| async {
         let reader = readers.get(store).ok_or_else(|| CommandError::refused("its store has no client"))?;
-        read(step, reader).await.map_err(|error| error.of(&format!("{}: {}", wish.shown, step.entry)))
+        read(step, reader).await.map_err(|error| error.of(&format!("{}: {}", wish.shown, label(wish, step))))
     });
     let given = join_all(reads).await.into_iter().collect::<Result<Vec<_>, _>>()?;
     let fetched: Vec<_> = given.iter().map(Given::fetched).collect();
     let assembled = assemble(&wish.spec, &fetched).map_err(|error| {
-        let error = CommandError::refused(format!("{}: {}", wish.shown, chain(&error)));
+        let step = wanted.iter().find(|step| step.entry == error.entry);
+        let entry = step.map_or_else(|| error.entry.clone(), |step| label(wish, step));
+        let error = CommandError::refused(format!("{}: {entry}: {}", wish.shown, chain(&error.problem)));
         if wish.is_manifest {
             error
         } else {
@@ -118,6 +120,14 @@ async fn one(
     Ok(Imported { items: assembled.items, left_out })
 }
 
+/// An entry as whoever wrote it knows it.
+fn label(wish: &Wish, step: &Wanted<'_>) -> String {
+    match &step.what {
+        What::Get { key, .. } if !wish.is_manifest => format!("{}:{key}", step.store.name),
+        _ => step.entry.clone(),
+    }
+}
+
 /// An entry, with what it reads.
 fn described(wish: &Wish, step: &Wanted<'_>) -> String {
     let property = wish.spec.data.iter().find(|entry| entry.secret_key == step.entry);
@@ -125,7 +135,11 @@ fn described(wish: &Wish, step: &Wanted<'_>) -> String {
     match &step.what {
         What::Get { key, .. } => {
             let property = property.map(|property| format!(", property {property}")).unwrap_or_default();
-            format!("{} (key {key}{property})", step.entry)
+            if wish.is_manifest {
+                format!("{} (key {key}{property})", step.entry)
+            } else {
+                format!("{}{property}", label(wish, step))
+            }
         }
         What::Find { .. } => step.entry.clone(),
     }
