@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, copy, decrypt, edit, encrypt, get, inspect, keygen, keys, rebind, recipients, rekey, render, seal,
-    set, unset, verify,
+    completions, copy, decrypt, edit, encrypt, get, import, inspect, keygen, keys, rebind, recipients, rekey, render,
+    seal, set, unset, verify,
 };
 
 /// Keep secrets in Git: encrypt the secret values of YAML and JSON files, and only those.
@@ -36,6 +36,7 @@ pub(crate) enum Command {
     Set(set::Args),
     Unset(unset::Args),
     Seal(seal::Args),
+    Import(import::Args),
     Render(render::Args),
     Rebind(rebind::Args),
     Copy(copy::Args),

@@ -87,6 +87,11 @@ impl CommandError {
         self
     }
 
+    /// The same, about this.
+    pub(crate) fn of(self, what: &str) -> Self {
+        Self { message: format!("{what}: {}", self.message), ..self }
+    }
+
     /// Marks what may well succeed when it is tried again.
     pub(crate) fn transient(self, transient: bool) -> Self {
         Self { transient, ..self }

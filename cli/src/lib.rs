@@ -10,6 +10,7 @@
 //! | `paths` | values and documents as people name them |
 //! | `manifest` | from a Secret to an EncryptedSecret in the clear |
 //! | `history`, `exposure` | tokens of Git's HEAD used again; nothing encrypted left in the clear |
+//! | `import` | values of Vault and AWS, read as whoever runs this |
 //! | `cluster` | the only use of Kubernetes |
 //! | `exposure` | refuses results that show what was encrypted |
 //! | `files`, `unix` | reading, atomic replacing, private temporary files |
@@ -22,6 +23,7 @@ mod error;
 mod exposure;
 mod files;
 mod history;
+mod import;
 mod job;
 mod keyring;
 mod manifest;

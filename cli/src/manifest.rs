@@ -96,7 +96,7 @@ impl Secret {
         yaml.push_str(&self.target());
         yaml.push_str("  data:\n");
         for (item, value) in &self.items {
-            yaml.push_str(&entry(item, value));
+            yaml.push_str(&entry(4, item, value));
         }
         yaml
     }
@@ -291,14 +291,17 @@ impl Surgery<'_> {
 fn holds(converted: &str, secret: &Secret) -> bool {
     let Ok(file) = File::parse(converted, Syntax::Yaml) else { return false };
     let ours = Layout::read(&file, 0).is_ok_and(|layout| layout.in_spec());
-    let Some(data) = file.documents.first().and_then(|d| d.root.get("spec")).and_then(|spec| spec.get("data")) else {
-        return false;
-    };
+    ours && file.documents.first().is_some_and(|document| holds_items(&document.root, &secret.items))
+}
+
+/// Whether the items of an `EncryptedSecret` in the clear are exactly these.
+pub(crate) fn holds_items(root: &Node, items: &BTreeMap<String, SecretBytes>) -> bool {
+    let Some(data) = root.get("spec").and_then(|spec| spec.get("data")) else { return false };
     let same = |(key, node): &(Node, Node)| {
         let found = node.scalar().and_then(|scalar| resolve(node, scalar).ok());
-        key.text().and_then(|item| secret.items.get(item)).zip(found).is_some_and(|(item, found)| found.value == *item)
+        key.text().and_then(|item| items.get(item)).zip(found).is_some_and(|(item, found)| found.value == *item)
     };
-    ours && data.entries().len() == secret.items.len() && data.entries().iter().all(same)
+    data.entries().len() == items.len() && data.entries().iter().all(same)
 }
 
 fn pairs(root: &Node, field: &str) -> Vec<(String, String)> {
@@ -317,19 +320,20 @@ pub(crate) fn type_of(value: &SecretBytes) -> ValueType {
     if value.expose_str().is_some() { ValueType::String } else { ValueType::Binary }
 }
 
-fn block() -> sealwax_format::document::present::Target {
-    let around = Around { flow: false, column: 4 };
+fn block(column: usize) -> sealwax_format::document::present::Target {
+    let around = Around { flow: false, column };
     sealwax_format::document::present::Target { syntax: Syntax::Yaml, around, line_break: "\n" }
 }
 
-fn entry(item: &str, value: &SecretBytes) -> Zeroizing<String> {
-    let written = canonical(type_of(value), value.expose(), block()).unwrap_or_default();
+/// An entry of a mapping in block style, this far from the left.
+pub(crate) fn entry(column: usize, item: &str, value: &SecretBytes) -> Zeroizing<String> {
+    let written = canonical(type_of(value), value.expose(), block(column)).unwrap_or_default();
     let body = written.body.as_ref().map(|body| format!("\n{body}")).unwrap_or_default();
-    Zeroizing::new(format!("    {}: {}{body}\n", scalar(item), written.head))
+    Zeroizing::new(format!("{:column$}{}: {}{body}\n", "", scalar(item), written.head))
 }
 
 /// A text on one line.
-fn scalar(text: &str) -> String {
-    let target = sealwax_format::document::present::Target { around: Around { flow: true, column: 0 }, ..block() };
+pub(crate) fn scalar(text: &str) -> String {
+    let target = sealwax_format::document::present::Target { around: Around { flow: true, column: 0 }, ..block(0) };
     canonical(ValueType::String, text.as_bytes(), target).map(|written| written.head.clone()).unwrap_or_default()
 }

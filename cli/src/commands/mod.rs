@@ -6,6 +6,7 @@ pub(crate) mod decrypt;
 pub(crate) mod edit;
 pub(crate) mod encrypt;
 pub(crate) mod get;
+pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod keys;
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<Code, CommandError> {
         Command::Set(args) => set::run(&args, ui),
         Command::Unset(args) => unset::run(&args, ui),
         Command::Seal(args) => seal::run(&args, ui),
+        Command::Import(args) => import::run(&args, ui),
         Command::Render(args) => render::run(&args, ui),
         Command::Rebind(args) => rebind::run(&args, ui),
         Command::Copy(args) => copy::run(&args, ui),

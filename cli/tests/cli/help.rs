@@ -26,6 +26,8 @@ fn of_the_command_itself() {
       set          Seal a value and write it at a path; no private key is needed
       unset        Take a value with its key out of a file; no private key is needed
       seal         Turn a Secret into an EncryptedSecret for Git; no private key is needed
+      import       Read values from Vault or AWS, with your own credentials, and write them as
+                   EncryptedSecrets for Git
       render       Print the Secret that the controller would make of an EncryptedSecret: recovery
                    without a cluster
       rebind       Seal a file's values for another place: after a rename, a move, or a change of scope
@@ -56,7 +58,7 @@ fn of_the_command_itself() {
 #[test]
 fn every_command_teaches_by_example() {
     for command in
-        "encrypt decrypt edit get set unset seal render rebind copy rekey verify inspect completions".split(' ')
+        "encrypt decrypt edit get set unset seal import render rebind copy rekey verify inspect completions".split(' ')
     {
         assert!(help(command).contains("xample"), "{command}");
     }
@@ -398,6 +400,78 @@ fn of_seal() {
 
           --item <ITEM>
               The item that --raw is for
+
+          --path <FILE>
+              Where the result will be in the repository, to find its rule
+
+          --to <RECIPIENT>
+              Encrypt for this recipient: age1…, ssh-…, NAME=RECIPIENT, or a .pub file (repeatable;
+              instead of the policy's)
+
+          --select <PATTERN>
+              Encrypt the values that this pattern matches, such as 'data.*' or '**.password'
+              (repeatable)
+
+          --context <TEXT>
+              For files that are no Kubernetes objects: a text that keeps their values from opening in
+              other files
+
+          --scope <SCOPE>
+              Where values open: only in this object, in any object of its namespace, or anywhere in the
+              cluster
+              
+              [possible values: strict, namespace, cluster]
+
+          --for <NAMESPACE/NAME>
+              Where values open, as NAMESPACE/NAME with * for any characters, such as 'preview-*/db'
+
+          --namespace <NAMESPACE>
+              The namespace, where the manifest does not say
+
+          --name <NAME>
+              The name, where the manifest does not say
+
+      -h, --help
+              Print help (see a summary with '-h')
+    ");
+}
+
+#[test]
+fn of_import() {
+    assert_snapshot!(help("import"), @"
+    Read values from Vault or AWS, with your own credentials, and write them as EncryptedSecrets for Git
+
+    FILEs hold ExternalSecrets and their stores, of sealwax or of External Secrets Operator. Each
+    ExternalSecret becomes an EncryptedSecret that makes the same Secret. All are written, or none.
+
+    How a store says to log in is not used. Vault is read as `vault` would: by `VAULT_ADDR`,
+    `VAULT_TOKEN` or what `vault login` left, `VAULT_NAMESPACE`, `VAULT_CACERT`; AWS as `aws` would.
+
+    Examples:
+      sealwax import externalsecret.yaml store.yaml -o clusters/prod/db.yaml --dry-run
+      kubectl get externalsecrets,secretstores -n prod -o yaml | sealwax import - -o prod.yaml
+      sealwax import --from vault:secret/prod/db --namespace prod --name db -o db.yaml
+      sealwax import --from password=aws-parameter:/prod/db -o db.yaml --namespace prod --name db
+
+    Usage: sealwax import [OPTIONS] [FILE]...
+
+    Arguments:
+      [FILE]...
+              Manifests with ExternalSecrets and their stores; - for standard input
+
+    Options:
+          --from <[ITEM=]SOURCE:KEY[#PROPERTY]>
+              Read this, without a manifest: SOURCE is vault, vault-v1, aws-secret or aws-parameter
+              (repeatable)
+
+      -o, --output <FILE>
+              Where to write the EncryptedSecrets; standard output if absent
+
+          --force
+              Replace the output if it exists
+
+          --dry-run
+              Read, say what would be written, and write nothing
 
           --path <FILE>
               Where the result will be in the repository, to find its rule

@@ -15,6 +15,7 @@ mod files;
 mod get_set;
 mod help;
 mod history;
+mod import;
 mod keygen;
 mod keys;
 mod policy;

@@ -6,6 +6,7 @@
 mod dispatch;
 mod jobs;
 mod keep;
+mod lookup;
 mod pause;
 
 use std::fmt;

@@ -12,7 +12,7 @@ use sealwax_format::SecretBytes;
 use sealwax_render::external::{
     Assembled, Fetched, Origin, TemplateSource, Value, Wanted, What, assemble, content_from, template_sources, wanted,
 };
-use sealwax_sources::{Address, Content, Query, Reader, Reading, SourceError};
+use sealwax_sources::{Address, Content, Query, Reader, Reading};
 
 use super::Sources;
 use crate::stores::{KeyRules, Reference, ReferenceKind, StoreError};
@@ -163,7 +163,7 @@ async fn read(
         What::Get { key, version, metadata } => {
             rules.check(key).map_err(|refusal| still(refused(refusal)))?;
             let address = Address { key: (*key).to_owned(), version: version.map(str::to_owned), metadata: *metadata };
-            one(&reader, address, fresh).await
+            reader.get(address, maximum(fresh)).await.map(|found| found.map_or(Given::Missing, Given::One))
         }
         What::Find { path, name, tags } => {
             if let (Some(path), KeyRules::Prefixes(_)) = (path, &rules) {
@@ -171,7 +171,8 @@ async fn read(
                 rules.check(&format!("{}/", path.trim_end_matches('/'))).map_err(|refusal| still(refused(refusal)))?;
             }
             let query = Query { path: path.map(str::to_owned), name: name.map(str::to_owned), tags: (*tags).clone() };
-            many(&reader, &query, &rules, fresh).await
+            let found = reader.search(&query, |key| !rules.hides(key), maximum(fresh)).await;
+            found.map(|found| if found.is_empty() { Given::Missing } else { Given::Many(found) })
         }
     };
     given.map_err(|error| (StoreError::Source(error), reader.paused_for()))
@@ -191,34 +192,6 @@ async fn open(
 
 fn maximum(fresh: Freshness) -> Option<Duration> {
     (!fresh.anew).then(|| fresh.interval.unwrap_or(ONCE))
-}
-
-async fn one(reader: &Reader, address: Address, fresh: Freshness) -> Result<Given, SourceError> {
-    let mut outcomes = reader.read(&[address], maximum(fresh)).await;
-    found(outcomes.pop().unwrap_or_else(|| Err(SourceError::invalid(reader.provider(), "read", "no answer"))))
-        .map(|reading| reading.map_or(Given::Missing, Given::One))
-}
-
-/// What is found and may be read. What goes between looking and reading is as if it had never been there.
-async fn many(reader: &Reader, query: &Query, rules: &KeyRules, fresh: Freshness) -> Result<Given, SourceError> {
-    let keys = match reader.find(query, maximum(fresh)).await {
-        Err(error) if error.kind == sealwax_sources::Kind::Missing => return Ok(Given::Missing),
-        keys => keys?,
-    };
-    let addresses: Vec<_> = keys.iter().filter(|key| !rules.hides(key)).map(Address::new).collect();
-    let outcomes = reader.read(&addresses, maximum(fresh)).await;
-    let mut given = Vec::new();
-    for (address, outcome) in addresses.into_iter().zip(outcomes) {
-        given.extend(found(outcome)?.map(|reading| (address.key, reading)));
-    }
-    Ok(if given.is_empty() { Given::Missing } else { Given::Many(given) })
-}
-
-fn found(outcome: Result<Arc<Reading>, SourceError>) -> Result<Option<Arc<Reading>>, SourceError> {
-    match outcome {
-        Err(error) if error.kind == sealwax_sources::Kind::Missing => Ok(None),
-        outcome => outcome.map(Some),
-    }
 }
 
 impl Given {
