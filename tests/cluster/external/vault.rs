@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use sealwax_test_servers::{Bao, tls_listener};
 use serde_json::{Value, json};
 
-use super::world::{External, message, reads, with};
+use super::world::{External, Items, message, reads, with};
 
 /// A store at this server with this login.
 fn store(server: &str, auth: &Value, more: &Value) -> Value {
@@ -138,7 +138,7 @@ async fn every_kind_of_value_is_read() {
     let find = json!({"path": "team", "name": {"regexp": "db|web"}});
     let rewrite = json!([{"regexp": {"source": "team/(.*)", "target": "${1}.json"}}]);
     let whole = r#"{"a.b":"dot","nested":{"x":["\u003c1\u003e"]},"password":"hunter2","port":5432}"#;
-    let cases: [(&str, Value, &[(&str, &str)]); 11] = [
+    let cases: [(&str, Value, Items); 11] = [
         ("property", of("v2", &db(&json!({"property": "password"}))), &[("x", "hunter2")]),
         ("literal", of("v2", &db(&json!({"property": "a.b"}))), &[("x", "dot")]),
         ("path", of("v2", &db(&json!({"property": "nested.x.0"}))), &[("x", "<1>")]),
