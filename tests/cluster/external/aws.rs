@@ -146,7 +146,9 @@ async fn parameter_store_is_read_in_batches() {
 /// The first call of this name.
 fn named<'a>(calls: &'a [Call], name: &str, holding: &str) -> &'a Call {
     let fits = |call: &&Call| call.name == name && call.body.contains(holding);
-    calls.iter().find(fits).unwrap_or_else(|| panic!("no {name} of {holding} among {calls:?}"))
+    let found = calls.iter().find(fits);
+    assert!(found.is_some(), "no {name} of {holding} among {calls:?}");
+    found.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

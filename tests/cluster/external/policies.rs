@@ -5,7 +5,7 @@ use sealwax_crds::{EntryState, Target};
 use sealwax_tests::wait_for;
 use serde_json::{Value, json};
 
-use super::world::{External, message, reads, with};
+use super::world::{External, Items, message, reads, with};
 use crate::requests::restart_rights;
 use crate::served::SOON;
 
@@ -20,12 +20,12 @@ enum Before {
 }
 
 /// What is there afterwards: the conditions, and the items of the Secret, if there is one.
-type After = (&'static str, &'static str, Option<&'static [(&'static str, &'static str)]>);
+type After = (&'static str, &'static str, Option<Items>);
 
-const OTHERS: &[(&str, &str)] = &[("theirs", "t")];
-const BOTH: &[(&str, &str)] = &[("theirs", "t"), ("x", "1")];
-const OURS: &[(&str, &str)] = &[("x", "1")];
-const EMPTY: &[(&str, &str)] = &[];
+const OTHERS: Items = &[("theirs", "t")];
+const BOTH: Items = &[("theirs", "t"), ("x", "1")];
+const OURS: Items = &[("x", "1")];
+const EMPTY: Items = &[];
 
 const SYNCED: After = ("True", "Synced", Some(OURS));
 const REFUSED: After = ("False", "NotOwned", Some(OTHERS));
@@ -34,7 +34,7 @@ const KEPT: After = ("True", "Synced", Some(OURS));
 
 /// A case: policies; what is there first; and what is there once the object is, once its source has lost the value, and
 /// once the object is gone.
-type Case = (&'static str, &'static str, Before, After, After, Option<&'static [(&'static str, &'static str)]>);
+type Case = (&'static str, &'static str, Before, After, After, Option<Items>);
 
 use Before::{Foreign, Nothing, Offered};
 
@@ -149,10 +149,10 @@ async fn templates_make_the_secret() {
         {"secret": {"name": "templates", "items": [{"key": "many", "templateAs": "KeysAndValues"}]}},
         {"literal": "greeting: hello {{ .user }}"},
     ]);
-    let made: &[(&str, &str)] =
+    let made: Items =
         &[("greeting", "hello app"), ("len", "7"), ("upper", "APP"), ("url", "postgres://app:hunter2@db")];
     let metadata = json!({"labels": {"team": "a"}, "annotations": {"note": "{{ .user }}"}});
-    let cases: [(&str, Value, &[(&str, &str)]); 4] = [
+    let cases: [(&str, Value, Items); 4] = [
         ("from", json!({ "templateFrom": from }), made),
         (
             "merged",

@@ -7,7 +7,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use sealwax_test_servers::{Bao, tls_listener};
 use serde_json::{Value, json};
 
-use super::world::{External, message, reads, with};
+use super::world::{External, Items, message, reads, with};
+
+/// A secret as one text, as Go writes it.
+const WHOLE: &str = r#"{"a.b":"dot","nested":{"x":["\u003c1\u003e"]},"password":"hunter2","port":5432}"#;
 
 /// A store at this server with this login.
 fn store(server: &str, auth: &Value, more: &Value) -> Value {
@@ -137,19 +140,18 @@ async fn every_kind_of_value_is_read() {
     let db = |more: &Value| json!({"data": [{"secretKey": "x", "remoteRef": with(json!({"key": "team/db"}), more)}]});
     let find = json!({"path": "team", "name": {"regexp": "db|web"}});
     let rewrite = json!([{"regexp": {"source": "team/(.*)", "target": "${1}.json"}}]);
-    let whole = r#"{"a.b":"dot","nested":{"x":["\u003c1\u003e"]},"password":"hunter2","port":5432}"#;
-    let cases: [(&str, Value, &[(&str, &str)]); 11] = [
+    let cases: [(&str, Value, Items); 11] = [
         ("property", of("v2", &db(&json!({"property": "password"}))), &[("x", "hunter2")]),
         ("literal", of("v2", &db(&json!({"property": "a.b"}))), &[("x", "dot")]),
         ("path", of("v2", &db(&json!({"property": "nested.x.0"}))), &[("x", "<1>")]),
-        ("whole", of("v2", &db(&json!({}))), &[("x", whole)]),
+        ("whole", of("v2", &db(&json!({}))), &[("x", WHOLE)]),
         ("version", of("v2", &db(&json!({"version": "1", "property": "password"}))), &[("x", "old")]),
         ("metadata", of("v2", &db(&json!({"metadataPolicy": "Fetch", "property": "owner"}))), &[("x", "ops")]),
         ("extract", of("v2", &json!({"dataFrom": [{"extract": {"key": "team/web"}}]})), &[("user", "web")]),
         (
             "find",
             of("v2", &json!({"dataFrom": [{"find": find, "rewrite": rewrite}]})),
-            &[("db.json", whole), ("web.json", r#"{"user":"web"}"#)],
+            &[("db.json", WHOLE), ("web.json", r#"{"user":"web"}"#)],
         ),
         (
             "converted",

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 use crate::served::{How, SOON, Served, condition_of, install, rights};
 
+/// Items of a Secret and their values.
+pub(crate) type Items = &'static [(&'static str, &'static str)];
+
 /// A namespace, one for keys, and a controller that serves `ExternalSecret`s in the one.
 pub(crate) struct External {
     pub(crate) served: Served,
