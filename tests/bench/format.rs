@@ -1,5 +1,11 @@
 //! The steps inside the library on a large document: 10,000 values, one reader (X25519), one data key.
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::format_collect, reason = "a benchmark")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::format_collect,
+    reason = "a benchmark"
+)]
 
 #[path = "common/mod.rs"]
 mod common;

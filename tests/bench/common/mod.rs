@@ -36,6 +36,7 @@ impl Group {
 
     /// Any other figure.
     pub(crate) fn record(&mut self, what: &str, value: f64, unit: &'static str) {
+        eprintln!("bench: {value:.2} {unit} {what}");
         self.lines.push((what.to_owned(), value, unit));
     }
 
