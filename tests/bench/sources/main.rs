@@ -41,14 +41,15 @@ async fn main() {
     let report = |text: &str| eprintln!("bench: {text}");
     let program = build_release("sealwax-controller", &report).unwrap();
     let [bao, moto] = source_servers(&report).unwrap();
-    let (bao, moto) = tokio::task::spawn_blocking(move || {
-        (Bao::launch(&bao, |_, _| String::new()).unwrap(), Moto::launch(&moto).unwrap())
-    })
-    .await
-    .unwrap();
+    let (bao, moto) =
+        tokio::task::spawn_blocking(move || (Bao::launch_lasting(&bao).unwrap(), Moto::launch(&moto).unwrap()))
+            .await
+            .unwrap();
     let aws = Proxy::before(moto.url());
     let vault = Proxy::before(bao.url());
     let mut world = World::begin(program, &aws.url()).await;
+    world.controller.wait_for_log(Duration::from_secs(30), "\"leading\"").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     group.record("resident memory without objects", memory(&world.controller, "VmRSS"), "MiB");
     first_sync(&mut group, &mut world, &bao).await;
     steady(&mut group, &world, &bao).await;
