@@ -1,8 +1,9 @@
 //! The values of a source as they were last written, kept encrypted beside the Secret: so that it can be put right while
 //! the source is away.
 //!
-//! Each item is sealed with AES-256-GCM under a key of the controller's own, for its object, its name and the count of
-//! copies that the object's status records: a copy of another object, or an older one put back, does not open.
+//! Each item is sealed with AES-256-GCM under a key of the controller's own, for its object, its name, the names of all items
+//! and the count of copies that the object's status records: a copy of another object, one of which an item was taken, or an
+//! older one put back, does not open.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -65,17 +66,17 @@ impl LastGoodKey {
     }
 
     /// Nonce, ciphertext and tag. `None`: no randomness at hand, or a value beyond what AES-GCM takes.
-    fn seal(&self, bound: Bound<'_>, item: &str, value: &SecretBytes) -> Option<Vec<u8>> {
+    fn seal(&self, bound: Bound<'_>, of: Item<'_>, value: &SecretBytes) -> Option<Vec<u8>> {
         let mut nonce = [0; NONCE];
         OsRandom.fill(&mut nonce).ok()?;
-        let payload = Payload { msg: value.expose(), aad: &associated(bound, item) };
+        let payload = Payload { msg: value.expose(), aad: &associated(bound, of) };
         let sealed = self.cipher().encrypt(&Nonce::from(nonce), payload).ok()?;
         Some([&nonce[..], &sealed].concat())
     }
 
-    fn open(&self, bound: Bound<'_>, item: &str, sealed: &[u8]) -> Option<SecretBytes> {
+    fn open(&self, bound: Bound<'_>, of: Item<'_>, sealed: &[u8]) -> Option<SecretBytes> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
-        let payload = Payload { msg: sealed, aad: &associated(bound, item) };
+        let payload = Payload { msg: sealed, aad: &associated(bound, of) };
         self.cipher().decrypt(&Nonce::from(*nonce), payload).ok().map(SecretBytes::from)
     }
 
@@ -85,17 +86,37 @@ impl LastGoodKey {
             return None;
         }
         let items = copy.data.iter().flatten();
-        items.map(|(item, ByteString(sealed))| Some((item.clone(), self.open(bound, item, sealed)?))).collect()
+        let all = all_names(items.clone().map(|(item, _)| item));
+        items
+            .map(|(item, ByteString(sealed))| {
+                Some((item.clone(), self.open(bound, Item { name: item, all: &all }, sealed)?))
+            })
+            .collect()
     }
 }
 
+/// An item of a copy, and a hash of the names of all.
+#[derive(Clone, Copy)]
+struct Item<'a> {
+    name: &'a str,
+    all: &'a str,
+}
+
+/// The names of all items, in their order; a name holds no blank.
+fn all_names<'i>(names: impl Iterator<Item = &'i String>) -> String {
+    let names: Vec<_> = names.map(String::as_str).collect();
+    data_encoding::BASE32_NOPAD.encode(&Sha256::digest(names.join(" ")))
+}
+
 /// `lp(x) = u64be(len) ‖ x` of everything, so that no two places give the same bytes.
-fn associated(bound: Bound<'_>, item: &str) -> Vec<u8> {
+fn associated(bound: Bound<'_>, of: Item<'_>) -> Vec<u8> {
     let part = |text: &Option<String>| text.clone().unwrap_or_default();
     let (namespace, name, uid) = (part(&bound.object.namespace), part(&bound.object.name), part(&bound.object.uid));
     let generation = bound.generation.to_string();
     let mut bytes = Vec::new();
-    for part in ["sealwax/1 last good", Kind::ExternalSecret.name(), &namespace, &name, &uid, item, &generation] {
+    for part in
+        ["sealwax/1 last good", Kind::ExternalSecret.name(), &namespace, &name, &uid, of.name, of.all, &generation]
+    {
         bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
         bytes.extend_from_slice(part.as_bytes());
     }
@@ -122,8 +143,10 @@ pub async fn write_copy(
     let object = Origin::new(Kind::ExternalSecret, bound.object);
     let (namespace, name) = (bound.object.namespace.as_deref().unwrap_or_default(), copy_name(object.name));
     let encoded = |sealed: &[u8]| Value::String(data_encoding::BASE64.encode(sealed));
+    let all = all_names(items.keys());
+    let sealed = |item: &String, value| key.seal(bound, Item { name: item, all: &all }, value);
     let data: Option<Map<_, _>> =
-        items.iter().map(|(item, value)| Some((item.clone(), encoded(&key.seal(bound, item, value)?)))).collect();
+        items.iter().map(|(item, value)| Some((item.clone(), encoded(&sealed(item, value)?)))).collect();
     let body = json!({
         "apiVersion": "v1", "kind": "Secret", "type": LAST_GOOD_TYPE, "data": data?,
         "metadata": {
@@ -157,28 +180,36 @@ mod tests {
         let (one, other) = (object("u1"), object("u2"));
         let bound = Bound { object: &one, generation: 3 };
         let value = SecretBytes::from(b"hunter2".to_vec());
-        let sealed = key.seal(bound, "password", &value).unwrap();
-        assert_eq!(key.open(bound, "password", &sealed), Some(value));
-        assert_eq!(key.open(Bound { generation: 2, ..bound }, "password", &sealed), None, "an older copy");
-        assert_eq!(key.open(Bound { object: &other, ..bound }, "password", &sealed), None, "another object");
-        assert_eq!(key.open(bound, "user", &sealed), None, "another item");
-        assert_eq!(other_key.open(bound, "password", &sealed), None);
+        let of = |name| Item { name, all: "names" };
+        let sealed = key.seal(bound, of("password"), &value).unwrap();
+        assert_eq!(key.open(bound, of("password"), &sealed), Some(value));
+        assert_eq!(key.open(Bound { generation: 2, ..bound }, of("password"), &sealed), None, "an older copy");
+        assert_eq!(key.open(Bound { object: &other, ..bound }, of("password"), &sealed), None, "another object");
+        assert_eq!(key.open(bound, of("user"), &sealed), None, "another item");
+        assert_eq!(key.open(bound, Item { name: "password", all: "" }, &sealed), None, "among others");
+        assert_eq!(other_key.open(bound, of("password"), &sealed), None);
         for at in 0..sealed.len() {
             let mut altered = sealed.clone();
             altered[at] ^= 1;
-            assert_eq!(key.open(bound, "password", &altered), None);
+            assert_eq!(key.open(bound, of("password"), &altered), None);
         }
-        assert_eq!(key.open(bound, "password", &sealed[..5]), None);
+        assert_eq!(key.open(bound, of("password"), &sealed[..5]), None);
     }
 
     #[test]
     fn a_copy_opens_in_full_or_not_at_all() {
         let (key, object) = (LastGoodKey::new(&[1; 32]), object("u1"));
         let bound = Bound { object: &object, generation: 1 };
-        let sealed = |item: &str| ByteString(key.seal(bound, item, &SecretBytes::from(vec![7])).unwrap());
+        let all = all_names(["a".to_owned(), "b".to_owned()].iter());
+        let sealed = |item: &str| {
+            ByteString(key.seal(bound, Item { name: item, all: &all }, &SecretBytes::from(vec![7])).unwrap())
+        };
         let data = |items: [&str; 2]| Some(items.map(|item| (item.to_owned(), sealed(item))).into());
         let copy = Secret { type_: Some(LAST_GOOD_TYPE.into()), data: data(["a", "b"]), ..Secret::default() };
         assert_eq!(key.open_all(bound, &copy).unwrap().len(), 2);
+        let mut fewer = copy.clone();
+        fewer.data.as_mut().unwrap().remove("b");
+        assert!(key.open_all(bound, &fewer).is_none(), "an item was taken from it");
         let mut swapped = copy.clone();
         swapped.data.as_mut().unwrap().insert("a".into(), sealed("b"));
         assert!(key.open_all(bound, &swapped).is_none());

@@ -27,12 +27,14 @@ pub(super) struct Applied {
 
 /// Writes the Secret, then deletes the one of the former name if nobody else feeds it.
 ///
-/// `live` is the whole metadata of the Secret where the write is a repair or the first after creating.
+/// `live` is the whole metadata of the Secret where the write is a repair or the first after creating; `left` are the field
+/// managers of objects that are gone.
 pub(super) async fn apply<K: Feeds>(
     writer: &Writer,
     object: &ObjectMeta,
     write: &Write,
     live: Option<&ObjectMeta>,
+    left: &[String],
 ) -> Result<Applied, WriteError> {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     let manager = field_manager(Origin::new(K::KIND, object));
@@ -48,7 +50,7 @@ pub(super) async fn apply<K: Feeds>(
                 drift::changes(live.managed_fields.as_deref().unwrap_or_default(), &manager, write.secret.items.keys())
             });
             let body = body((K::KIND, object), &write.secret, Some(&base));
-            let written = update(writer, target, &body, write.may_force()).await?;
+            let written = update(writer, target, &body, (write.may_force(), left)).await?;
             let changed = written.resource_version != base.resource_version;
             Applied { written, changed, drift: drift.unwrap_or_default() }
         }
@@ -83,11 +85,16 @@ async fn create(
 }
 
 /// Unforced, and then by force over whoever is no object of ours: that is drift, and Git says what these fields are.
-async fn update(writer: &Writer, target: Target<'_>, body: &Value, may_force: bool) -> Result<Written, WriteError> {
+async fn update(
+    writer: &Writer,
+    target: Target<'_>,
+    body: &Value,
+    (may_force, left): (bool, &[String]),
+) -> Result<Written, WriteError> {
+    let is_rival = |claim: &Claim| ownership::is_ours(&claim.manager) && !left.contains(&claim.manager);
     match writer.apply_secret(target, body, false).await {
         Err(WriteError::Claimed(claims)) => {
-            let (rivals, drift): (Vec<Claim>, Vec<Claim>) =
-                claims.into_iter().partition(|claim| ownership::is_ours(&claim.manager));
+            let (rivals, drift): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(is_rival);
             match rivals.is_empty() {
                 true if may_force => writer.apply_secret(target, body, true).await,
                 true => Err(WriteError::Claimed(drift)),

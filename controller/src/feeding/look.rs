@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use kube::core::ObjectMeta;
 use sealwax_crds::{STALLED, SecretStatus};
 
+use super::left::left;
 use super::plan::{How, Observed, Plan, Write};
 use super::{Context, Feeds, Planner, apply, observe, sweep, uid};
 use crate::cluster_keys::Loaded;
@@ -209,14 +210,22 @@ async fn carry_out<K: Feeds>(
         // Whoever held the Secret so far makes it again.
         return Some(Look::Later(RIVAL));
     }
+    if let Some(look) = planner.writing(write).await {
+        return Some(look);
+    }
     let name = write.secret.name.clone();
     let managers = seen.secret.as_ref().filter(|_| seen.live);
-    match apply::apply::<K>(&context.writer, object.meta(), write, managers).await {
+    let mut applied = apply::apply::<K>(&context.writer, object.meta(), write, managers, &[]).await;
+    if let Err(WriteError::Claimed(claims)) = &applied {
+        let namespace = object.meta().namespace.as_deref().unwrap_or_default();
+        let left = left(&context.client, namespace, &name, claims).await;
+        if !left.is_empty() {
+            applied = apply::apply::<K>(&context.writer, object.meta(), write, managers, &left).await;
+        }
+    }
+    match applied {
         Ok(applied) => {
             if let Some(look) = leave_former(object, write, context).await {
-                return Some(look);
-            }
-            if let Some(look) = planner.wrote(write).await {
                 return Some(look);
             }
             let drift = (write.repair && applied.changed).then(|| drift_note(write, &applied));

@@ -3,6 +3,7 @@
 //! `look` observes and carries out; what shall be in the Secret is each kind's own [`Planner`]'s to say.
 
 mod apply;
+mod left;
 mod look;
 mod observe;
 mod plan;
@@ -103,12 +104,14 @@ pub trait Planner<K: Feeds>: Send + Sync {
     fn plan(&self, observed: &Observed<'_, K>) -> Plan;
     /// Gets what the plan needs. `Some`: that failed.
     fn provide(&mut self, need: Need) -> impl Future<Output = Option<Look>> + Send;
-    /// Called when the Secret has been written, before the status says so. `Some`: what had to follow failed.
-    fn wrote(&mut self, write: &Write) -> impl Future<Output = Option<Look>> + Send;
+    /// Called before the Secret is written. `Some`: what has to be there first failed, and nothing is written.
+    fn writing(&mut self, write: &Write) -> impl Future<Output = Option<Look>> + Send;
     /// Called when the Secret is gone because nothing is left for it. `Some`: what had to follow failed.
     fn removed(&mut self) -> impl Future<Output = Option<Look>> + Send;
     /// What the status says besides the common part.
     fn tell(&self, outcome: &Outcome, status: &mut K::Status);
+    /// Called when the status says how it ended.
+    fn told(&self, outcome: &Outcome);
     /// After how long to look again though nothing happens.
     fn again(&self, status: &K::Status, outcome: Option<&Outcome>) -> Option<Duration>;
 }
@@ -249,6 +252,7 @@ async fn look_and_report<K: Feeds>(object: &K, context: &Context<K>) -> Result<A
         return Ok(Action::requeue(wait));
     }
     tell(object, K::common(&before), &outcome, drift.as_deref(), context).await;
+    planner.told(&outcome);
     let again = planner.again(&after, Some(&outcome));
     if let Outcome::Retrying { .. } = outcome {
         let wait = context.backoff.failed(&uid, generation);

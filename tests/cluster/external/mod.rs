@@ -2,6 +2,7 @@
 
 mod attacks;
 mod aws;
+mod handover;
 mod kubernetes;
 mod outages;
 mod policies;
@@ -28,6 +29,23 @@ async fn values_come_into_the_secret_and_follow_the_store() {
     // A store that changes wakes those who read through it.
     world.fake("demo", &[("db", "hunter3")]);
     world.served.holds("db", &[("password", "hunter3")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_copy_is_made_again() {
+    let world = External::start("external-copy").await;
+    world.fake("demo", &[("db", "hunter2")]);
+    world.external("db", &one("demo", "db"));
+    world.ready("db", "True", "Synced").await;
+    for secret in ["sealwax.last-good.db", "db"] {
+        world.served.secrets.delete(secret, &kube::api::DeleteParams::default()).await.unwrap();
+    }
+    world.served.holds("db", &[("password", "hunter2")]).await;
+    // Were there no copy now, nothing would bring the Secret back.
+    world.fake("demo", &[("other", "x")]);
+    world.stale("db", "SourceMissing").await;
+    world.served.secrets.delete("db", &kube::api::DeleteParams::default()).await.unwrap();
+    world.served.holds("db", &[("password", "hunter2")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -83,7 +83,7 @@ impl Planner<EncryptedSecret> for Opening<'_> {
         None
     }
 
-    async fn wrote(&mut self, _: &Write) -> Option<Look> {
+    async fn writing(&mut self, _: &Write) -> Option<Look> {
         None
     }
 
@@ -92,6 +92,8 @@ impl Planner<EncryptedSecret> for Opening<'_> {
     }
 
     fn tell(&self, _: &Outcome, _: &mut SecretStatus) {}
+
+    fn told(&self, _: &Outcome) {}
 
     fn again(&self, _: &SecretStatus, _: Option<&Outcome>) -> Option<Duration> {
         None

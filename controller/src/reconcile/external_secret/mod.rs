@@ -110,6 +110,17 @@ fn user(object: &ExternalSecret) -> User {
     User::Object(meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
 }
 
+/// The Secret that holds an object's copy.
+fn copy_of(object: &ExternalSecret, copy: &LastGood) -> Reference {
+    let namespace = object.metadata.namespace.clone().unwrap_or_default();
+    Reference { kind: ReferenceKind::Secret, namespace, name: copy.name.clone() }
+}
+
+/// Whether the watches have brought it.
+fn is_there(sources: &Sources, reference: &Reference) -> bool {
+    sources.stores.references.version(reference) != "-"
+}
+
 /// One reconcile: what was got so far, and why not more.
 struct Gathering<'r> {
     object: &'r ExternalSecret,
@@ -124,6 +135,8 @@ struct Gathering<'r> {
     stage: Stage,
     failure: Option<Failure>,
     copy: Option<LastGood>,
+    /// The hash of what the copy holds, if it is known to hold it.
+    copied: Option<String>,
 }
 
 impl<'r> Gathering<'r> {
@@ -145,7 +158,9 @@ impl<'r> Gathering<'r> {
         let unkept = before.common.secret_uid.is_some() && before.common.content_hash.is_none();
         let due = if unkept && keys.last_good.is_some() { Due::Now } else { due(object, history) };
         let (stage, copy) = (Stage::Begun, before.last_good.clone());
-        Self { object, keys, context, before, foreign, versions, due, stage, failure, copy }
+        let kept = copy.as_ref().is_some_and(|copy| is_there(&context.shared, &copy_of(object, copy)));
+        let copied = before.common.content_hash.clone().filter(|_| kept);
+        Self { object, keys, context, before, foreign, versions, due, stage, failure, copy, copied }
     }
 
     async fn read(&mut self) -> Stage {
@@ -154,15 +169,7 @@ impl<'r> Gathering<'r> {
         }
         let fresh = Freshness { interval: interval(self.object), anew: self.due == Due::Anew };
         match fetch(self.object, &self.context.shared, fresh).await {
-            Ok(read) => {
-                let mut dues = self.context.shared.due.lock().unwrap_or_else(PoisonError::into_inner);
-                let uid = self.object.metadata.uid.clone().unwrap_or_default();
-                match read.due {
-                    Some(due) => dues.insert(uid, due),
-                    None => dues.remove(&uid),
-                };
-                Stage::Read(read)
-            }
+            Ok(read) => Stage::Read(read),
             Err(failure) => {
                 self.failure = Some(*failure);
                 Stage::Failed
@@ -195,7 +202,12 @@ impl Planner<ExternalSecret> for Gathering<'_> {
     async fn provide(&mut self, need: Need) -> Option<Look> {
         self.stage = match need {
             Need::LastGood => match self.restore().await {
-                Ok(stage) => stage,
+                Ok(stage) => {
+                    if matches!(stage, Stage::NothingToRestore) {
+                        self.copied = None;
+                    }
+                    stage
+                }
                 Err(error) => return Some(Look::retrying(&error)),
             },
             Need::Values | Need::Object => self.read().await,
@@ -203,20 +215,24 @@ impl Planner<ExternalSecret> for Gathering<'_> {
         None
     }
 
-    /// Keeps a copy of what was read, where it is not what the copy holds already.
-    async fn wrote(&mut self, write: &Write) -> Option<Look> {
+    /// Keeps a copy of what was read, where it is not what the copy holds already. Before the Secret: should it end here, no
+    /// copy opens by the number that the status records, and an older one never takes the place of newer values.
+    async fn writing(&mut self, write: &Write) -> Option<Look> {
         let Stage::Read(_) = self.stage else { return None };
         let key = self.keys.last_good.as_ref()?;
         let namespace = self.object.metadata.namespace.as_deref().unwrap_or_default();
         let hash = self.keys.content.as_ref().map(|key| key.hash(namespace, self.object.origin(), &write.secret.items));
-        if self.copy.is_some() && hash.is_some() && hash == self.before.common.content_hash {
+        if hash.is_some() && hash == self.copied {
             return None;
         }
         let generation = self.copy.as_ref().map_or(0, |copy| copy.generation).saturating_add(1);
         let bound = Bound { object: &self.object.metadata, generation };
         let name = copy_name(self.object.origin().name);
         match write_copy(&self.context.writer, key, bound, &write.secret.items).await {
-            Some(Ok(())) => self.copy = Some(LastGood { name, generation }),
+            Some(Ok(())) => {
+                self.copy = Some(LastGood { name, generation });
+                self.copied = hash;
+            }
             // The Secret is good without it.
             None | Some(Err(WriteError::Invalid(_) | WriteError::Immutable(_) | WriteError::Forbidden(_))) => {
                 tracing::warn!(
@@ -247,6 +263,19 @@ impl Planner<ExternalSecret> for Gathering<'_> {
 
     fn tell(&self, outcome: &Outcome, after: &mut ExternalSecretStatus) {
         status::tell(self, outcome, after);
+    }
+
+    /// What was read has arrived: from now on it is not due before its time.
+    fn told(&self, outcome: &Outcome) {
+        let (Stage::Read(read), Outcome::Synced { .. } | Outcome::Settled { .. }) = (&self.stage, outcome) else {
+            return;
+        };
+        let mut dues = self.context.shared.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let uid = self.object.metadata.uid.clone().unwrap_or_default();
+        match read.due {
+            Some(due) => dues.insert(uid, due),
+            None => dues.remove(&uid),
+        };
     }
 
     fn again(&self, _: &ExternalSecretStatus, outcome: Option<&Outcome>) -> Option<Duration> {
@@ -310,12 +339,14 @@ fn depends(object: &ExternalSecret, sources: &Sources) -> (String, bool, Option<
     }
     let template = object.spec.target.as_ref().and_then(|target| target.template.as_ref());
     references.extend(template_sources(template).into_iter().map(|source| template_reference(source, namespace)));
-    let versions = sources.stores.versions(references.iter());
+    // What wakes the object, and is no reason to read anew: what it joins, which somebody else makes, and its own copy.
+    let mut wakes: Vec<_> = references.iter().cloned().collect();
     if object.joins_only() {
-        // Somebody else makes it; whatever becomes of it then is no reason to read anew.
         let name = object.target_name().to_owned();
-        references.insert(Reference { kind: ReferenceKind::Secret, namespace: namespace.to_owned(), name });
+        wakes.push(Reference { kind: ReferenceKind::Secret, namespace: namespace.to_owned(), name });
     }
-    sources.stores.references.set(&user(object), references.into_iter().collect());
-    (versions, foreign, failure)
+    wakes.extend(object.status.as_ref().and_then(|status| status.last_good.as_ref()).map(|copy| copy_of(object, copy)));
+    sources.stores.references.set(&user(object), wakes);
+    // Afterwards: a change in between wakes the object.
+    (sources.stores.versions(references.iter()), foreign, failure)
 }

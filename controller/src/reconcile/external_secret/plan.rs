@@ -121,7 +121,10 @@ fn without_source(facts: Facts<'_>, failure: &Failure, state: State) -> Plan {
     let tried = matches!(facts.stage, Stage::NothingToRestore);
     match (state.settled, state.intact) {
         (true, true) => Plan::Report(retrying),
-        (true, false) if facts.has_copy && !tried => Plan::Need { need: Need::LastGood, repair: true },
+        // Who may no longer read is not given again what was read before.
+        (true, false) if facts.has_copy && !tried && *reason != "StoreRefused" => {
+            Plan::Need { need: Need::LastGood, repair: true }
+        }
         _ if failure.is_final => Plan::Report(Outcome::Stalled { reason, message: message.clone() }),
         _ => Plan::Broken(retrying),
     }

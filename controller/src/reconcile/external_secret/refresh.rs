@@ -46,8 +46,11 @@ pub(super) struct History<'a> {
     pub now: Timestamp,
 }
 
-/// How often an object wants its values read; `None`: once.
+/// How often an object wants its values read; `None`: not by the time.
 pub(super) fn interval(object: &ExternalSecret) -> Option<Duration> {
+    if object.spec.refresh_policy.unwrap_or_default() != RefreshPolicy::Periodic {
+        return None;
+    }
     let stated = object.spec.refresh_interval.as_deref().map(|text| parse_duration(text).unwrap_or(EVERY));
     let interval = stated.unwrap_or(EVERY);
     (!interval.is_zero()).then(|| interval.max(AT_MOST))
@@ -82,7 +85,7 @@ pub(super) fn due(object: &ExternalSecret, history: History<'_>) -> Due {
     if changed {
         return Due::Now;
     }
-    let Some(interval) = interval(object).filter(|_| policy == RefreshPolicy::Periodic) else { return Due::Never };
+    let Some(interval) = interval(object) else { return Due::Never };
     // A clock that was set back must not keep anything for longer than its interval.
     if read > now {
         return Due::Now;
