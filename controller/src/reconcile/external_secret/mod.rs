@@ -1,12 +1,13 @@
 //! Brings one `ExternalSecret` to its Secret: values that a source elsewhere holds, or, while that is away, what it last
 //! held.
 
+mod depends;
 mod fetch;
 mod plan;
 mod refresh;
 mod status;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::runtime::reflector::Store as Kept;
 use sealwax_crds::{CreationPolicy, ExternalSecret, ExternalSecretStatus, LastGood, SecretStatus, SecretStore};
-use sealwax_render::external::{template_sources, wanted};
 
 use crate::cluster_keys::{Keys, Loaded};
 use crate::conditions::Outcome;
@@ -24,9 +24,10 @@ use crate::last_good::{Bound, copy_name, write_copy};
 use crate::ownership::Kind;
 use crate::queue::random_share;
 use crate::store::{Requests, strip_annotations};
-use crate::stores::{Reference, ReferenceKind, Stores, User};
+use crate::stores::{Reference, Stores, User};
 use crate::writer::{WriteError, Written};
-use fetch::{Failure, Freshness, fetch, template_reference};
+use depends::{copy_of, depends};
+use fetch::{Failure, Freshness, fetch};
 use plan::{Facts, Stage};
 use refresh::{Due, History, after_failure, due, interval};
 
@@ -108,12 +109,6 @@ impl Creation for ExternalSecret {
 fn user(object: &ExternalSecret) -> User {
     let meta = &object.metadata;
     User::Object(meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
-}
-
-/// The Secret that holds an object's copy.
-fn copy_of(object: &ExternalSecret, copy: &LastGood) -> Reference {
-    let namespace = object.metadata.namespace.clone().unwrap_or_default();
-    Reference { kind: ReferenceKind::Secret, namespace, name: copy.name.clone() }
 }
 
 /// Whether the watches have brought it.
@@ -308,45 +303,4 @@ impl Gathering<'_> {
             (None, _) => None,
         }
     }
-}
-
-/// What an object is read through, as it is now: its versions, whether that is another controller's, and why it cannot be
-/// told. Whoever is named, there or not, wakes the object when it changes.
-fn depends(object: &ExternalSecret, sources: &Sources) -> (String, bool, Option<Failure>) {
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let (mut references, mut foreign, mut failure) = (BTreeSet::new(), false, None);
-    let stores: BTreeSet<_> = match wanted(&object.spec) {
-        Ok(steps) => steps.iter().map(|step| (step.store.kind.unwrap_or_default(), &step.store.name)).collect(),
-        Err(problem) => {
-            failure = Some(Failure::of_all("SpecInvalid", problem.to_string()));
-            BTreeSet::new()
-        }
-    };
-    for (kind, name) in stores {
-        let local = kind == sealwax_crds::StoreKind::SecretStore;
-        let home = if local { namespace.to_owned() } else { String::new() };
-        references.insert(Reference { kind: kind.into(), namespace: home, name: name.clone() });
-        let named = sealwax_crds::StoreRef { name: name.clone(), kind: Some(kind) };
-        let found = sources.stores.find(&named, namespace, &sources.local);
-        match found.map(|store| store.map(|store| sources.stores.depends(&store, namespace))) {
-            Ok(Some(Ok(more))) => references.extend(more),
-            Ok(None) => foreign = true,
-            Ok(Some(Err(error))) | Err(error) => {
-                let found = Failure::of_all(error.reason(), error.to_string());
-                failure = Some(Failure { is_final: error.is_final(), ..found });
-            }
-        }
-    }
-    let template = object.spec.target.as_ref().and_then(|target| target.template.as_ref());
-    references.extend(template_sources(template).into_iter().map(|source| template_reference(source, namespace)));
-    // What wakes the object, and is no reason to read anew: what it joins, which somebody else makes, and its own copy.
-    let mut wakes: Vec<_> = references.iter().cloned().collect();
-    if object.joins_only() {
-        let name = object.target_name().to_owned();
-        wakes.push(Reference { kind: ReferenceKind::Secret, namespace: namespace.to_owned(), name });
-    }
-    wakes.extend(object.status.as_ref().and_then(|status| status.last_good.as_ref()).map(|copy| copy_of(object, copy)));
-    sources.stores.references.set(&user(object), wakes);
-    // Afterwards: a change in between wakes the object.
-    (sources.stores.versions(references.iter()), foreign, failure)
 }

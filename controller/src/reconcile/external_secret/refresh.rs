@@ -130,6 +130,20 @@ mod tests {
     }
 
     #[test]
+    fn only_who_reads_by_the_time_takes_what_others_read_within_it() {
+        for (spec, expected) in [
+            (json!({}), Some(EVERY)),
+            (json!({"refreshInterval": "5m"}), Some(Duration::from_mins(5))),
+            (json!({"refreshInterval": "1ms"}), Some(AT_MOST)),
+            (json!({"refreshInterval": "0"}), None),
+            (json!({"refreshPolicy": "OnChange"}), None),
+            (json!({"refreshPolicy": "CreatedOnce", "refreshInterval": "5m"}), None),
+        ] {
+            assert_eq!(interval(&object(&spec)), expected, "{spec}");
+        }
+    }
+
+    #[test]
     fn looks_again_as_often_as_values_are_wanted_and_as_the_source_bears() {
         let seconds = Duration::from_secs;
         for (is_final, paused, interval, expected) in [

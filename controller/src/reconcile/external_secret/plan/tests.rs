@@ -254,6 +254,17 @@ fn a_good_secret_stays_ready_while_the_source_is_away() {
     }
 }
 
+/// What was read before is not given again to whom the store refuses.
+#[test]
+fn nothing_comes_back_for_whom_the_store_refuses() {
+    let mut cluster = Cluster::synced(&json!({}));
+    cluster.secret = None;
+    cluster.due = Due::Now;
+    cluster.stage = Stage::Failed;
+    cluster.failure = Some(Failure::of_all("StoreRefused", "not for this namespace".into()));
+    assert_eq!(cluster.planned(), "stalled StoreRefused");
+}
+
 /// A spec that is new is never answered with what an older one gave, but where values are read once.
 #[test]
 fn a_copy_is_for_the_spec_that_it_was_made_for() {
