@@ -146,8 +146,8 @@ pub(super) fn failed(error: &kube::Error) -> SourceError {
         return SourceError::new(PROVIDER, "token request", Kind::Unavailable { after: None });
     };
     let kind = match status.code {
-        404 => Kind::Missing,
-        401 | 403 => Kind::Denied,
+        // Never `Missing`: that is said of secrets, and lets a policy delete what was made of them.
+        401 | 403 | 404 => Kind::Denied,
         429 => Kind::Throttled { after: None },
         400 | 422 => Kind::Invalid("the API server refuses the audiences or the lifetime".to_owned()),
         _ => Kind::Unavailable { after: None },
@@ -170,6 +170,14 @@ mod tests {
         }
         assert!(!wanted(false).needs_leave(&home(StoreKind::ClusterSecretStore, Some("platform"))));
         assert!(!wanted(true).needs_leave(&home(StoreKind::SecretStore, Some("platform"))));
+    }
+
+    #[test]
+    fn an_account_that_is_gone_is_no_secret_that_is_gone() {
+        let status = kube::core::Status::failure("gone", "NotFound").with_code(404);
+        let error = failed(&kube::Error::Api(Box::new(status)));
+        assert_eq!(error.kind, Kind::Denied);
+        assert!(error.to_string().contains("there is no such service account"), "{error}");
     }
 
     #[test]
