@@ -112,29 +112,6 @@ impl Tokens for GivenToken {
     }
 }
 
-/// The token of the controller's own service account, which Kubernetes keeps fresh in a file.
-pub(super) struct OwnToken;
-
-/// Where it is.
-const OWN_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
-
-impl Tokens for OwnToken {
-    fn token(&self) -> BoxFuture<'_, Result<SecretBytes, SourceError>> {
-        async {
-            // A kilobyte, from memory.
-            let read = std::fs::read(OWN_TOKEN);
-            read.map(SecretBytes::from).map_err(|_| {
-                SourceError::invalid(
-                    PROVIDER,
-                    "token",
-                    "the controller has no token of its own: name a service account",
-                )
-            })
-        }
-        .boxed()
-    }
-}
-
 fn allows(account: &ObjectMeta, store: &str) -> bool {
     let allowed = account.annotations.as_ref().and_then(|annotations| annotations.get(ALLOW_STORES));
     allowed.is_some_and(|allowed| allowed.split(',').any(|name| name.trim() == store))

@@ -221,3 +221,13 @@ async fn the_controllers_own_secrets_are_not_given_away() {
     world.store("token", &json!({"vault": {"server": "http://127.0.0.1:1", "auth": auth}}));
     world.store_ready("token", "False", "CredentialsRefused").await;
 }
+
+/// The controller's own token is good for the API server: no server that an author names gets it, whatever the flags say.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_controllers_own_token_is_sent_to_nobody() {
+    let world = External::start_with("attack-token", &["--allow-ambient-credentials"], &[]).await;
+    let auth = json!({"kubernetes": {"role": "r"}});
+    world.store("own", &json!({"vault": {"server": "http://127.0.0.1:1", "path": "secret", "auth": auth}}));
+    let told = world.store_ready("own", "False", "StoreInvalid").await;
+    assert!(told.contains("name a serviceAccountRef"), "{told}");
+}
