@@ -2,10 +2,11 @@
 
 use sealwax_crds::{
     AwsProvider, CaProvider, CaProviderType, KubernetesProvider, OneProvider, SecretSelector, ServiceAccountSelector,
-    SessionTagsPolicy, StoreKind, StoreSpec, VaultProvider,
+    StoreKind, StoreSpec, VaultProvider,
 };
 
 use super::StoreError;
+use super::aws::is_tagged;
 use super::references::{Reference, ReferenceKind};
 
 /// A store, and for whom it is used.
@@ -115,7 +116,7 @@ impl<'a> Named<'a> {
             self.secrets.extend(&keys.session_token_secret_ref);
         }
         self.accounts.extend(auth.and_then(|auth| auth.jwt.as_ref()).map(|jwt| &jwt.service_account_ref));
-        self.tagged = !matches!(aws.session_tags_policy, None | Some(SessionTagsPolicy::None));
+        self.tagged = is_tagged(aws);
     }
 
     fn kubernetes(&mut self, kubernetes: &'a KubernetesProvider) {
@@ -204,5 +205,8 @@ mod tests {
         assert!(!depends_on_user(StoreKind::SecretStore, &referent), "there is one namespace");
         let tagged = json!({"provider": {"aws": {"service": "SecretsManager", "sessionTagsPolicy": "Simple"}}});
         assert!(depends_on_user(StoreKind::ClusterSecretStore, &serde_json::from_value(tagged).unwrap()));
+        let role = json!({"provider": {"aws": {"service": "SecretsManager", "role": "r"}}});
+        let role = serde_json::from_value(role).unwrap();
+        assert!(depends_on_user(StoreKind::ClusterSecretStore, &role), "the controller's own sessions say for whom");
     }
 }
