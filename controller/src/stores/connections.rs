@@ -1,0 +1,138 @@
+//! One logged-in client for each identity, for as long as what it was made of stays as it was.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sealwax_crds::StoreKind;
+use sealwax_sources::Reader;
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::connect::Connector;
+use super::guard::Guard;
+use super::home::depends_on_user;
+use super::{AnyStore, Reference, ReferenceKind, StoreError, Stores};
+
+/// A client that nobody has used for so long is let go, and logs in again should somebody come back.
+const UNUSED: Duration = Duration::from_hours(2);
+/// A client that is refused is made anew for whoever asks next, since its credentials may be others by now; but not before
+/// this.
+const REFUSED_FOR: Duration = Duration::from_secs(30);
+
+/// Every client.
+#[derive(Default)]
+pub(super) struct Connections(Mutex<HashMap<Identity, Arc<Slot>>>);
+
+/// As whom something is read: never shared with another one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Identity {
+    kind: StoreKind,
+    /// The store's namespace.
+    namespace: Option<String>,
+    name: String,
+    /// The namespace that it is used for, where that makes a difference.
+    user: Option<String>,
+}
+
+/// The client of one identity, made by one task at a time.
+#[derive(Default)]
+struct Slot(AsyncMutex<Option<Connection>>);
+
+struct Connection {
+    reader: Arc<Reader>,
+    /// The store and its credentials, as they were.
+    version: String,
+    made: Instant,
+    used: Instant,
+    /// Whether the source refuses the identity.
+    refused: Arc<AtomicBool>,
+}
+
+impl Connection {
+    /// Whether it is still what one would make now.
+    fn is_good(&self, version: &str) -> bool {
+        let refused = self.refused.load(Ordering::Relaxed) && self.made.elapsed() >= REFUSED_FOR;
+        self.version == version && !refused
+    }
+}
+
+impl Connections {
+    /// No code of others runs while it is held; a panic leaves clients behind that are still clients.
+    fn lock(&self) -> MutexGuard<'_, HashMap<Identity, Arc<Slot>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stores {
+    /// The logged-in client of a store for a user's namespace; without one, for the store itself.
+    pub async fn reader(&self, store: &AnyStore, user: Option<&str>) -> Result<Arc<Reader>, StoreError> {
+        let (home, spec) = (store.home(user), store.spec());
+        let references = home.references(spec)?;
+        self.learn(&references).await;
+        let version = self.versions(references.iter().chain([&store.reference()]));
+        let identity = Identity {
+            kind: home.kind,
+            namespace: home.namespace.map(str::to_owned),
+            name: home.store.to_owned(),
+            user: depends_on_user(home.kind, spec).then(|| user.map(str::to_owned)).flatten(),
+        };
+        let slot = Arc::clone(self.connections.lock().entry(identity).or_default());
+        let mut slot = slot.0.lock().await;
+        if let Some(connection) = slot.as_mut().filter(|connection| connection.is_good(&version)) {
+            connection.used = Instant::now();
+            return Ok(Arc::clone(&connection.reader));
+        }
+        let connector = Connector { client: &self.client, home, ambient: self.settings.ambient };
+        let refused = Arc::default();
+        let source = Guard::new(connector.connect(spec).await?, Arc::clone(&refused));
+        let reader = Reader::observed(Box::new(source), self.settings.limits, Arc::clone(&self.observer));
+        let (made, used) = (Instant::now(), Instant::now());
+        *slot = Some(Connection { reader: Arc::clone(&reader), version, made, used, refused });
+        Ok(reader)
+    }
+
+    /// Lets go what has not been used for long, and what readers keep beyond its time.
+    pub fn tidy(&self) {
+        self.connections.lock().retain(|_, slot| {
+            let Ok(connection) = slot.0.try_lock() else { return true };
+            let kept = connection.as_ref().filter(|connection| connection.used.elapsed() < UNUSED);
+            kept.inspect(|connection| connection.reader.expire()).is_some()
+        });
+    }
+
+    /// Forgets every client of a store that is gone: what it had logged in to is logged out of.
+    pub fn drop_store(&self, store: &Reference) {
+        self.connections.lock().retain(|identity, _| !identity.is_of(store));
+    }
+}
+
+impl Identity {
+    fn is_of(&self, store: &Reference) -> bool {
+        ReferenceKind::from(self.kind) == store.kind
+            && self.namespace.as_deref().unwrap_or_default() == store.namespace
+            && self.name == store.name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sealwax_sources::{Fake, Limits};
+
+    use super::*;
+
+    #[test]
+    fn a_client_that_is_refused_is_made_anew_but_not_all_the_time() {
+        let connection = |age, refused| {
+            let made = Instant::now().checked_sub(Duration::from_secs(age)).unwrap();
+            let reader = Reader::new(Box::new(Fake::new(Vec::new())), Limits::default());
+            let refused = Arc::new(AtomicBool::new(refused));
+            Connection { reader, version: "1".to_owned(), made, used: made, refused }
+        };
+        for (age, refused, version, good) in
+            [(40, false, "1", true), (40, false, "2", false), (40, true, "1", false), (20, true, "1", true)]
+        {
+            assert_eq!(connection(age, refused).is_good(version), good, "{age} {refused} {version}");
+        }
+    }
+}
