@@ -70,7 +70,8 @@ impl Stores {
         let (home, spec) = (store.home(user), store.spec());
         let references = home.references(spec)?;
         self.learn(&references).await;
-        let version = self.versions(references.iter().chain([&store.reference()]));
+        // Of the store as it is at hand, whatever the watch has brought since: the client is made of that.
+        let version = format!("{} {}", store.version(), self.versions(references.iter()));
         let identity = Identity {
             kind: home.kind,
             namespace: home.namespace.map(str::to_owned),
@@ -117,9 +118,51 @@ impl Identity {
 
 #[cfg(test)]
 mod tests {
-    use sealwax_sources::{Fake, Limits};
+    use kube::Client;
+    use sealwax_crds::SecretStore;
+    use sealwax_sources::{Address, Fake, Limits, Observer};
+    use serde_json::json;
 
+    use super::super::StoreSettings;
     use super::*;
+
+    /// Nobody.
+    struct Unobserved;
+
+    impl Observer for Unobserved {
+        fn called(&self, _: &'static str, _: &'static str, _: &'static str) {}
+    }
+
+    /// Of an API server that is not there.
+    fn stores() -> Stores {
+        let client = Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+        let settings = StoreSettings { class: None, ambient: false, cluster: true, limits: Limits::default() };
+        Stores::new(client, settings, Arc::new(Unobserved))
+    }
+
+    /// A store that holds one value itself.
+    fn fake(generation: i64, value: &str) -> AnyStore {
+        let store = json!({
+            "apiVersion": "sealwax.dev/v1alpha1", "kind": "SecretStore",
+            "metadata": {"name": "fake", "namespace": "prod", "uid": "u", "generation": generation},
+            "spec": {"provider": {"fake": {"data": [{"key": "a", "value": value}]}}},
+        });
+        AnyStore::Local(Arc::new(serde_json::from_value::<SecretStore>(store).unwrap()))
+    }
+
+    #[tokio::test]
+    async fn a_client_is_of_the_store_that_it_was_made_of() {
+        let stores = stores();
+        let (old, new) = (fake(1, "one"), fake(2, "two"));
+        // The watch is ahead of somebody who looked the store up before.
+        stores.references.saw(&new.reference(), Some(&new.version()));
+        for (store, expected) in [(&old, "one"), (&new, "two")] {
+            let reader = stores.reader(store, Some("prod")).await.unwrap();
+            let reading = reader.get(Address::new("a"), None).await.unwrap().unwrap();
+            let sealwax_sources::Content::Text(text) = &reading.payload.content else { panic!() };
+            assert_eq!(text.expose(), expected.as_bytes());
+        }
+    }
 
     #[test]
     fn a_client_that_is_refused_is_made_anew_but_not_all_the_time() {

@@ -128,6 +128,12 @@ impl AnyStore {
         Reference { kind: self.kind().into(), namespace, name: meta.name.clone().unwrap_or_default() }
     }
 
+    /// Another one whenever its spec is: what is told in its status changes nothing for those that use it.
+    fn version(&self) -> String {
+        let meta = self.meta();
+        format!("{}/{}", meta.uid.as_deref().unwrap_or_default(), meta.generation.unwrap_or_default())
+    }
+
     /// It, as something that depends on others.
     fn user(&self) -> User {
         match self {
