@@ -86,7 +86,8 @@ impl Stores {
         }
         let connector = Connector { client: &self.client, home, ambient: self.settings.ambient };
         let refused = Arc::default();
-        let source = Guard::new(connector.connect(spec).await?, Arc::clone(&refused));
+        let ruled = spec.conditions.iter().any(|condition| !condition.key_prefixes.is_empty());
+        let source = Guard::new(connector.connect(spec).await?, Arc::clone(&refused), ruled);
         let reader = Reader::observed(Box::new(source), self.settings.limits, Arc::clone(&self.observer));
         let (made, used) = (Instant::now(), Instant::now());
         *slot = Some(Connection { reader: Arc::clone(&reader), version, made, used, refused });

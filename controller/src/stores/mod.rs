@@ -1,7 +1,7 @@
 //! The stores that values are read through: who may use them, as whom, and one logged-in client for each identity.
 //!
 //! * [`home`](self) decides in which namespace the things that a store names are looked up, `admission` who may use a
-//!   store of the cluster and for which keys: pure.
+//!   store of the cluster and for which keys, and `spelling` what a key means: pure.
 //! * `credentials` and `tokens` get what a login needs; `connect` makes the client, and `connections` keeps it.
 //! * [`References`] knows what depends on what, so that a change wakes those that it matters to; `watches` bring the
 //!   changes, and `unwatched` looks for those that no watch brings.
@@ -18,6 +18,7 @@ mod guard;
 mod home;
 mod kubernetes;
 mod references;
+mod spelling;
 mod tokens;
 mod unwatched;
 mod watches;
@@ -47,6 +48,7 @@ use admission::{admit, needs_labels};
 use check::Checked;
 use connections::Connections;
 use home::Home;
+use spelling::Spelling;
 
 /// What people chose.
 #[derive(Clone, Debug)]
@@ -229,7 +231,7 @@ impl Stores {
             facts.labels = found.metadata.labels.unwrap_or_default();
         }
         let name = store.reference().name;
-        admit(conditions, &facts).map_err(|refusal| StoreError::Refused { name, refusal })
+        admit(conditions, Spelling::of(store.spec()), &facts).map_err(|refusal| StoreError::Refused { name, refusal })
     }
 
     /// A Secret of templates.
