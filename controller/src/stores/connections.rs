@@ -106,6 +106,9 @@ impl Stores {
     /// Forgets every client of a store that is gone: what it had logged in to is logged out of.
     pub fn drop_store(&self, store: &Reference) {
         self.connections.lock().retain(|identity, _| !identity.is_of(store));
+        if store.kind == ReferenceKind::ClusterSecretStore {
+            self.admissions.forget(store);
+        }
     }
 }
 

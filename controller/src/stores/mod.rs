@@ -8,6 +8,7 @@
 //! * `check` looks at the stores themselves and tells in their status whether they can be used.
 
 mod admission;
+mod admissions;
 mod aws;
 mod check;
 mod connect;
@@ -25,17 +26,14 @@ mod watches;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::Client;
 use kube::core::ObjectMeta;
 use kube::runtime::reflector::{self, ObjectRef, Store as Kept};
-use kube::{Api, Client};
 use sealwax_crds::{ClusterSecretStore, SecretStore, Store, StoreKind, StoreRef, StoreSpec};
 use sealwax_sources::{Limits, Observer};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
-
-use crate::feeding::in_time;
-use crate::telemetry::describe;
 
 pub use admission::{KeyRules, NamespaceFacts, Refusal};
 pub use check::{CheckContext, check, check_policy};
@@ -44,11 +42,10 @@ pub use references::{Reference, ReferenceKind, References, User};
 pub use tokens::ALLOW_STORES;
 pub use watches::{watch_cluster_stores, watch_references, watch_stores};
 
-use admission::{admit, needs_labels};
+use admissions::Admissions;
 use check::Checked;
 use connections::Connections;
 use home::Home;
-use spelling::Spelling;
 
 /// What people chose.
 #[derive(Clone, Debug)]
@@ -76,6 +73,7 @@ pub struct Stores {
     /// What depends on what.
     pub references: References,
     connections: Connections,
+    admissions: Admissions,
 }
 
 /// A store of either kind, as the watch keeps it.
@@ -159,6 +157,7 @@ impl Stores {
             cluster_listed,
             references: References::default(),
             connections: Connections::default(),
+            admissions: Admissions::default(),
         }
     }
 
@@ -217,21 +216,6 @@ impl Stores {
             hash.update(format!("{reference} {}\n", self.references.version(reference)));
         }
         data_encoding::BASE32_NOPAD.encode(&hash.finalize()[..10]).to_ascii_lowercase()
-    }
-
-    /// Which keys a namespace may read through a store.
-    pub async fn admit(&self, store: &AnyStore, namespace: &str) -> Result<KeyRules, StoreError> {
-        let AnyStore::Cluster(_) = store else { return Ok(KeyRules::Any) };
-        let conditions = &store.spec().conditions;
-        let mut facts = NamespaceFacts { name: namespace.to_owned(), ..NamespaceFacts::default() };
-        if needs_labels(conditions) {
-            let api: Api<Namespace> = Api::all(self.client.clone());
-            let found = in_time(api.get_metadata(namespace)).await;
-            let found = found.map_err(|error| StoreError::Namespace(describe(&error)))?;
-            facts.labels = found.metadata.labels.unwrap_or_default();
-        }
-        let name = store.reference().name;
-        admit(conditions, Spelling::of(store.spec()), &facts).map_err(|refusal| StoreError::Refused { name, refusal })
     }
 
     /// A Secret of templates.

@@ -124,6 +124,17 @@ impl References {
         }
     }
 
+    /// Wakes the objects of one namespace that depend on this.
+    pub fn wake(&self, reference: &Reference, namespace: &str) {
+        let inner = self.lock();
+        inner.objects_of(reference, namespace).for_each(|user| inner.ring(user));
+    }
+
+    /// Whether any do.
+    pub fn is_used(&self, reference: &Reference, namespace: &str) -> bool {
+        self.lock().objects_of(reference, namespace).next().is_some()
+    }
+
     /// A list has been read from its beginning: what of this kind and namespace is not in it is gone.
     pub fn listed(&self, kind: ReferenceKind, namespace: Option<&str>, listed: &HashSet<Reference>) {
         let gone: Vec<_> = {
@@ -178,21 +189,28 @@ impl Inner {
     }
 
     fn wake(&self, reference: &Reference) {
-        for user in self.users.get(reference).into_iter().flatten() {
-            // Whoever does not hear it has ended.
-            match user {
-                User::Object(namespace, name) => {
-                    let bell = self.objects.get(&Some(namespace.clone())).or_else(|| self.objects.get(&None));
-                    let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name).within(namespace)));
-                }
-                User::Store(namespace, name) => {
-                    let bell = self.stores.get(&Some(namespace.clone())).or_else(|| self.stores.get(&None));
-                    let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name).within(namespace)));
-                }
-                User::ClusterStore(name) => {
-                    let bell = self.cluster_stores.as_ref();
-                    let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name)));
-                }
+        self.users.get(reference).into_iter().flatten().for_each(|user| self.ring(user));
+    }
+
+    fn objects_of(&self, reference: &Reference, namespace: &str) -> impl Iterator<Item = &User> {
+        let here = move |user: &&User| matches!(user, User::Object(of, _) if of == namespace);
+        self.users.get(reference).into_iter().flatten().filter(here)
+    }
+
+    fn ring(&self, user: &User) {
+        // Whoever does not hear it has ended.
+        match user {
+            User::Object(namespace, name) => {
+                let bell = self.objects.get(&Some(namespace.clone())).or_else(|| self.objects.get(&None));
+                let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name).within(namespace)));
+            }
+            User::Store(namespace, name) => {
+                let bell = self.stores.get(&Some(namespace.clone())).or_else(|| self.stores.get(&None));
+                let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name).within(namespace)));
+            }
+            User::ClusterStore(name) => {
+                let bell = self.cluster_stores.as_ref();
+                let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name)));
             }
         }
     }

@@ -146,3 +146,21 @@ async fn credentials_where_nothing_is_served_are_looked_at() {
     token(bao.root_token());
     world.fresh("db").await;
 }
+
+/// Nobody watches the labels of namespaces: whom a store admits by them is looked at when the store is.
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_that_a_store_admits_by_wake_their_namespace() {
+    let world = External::start_classed("wakes-labels", &[]).await;
+    let fake = json!({"fake": {"data": [{"key": "a", "value": "hunter2"}]}});
+    let conditions = json!([{"namespaceSelector": {"matchLabels": {"team": "payments"}}}]);
+    let store = world.cluster_store("labels", &fake, &conditions);
+    often_looked_at(&world, &store).await;
+    let kind = json!({"secretStoreRef": {"name": store, "kind": "ClusterSecretStore"}});
+    world.external("db", &seldom(with(reads(&store, &["x <- a"]), &kind)));
+    world.ready("db", "False", "StoreRefused").await;
+    let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(world.client.clone());
+    let labels = Patch::Merge(json!({"metadata": {"labels": {"team": "payments"}}}));
+    namespaces.patch(world.namespace(), &PatchParams::default(), &labels).await.unwrap();
+    world.served.holds("db", &[("x", "hunter2")]).await;
+    world.ready("db", "True", "Synced").await;
+}
