@@ -13,7 +13,7 @@ use super::tokens::failed;
 use crate::feeding::in_time;
 
 /// Annotation of a service account: the role that it stands for.
-const ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
+pub(super) const ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
 /// For whom its tokens are made.
 const AUDIENCE: &str = "sts.amazonaws.com";
 

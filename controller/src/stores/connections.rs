@@ -12,6 +12,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::connect::Connector;
 use super::guard::Guard;
 use super::home::depends_on_user;
+use super::tokens::{Account, Marks};
 use super::{AnyStore, Reference, ReferenceKind, StoreError, Stores};
 
 /// A client that nobody has used for so long is let go, and logs in again should somebody come back.
@@ -43,6 +44,8 @@ struct Connection {
     reader: Arc<Reader>,
     /// The store and its credentials, as they were.
     version: String,
+    /// The service accounts that it logs in as, as they were.
+    accounts: Vec<(Account, Option<Marks>)>,
     made: Instant,
     used: Instant,
     /// Whether the source refuses the identity.
@@ -84,14 +87,53 @@ impl Stores {
             connection.used = Instant::now();
             return Ok(Arc::clone(&connection.reader));
         }
+        let accounts = self.marks(home.accounts(spec)?, home.store).await;
         let connector = Connector { client: &self.client, home, ambient: self.settings.ambient };
         let refused = Arc::default();
         let ruled = spec.conditions.iter().any(|condition| !condition.key_prefixes.is_empty());
         let source = Guard::new(connector.connect(spec).await?, Arc::clone(&refused), ruled);
         let reader = Reader::observed(Box::new(source), self.settings.limits, Arc::clone(&self.observer));
         let (made, used) = (Instant::now(), Instant::now());
-        *slot = Some(Connection { reader: Arc::clone(&reader), version, made, used, refused });
+        *slot = Some(Connection { reader: Arc::clone(&reader), version, accounts, made, used, refused });
         Ok(reader)
+    }
+
+    /// Accounts as they are before a login: what changes later is then seen to have changed.
+    async fn marks(&self, accounts: Vec<Account>, store: &str) -> Vec<(Account, Option<Marks>)> {
+        let mut marked = Vec::with_capacity(accounts.len());
+        for account in accounts {
+            // One that cannot be read now is another one when it can be.
+            let marks = account.marks(&self.client, store).await.ok().flatten();
+            marked.push((account, marks));
+        }
+        marked
+    }
+
+    /// Lets go the clients of a store whose service account is not what it was: it has taken back its leave, stands for
+    /// another role, or is gone. Nobody watches those.
+    pub(super) async fn drop_changed(&self, store: &AnyStore) {
+        let reference = store.reference();
+        let slots: Vec<_> = {
+            let all = self.connections.lock();
+            all.iter().filter(|(identity, _)| identity.is_of(&reference)).map(|(_, slot)| Arc::clone(slot)).collect()
+        };
+        // Many identities may share one account. `None`: it cannot be read now.
+        let mut seen: HashMap<Account, Option<Option<Marks>>> = HashMap::new();
+        for slot in slots {
+            let held = slot.0.lock().await.as_ref().map(|connection| (connection.made, connection.accounts.clone()));
+            let Some((made, accounts)) = held else { continue };
+            for (account, before) in accounts {
+                if !seen.contains_key(&account) {
+                    let marks = account.marks(&self.client, &reference.name).await.ok();
+                    seen.insert(account.clone(), marks);
+                }
+                let changed = seen.get(&account).and_then(Option::as_ref).is_some_and(|now| *now != before);
+                let mut connection = slot.0.lock().await;
+                if changed && connection.as_ref().is_some_and(|connection| connection.made == made) {
+                    *connection = None;
+                }
+            }
+        }
     }
 
     /// Lets go what has not been used for long, and what readers keep beyond its time.
@@ -174,7 +216,7 @@ mod tests {
             let made = Instant::now().checked_sub(Duration::from_secs(age)).unwrap();
             let reader = Reader::new(Box::new(Fake::new(Vec::new())), Limits::default());
             let refused = Arc::new(AtomicBool::new(refused));
-            Connection { reader, version: "1".to_owned(), made, used: made, refused }
+            Connection { reader, version: "1".to_owned(), accounts: Vec::new(), made, used: made, refused }
         };
         for (age, refused, version, good) in
             [(40, false, "1", true), (40, false, "2", false), (40, true, "1", false), (20, true, "1", true)]

@@ -8,6 +8,7 @@ use sealwax_crds::{
 use super::StoreError;
 use super::aws::is_tagged;
 use super::references::{Reference, ReferenceKind};
+use super::tokens::Account;
 
 /// A store, and for whom it is used.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,15 @@ impl<'a> Home<'a> {
         let named = Named::of(spec)?;
         let secrets = named.secrets.into_iter().map(|selector| self.secret(selector));
         secrets.chain(named.authorities.into_iter().map(|provider| self.ca(provider))).collect()
+    }
+
+    /// The service accounts that are logged in as.
+    pub(super) fn accounts(&self, spec: &'a StoreSpec) -> Result<Vec<Account>, StoreError> {
+        let of = |account: &'a ServiceAccountSelector| {
+            let namespace = self.namespace_of(account.namespace.as_deref())?.to_owned();
+            Ok(Account { namespace, name: account.name.clone() })
+        };
+        Named::of(spec)?.accounts.into_iter().map(of).collect()
     }
 }
 

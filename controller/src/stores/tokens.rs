@@ -10,6 +10,7 @@ use sealwax_crds::StoreKind;
 use sealwax_format::SecretBytes;
 use sealwax_sources::{Kind, SourceError, Tokens};
 
+use super::aws::ROLE_ARN;
 use super::home::Home;
 use crate::feeding::in_time;
 
@@ -112,6 +113,39 @@ impl Tokens for GivenToken {
     }
 }
 
+/// A service account that somebody logs in as.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Account {
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
+
+/// What a login as a service account rests on, besides its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Marks {
+    uid: Option<String>,
+    /// Whether the store may act for other namespaces as it.
+    allows: bool,
+    /// Its role in AWS.
+    role: Option<String>,
+}
+
+impl Account {
+    /// As it is now, if it is there.
+    pub(super) async fn marks(&self, client: &Client, store: &str) -> Result<Option<Marks>, kube::Error> {
+        let api: Api<ServiceAccount> = Api::namespaced(client.clone(), &self.namespace);
+        let found = in_time(api.get_metadata_opt(&self.name)).await?;
+        Ok(found.map(|found| Marks::of(&found.metadata, store)))
+    }
+}
+
+impl Marks {
+    fn of(meta: &ObjectMeta, store: &str) -> Self {
+        let role = meta.annotations.as_ref().and_then(|annotations| annotations.get(ROLE_ARN)).cloned();
+        Self { uid: meta.uid.clone(), allows: allows(meta, store), role }
+    }
+}
+
 fn allows(account: &ObjectMeta, store: &str) -> bool {
     let allowed = account.annotations.as_ref().and_then(|annotations| annotations.get(ALLOW_STORES));
     allowed.is_some_and(|allowed| allowed.split(',').any(|name| name.trim() == store))
@@ -167,5 +201,24 @@ mod tests {
         assert!(!allows(&account("vault-2"), "vault"));
         assert!(!allows(&account("*"), "vault"), "there is no wildcard");
         assert!(!allows(&ObjectMeta::default(), "vault"));
+    }
+
+    #[test]
+    fn a_login_rests_on_the_account_its_leave_and_its_role() {
+        let marks = |uid: &str, annotations: &[(&str, &str)]| {
+            let annotations = annotations.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+            let meta = ObjectMeta { uid: Some(uid.into()), annotations: Some(annotations), ..ObjectMeta::default() };
+            Marks::of(&meta, "vault")
+        };
+        let before = marks("1", &[(ALLOW_STORES, "vault"), (ROLE_ARN, "a")]);
+        assert_eq!(marks("1", &[(ALLOW_STORES, "aws,vault"), (ROLE_ARN, "a"), ("other", "x")]), before);
+        for other in [
+            marks("1", &[(ROLE_ARN, "a")]),
+            marks("1", &[(ALLOW_STORES, "vault"), (ROLE_ARN, "b")]),
+            marks("1", &[(ALLOW_STORES, "vault")]),
+            marks("2", &[(ALLOW_STORES, "vault"), (ROLE_ARN, "a")]),
+        ] {
+            assert_ne!(other, before);
+        }
     }
 }

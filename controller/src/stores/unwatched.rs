@@ -29,6 +29,7 @@ impl Stores {
         for reference in self.references.unwatched(&store.reference(), &store.user()) {
             self.look_at(&reference).await;
         }
+        self.drop_changed(store).await;
         self.admit_again(store).await;
     }
 

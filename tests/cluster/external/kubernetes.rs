@@ -3,11 +3,15 @@
 use data_encoding::BASE64;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use sealwax_crds::ClusterSecretStore;
 use sealwax_tests::Namespace;
 use serde_json::{Value, json};
 
 use super::world::{External, message, reads, with};
+
+/// By which a service account allows stores of the cluster to act for other namespaces.
+const ALLOW: &str = "sealwax.dev/allow-cluster-stores";
 
 /// Lets the service account `reader` of the world's namespace read the Secrets of another.
 fn allow(world: &External, remote: &str) {
@@ -114,4 +118,33 @@ async fn an_account_that_is_deleted_deletes_no_secret() {
     assert!(told.contains("there is no such service account"), "{told}");
     world.served.holds("db", &[("user", "app")]).await;
     assert_eq!(world.objects.get("db").await.unwrap().status.unwrap().last_good, before, "nor its copy");
+}
+
+/// What a service account has allowed it can take back: from whoever is logged in, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn leave_that_is_taken_back_ends_logins() {
+    let world = External::start_classed("kubernetes-leave", &[]).await;
+    let remote = Namespace::create(world.served.plane, "kubernetes-leave-remote").await;
+    let (url, authority) = world.api_server();
+    let server = json!({"url": url, "caBundle": BASE64.encode(authority.as_bytes())});
+    let auth = json!({"serviceAccount": {"name": "reader", "namespace": world.namespace()}});
+    let provider = json!({"kubernetes": {"remoteNamespace": remote.name(), "server": server, "auth": auth}});
+    world.account("reader", &[]);
+    allow(&world, remote.name());
+    world.apply(&json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"user": "app"},
+        "metadata": {"name": "db", "namespace": remote.name()}}));
+    let store = world.cluster_store("leave", &provider, &json!([]));
+    let stores: Api<ClusterSecretStore> = Api::all(world.client.clone());
+    let often = Patch::Merge(json!({"spec": {"refreshInterval": 10}}));
+    stores.patch(&store, &PatchParams::default(), &often).await.unwrap();
+    let leave = |allowed: Option<&str>| Patch::Merge(json!({"metadata": {"annotations": {ALLOW: allowed}}}));
+    let accounts: Api<ServiceAccount> = world.served.namespace.api(&world.client);
+    accounts.patch("reader", &PatchParams::default(), &leave(Some(&store))).await.unwrap();
+    let kind = json!({"secretStoreRef": {"name": store, "kind": "ClusterSecretStore"}, "refreshInterval": "1s"});
+    world.external("db", &with(reads(&store, &["user <- db user"]), &kind));
+    world.served.holds("db", &[("user", "app")]).await;
+    world.fresh("db").await;
+    accounts.patch("reader", &PatchParams::default(), &leave(None)).await.unwrap();
+    let told = world.stale("db", "SourceDenied").await;
+    assert!(told.contains("does not allow this ClusterSecretStore"), "{told}");
 }
