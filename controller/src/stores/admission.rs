@@ -6,6 +6,8 @@ use kube::core::{Selector, SelectorExt};
 use regex::Regex;
 use sealwax_crds::StoreCondition;
 
+use super::spelling::Spelling;
+
 /// A namespace, as conditions see it.
 #[derive(Clone, Debug, Default)]
 pub struct NamespaceFacts {
@@ -20,8 +22,15 @@ pub struct NamespaceFacts {
 pub enum KeyRules {
     /// Any.
     Any,
-    /// Those that begin with one of these.
-    Prefixes(Vec<String>),
+    /// Those that are read below one of these.
+    Prefixes(Below),
+}
+
+/// Where keys have to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Below {
+    prefixes: Vec<String>,
+    spelling: Spelling,
 }
 
 /// Why a store must not be used, or cannot be understood.
@@ -34,13 +43,19 @@ pub enum Refusal {
     #[error("spec.conditions[{0}] cannot be understood; correct it")]
     Condition(usize),
     /// The namespace may not read this key.
-    #[error("this namespace may not read the key {key} through it: keys begin with {prefixes} here")]
+    #[error(
+        "this namespace may not read the key {key} through it: keys begin with {prefixes} here, after what the store \
+         itself puts before them"
+    )]
     Key {
         /// The key.
         key: String,
         /// What it would have to begin with.
         prefixes: String,
     },
+    /// A key with an empty part, which some sources leave out.
+    #[error("the key {0} has an empty part, which no rule can be held against; write it without")]
+    Empty(String),
     /// A key that says something else than it seems to.
     #[error("the key {0} has a part that is '.' or '..', which no rule can be held against; write it without")]
     Dots(String),
@@ -54,28 +69,28 @@ pub(super) fn needs_labels(conditions: &[StoreCondition]) -> bool {
 /// Whether a namespace may use a store with these conditions, and for which keys. None: every namespace, for every key.
 ///
 /// Of several conditions that match, each adds its keys.
-pub(super) fn admit(conditions: &[StoreCondition], namespace: &NamespaceFacts) -> Result<KeyRules, Refusal> {
+pub(super) fn admit(
+    conditions: &[StoreCondition],
+    spelling: Spelling,
+    namespace: &NamespaceFacts,
+) -> Result<KeyRules, Refusal> {
     if conditions.is_empty() {
         return Ok(KeyRules::Any);
     }
-    let mut rules: Option<KeyRules> = None;
+    // `None`: no condition has matched yet.
+    let mut all: Option<Vec<String>> = None;
+    // Whether one has that states no prefixes.
+    let mut any = false;
     for (index, condition) in conditions.iter().enumerate() {
         if !matches(condition, namespace).ok_or(Refusal::Condition(index))? {
             continue;
         }
-        let prefixes: Vec<_> =
-            condition.key_prefixes.iter().map(|prefix| prefix.replace("{namespace}", &namespace.name)).collect();
-        rules = Some(match rules {
-            _ if prefixes.is_empty() => KeyRules::Any,
-            Some(KeyRules::Any) => KeyRules::Any,
-            Some(KeyRules::Prefixes(mut all)) => {
-                all.extend(prefixes);
-                KeyRules::Prefixes(all)
-            }
-            None => KeyRules::Prefixes(prefixes),
-        });
+        any |= condition.key_prefixes.is_empty();
+        let prefixes = condition.key_prefixes.iter().map(|prefix| prefix.replace("{namespace}", &namespace.name));
+        all.get_or_insert_default().extend(prefixes);
     }
-    rules.ok_or(Refusal::Namespace)
+    let prefixes = all.ok_or(Refusal::Namespace)?;
+    Ok(if any { KeyRules::Any } else { KeyRules::Prefixes(Below { prefixes, spelling }) })
 }
 
 /// `None`: the condition cannot be understood. One that says nothing matches nothing.
@@ -99,11 +114,14 @@ impl KeyRules {
         if key.split('/').any(|part| part == "." || part == "..") {
             return Err(Refusal::Dots(key.to_owned()));
         }
-        match self {
-            Self::Any => Ok(()),
-            Self::Prefixes(prefixes) if prefixes.iter().any(|prefix| key.starts_with(prefix.as_str())) => Ok(()),
-            Self::Prefixes(prefixes) => Err(Refusal::Key { key: key.to_owned(), prefixes: prefixes.join(" or ") }),
+        let Self::Prefixes(below) = self else { return Ok(()) };
+        if key.contains("//") {
+            return Err(Refusal::Empty(key.to_owned()));
         }
+        if below.prefixes.iter().any(|prefix| below.spelling.is_below(key, prefix)) {
+            return Ok(());
+        }
+        Err(Refusal::Key { key: key.to_owned(), prefixes: below.prefixes.join(" or ") })
     }
 
     /// Whether what was found may be read: what may not is as if it were not there.
@@ -126,10 +144,15 @@ mod tests {
         NamespaceFacts { name: name.into(), labels: [("team".to_owned(), "a".to_owned())].into() }
     }
 
+    fn below(prefixes: &[&str], spelling: Spelling) -> KeyRules {
+        let prefixes = prefixes.iter().map(|&prefix| prefix.to_owned()).collect();
+        KeyRules::Prefixes(Below { prefixes, spelling })
+    }
+
     #[test]
     fn admits_whom_a_condition_matches() {
         let refused = || Err(Refusal::Namespace);
-        let prefixes = |all: &[&str]| Ok(KeyRules::Prefixes(all.iter().map(|&prefix| prefix.to_owned()).collect()));
+        let prefixes = |all: &[&str]| Ok(below(all, Spelling::Literal));
         let cases = [
             (json!([]), "x", Ok(KeyRules::Any)),
             (json!([{}]), "x", refused()),
@@ -160,15 +183,29 @@ mod tests {
             (json!([{"namespaces": ["a"]}, {"namespaceRegexes": ["("]}]), "a", Err(Refusal::Condition(1))),
         ];
         for (given, name, expected) in cases {
-            assert_eq!(admit(&conditions(given.clone()), &namespace(name)), expected, "{given} {name}");
+            assert_eq!(
+                admit(&conditions(given.clone()), Spelling::Literal, &namespace(name)),
+                expected,
+                "{given} {name}"
+            );
         }
     }
 
     #[test]
     fn keys_stay_below_their_prefixes() {
-        let rules = KeyRules::Prefixes(vec!["teams/a/".into()]);
+        let rules = below(&["teams/a/"], Spelling::Literal);
         assert_eq!(rules.check("teams/a/db"), Ok(()));
-        for refused in ["teams/b/db", "teams/a", "secret/teams/a/db", "teams/a/../b/db", "teams/a/./db", ""] {
+        for refused in [
+            "teams/a//db",
+            "teams//a/db",
+            "//",
+            "teams/b/db",
+            "teams/a",
+            "secret/teams/a/db",
+            "teams/a/../b/db",
+            "teams/a/./db",
+            "",
+        ] {
             assert!(rules.check(refused).is_err(), "{refused}");
         }
         assert!(KeyRules::Any.check("a/../b").is_err());

@@ -121,21 +121,18 @@ async fn look(store: &AnyStore, stores: &Stores) -> Result<(), StoreError> {
         AnyStore::Local(local) => local.metadata.namespace.as_deref(),
         AnyStore::Cluster(_) => None,
     };
-    let references = match store.home(user).references(store.spec()) {
+    let references = store.home(user).references(store.spec());
+    if let Ok(references) = &references {
+        stores.references.set(&store.user(), references.clone());
+    }
+    stores.look_around(store).await;
+    match references {
         Err(StoreError::Referent) => return Ok(()),
         references => references?,
     };
-    stores.references.set(&user_of(store), references);
     match stores.reader(store, user).await {
         Err(StoreError::Referent) => Ok(()),
         reader => Ok(reader?.check().await?),
-    }
-}
-
-fn user_of(store: &AnyStore) -> User {
-    match store {
-        AnyStore::Local(store) => SecretStore::user(&store.metadata),
-        AnyStore::Cluster(store) => ClusterSecretStore::user(&store.metadata),
     }
 }
 

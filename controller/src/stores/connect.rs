@@ -15,7 +15,7 @@ use super::aws::connect_aws;
 use super::credentials::Credentials;
 use super::home::Home;
 use super::kubernetes::connect_kubernetes;
-use super::tokens::{GivenToken, OwnToken, ServiceAccountTokens, Wanted};
+use super::tokens::{GivenToken, ServiceAccountTokens, Wanted};
 
 /// For whom tokens are made if nobody says.
 const VAULT_AUDIENCE: &str = "vault";
@@ -136,8 +136,9 @@ impl<'a> Connector<'a> {
         if let Some(token) = &kubernetes.secret_ref {
             return Ok(Arc::new(GivenToken(self.credentials().text(token, "token").await?)));
         }
-        self.as_itself()?;
-        Ok(Arc::new(OwnToken))
+        // Never the controller's own token: it is good for the API server, and the author of the store says where it goes.
+        let what = "auth.kubernetes names nobody to log in as: name a serviceAccountRef";
+        Err(StoreError::Invalid(what.to_owned()))
     }
 
     async fn vault_jwt(&self, jwt: &'a VaultJwt) -> Result<Arc<dyn Tokens>, StoreError> {
@@ -163,4 +164,26 @@ fn fake(provider: &FakeProvider) -> Box<dyn Source> {
 /// What must be text.
 pub(super) fn text(value: &SecretBytes, what: &str) -> Result<String, StoreError> {
     value.expose_str().map(str::to_owned).ok_or_else(|| StoreError::Invalid(format!("{what} is not text")))
+}
+
+#[cfg(test)]
+mod tests {
+    use sealwax_crds::StoreKind;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_logs_in_to_vault_with_the_controllers_own_token() {
+        let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let client = Client::try_from(config).unwrap();
+        let auth = json!({"kubernetes": {"role": "r"}});
+        let spec = json!({"provider": {"vault": {"server": "https://vault", "path": "secret", "auth": auth}}});
+        let spec: StoreSpec = serde_json::from_value(spec).unwrap();
+        for (kind, namespace) in [(StoreKind::SecretStore, Some("prod")), (StoreKind::ClusterSecretStore, None)] {
+            let home = Home { kind, store: "vault", user: Some("prod"), namespace };
+            let refused = Connector { client: &client, home, ambient: true }.connect(&spec).await.err().unwrap();
+            assert!(refused.is_final() && refused.to_string().contains("name a serviceAccountRef"), "{refused}");
+        }
+    }
 }

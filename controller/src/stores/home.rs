@@ -2,11 +2,13 @@
 
 use sealwax_crds::{
     AwsProvider, CaProvider, CaProviderType, KubernetesProvider, OneProvider, SecretSelector, ServiceAccountSelector,
-    SessionTagsPolicy, StoreKind, StoreSpec, VaultProvider,
+    StoreKind, StoreSpec, VaultProvider,
 };
 
 use super::StoreError;
+use super::aws::is_tagged;
 use super::references::{Reference, ReferenceKind};
+use super::tokens::Account;
 
 /// A store, and for whom it is used.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +65,15 @@ impl<'a> Home<'a> {
         let secrets = named.secrets.into_iter().map(|selector| self.secret(selector));
         secrets.chain(named.authorities.into_iter().map(|provider| self.ca(provider))).collect()
     }
+
+    /// The service accounts that are logged in as.
+    pub(super) fn accounts(&self, spec: &'a StoreSpec) -> Result<Vec<Account>, StoreError> {
+        let of = |account: &'a ServiceAccountSelector| {
+            let namespace = self.namespace_of(account.namespace.as_deref())?.to_owned();
+            Ok(Account { namespace, name: account.name.clone() })
+        };
+        Named::of(spec)?.accounts.into_iter().map(of).collect()
+    }
 }
 
 /// What a store names.
@@ -115,7 +126,7 @@ impl<'a> Named<'a> {
             self.secrets.extend(&keys.session_token_secret_ref);
         }
         self.accounts.extend(auth.and_then(|auth| auth.jwt.as_ref()).map(|jwt| &jwt.service_account_ref));
-        self.tagged = !matches!(aws.session_tags_policy, None | Some(SessionTagsPolicy::None));
+        self.tagged = is_tagged(aws);
     }
 
     fn kubernetes(&mut self, kubernetes: &'a KubernetesProvider) {
@@ -204,5 +215,8 @@ mod tests {
         assert!(!depends_on_user(StoreKind::SecretStore, &referent), "there is one namespace");
         let tagged = json!({"provider": {"aws": {"service": "SecretsManager", "sessionTagsPolicy": "Simple"}}});
         assert!(depends_on_user(StoreKind::ClusterSecretStore, &serde_json::from_value(tagged).unwrap()));
+        let role = json!({"provider": {"aws": {"service": "SecretsManager", "role": "r"}}});
+        let role = serde_json::from_value(role).unwrap();
+        assert!(depends_on_user(StoreKind::ClusterSecretStore, &role), "the controller's own sessions say for whom");
     }
 }

@@ -1,38 +1,39 @@
 //! The stores that values are read through: who may use them, as whom, and one logged-in client for each identity.
 //!
 //! * [`home`](self) decides in which namespace the things that a store names are looked up, `admission` who may use a
-//!   store of the cluster and for which keys: pure.
-//! * `credentials` and `tokens` get what a login needs; `connect` makes the client.
-//! * [`References`] knows what depends on what, so that a change wakes those that it matters to.
+//!   store of the cluster and for which keys, and `spelling` what a key means: pure.
+//! * `credentials` and `tokens` get what a login needs; `connect` makes the client, and `connections` keeps it.
+//! * [`References`] knows what depends on what, so that a change wakes those that it matters to; `watches` bring the
+//!   changes, and `unwatched` looks for those that no watch brings.
 //! * `check` looks at the stores themselves and tells in their status whether they can be used.
 
 mod admission;
+mod admissions;
 mod aws;
 mod check;
 mod connect;
+mod connections;
 mod credentials;
 mod error;
+mod guard;
 mod home;
 mod kubernetes;
 mod references;
+mod spelling;
 mod tokens;
+mod unwatched;
 mod watches;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::Client;
 use kube::core::ObjectMeta;
 use kube::runtime::reflector::{self, ObjectRef, Store as Kept};
-use kube::{Api, Client};
 use sealwax_crds::{ClusterSecretStore, SecretStore, Store, StoreKind, StoreRef, StoreSpec};
-use sealwax_sources::{Limits, Observer, Reader};
+use sealwax_sources::{Limits, Observer};
 use sha2::{Digest, Sha256};
-use tokio::sync::{Mutex as AsyncMutex, watch};
-
-use crate::feeding::in_time;
-use crate::telemetry::describe;
+use tokio::sync::watch;
 
 pub use admission::{KeyRules, NamespaceFacts, Refusal};
 pub use check::{CheckContext, check, check_policy};
@@ -41,12 +42,10 @@ pub use references::{Reference, ReferenceKind, References, User};
 pub use tokens::ALLOW_STORES;
 pub use watches::{watch_cluster_stores, watch_references, watch_stores};
 
-use admission::{admit, needs_labels};
-use connect::Connector;
-use home::{Home, depends_on_user};
-
-/// A client that nobody has used for so long is let go, and logs in again should somebody come back.
-const UNUSED: Duration = Duration::from_hours(2);
+use admissions::Admissions;
+use check::Checked;
+use connections::Connections;
+use home::Home;
 
 /// What people chose.
 #[derive(Clone, Debug)]
@@ -73,29 +72,8 @@ pub struct Stores {
     cluster_listed: watch::Sender<bool>,
     /// What depends on what.
     pub references: References,
-    connections: Mutex<HashMap<Identity, Arc<Slot>>>,
-}
-
-/// As whom something is read: never shared with another one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Identity {
-    kind: StoreKind,
-    /// The store's namespace.
-    namespace: Option<String>,
-    name: String,
-    /// The namespace that it is used for, where that makes a difference.
-    user: Option<String>,
-}
-
-/// The client of one identity, made by one task at a time.
-#[derive(Default)]
-struct Slot(AsyncMutex<Option<Connection>>);
-
-struct Connection {
-    reader: Arc<Reader>,
-    /// The store and its credentials, as they were.
-    version: String,
-    used: Instant,
+    connections: Connections,
+    admissions: Admissions,
 }
 
 /// A store of either kind, as the watch keeps it.
@@ -149,6 +127,20 @@ impl AnyStore {
         let namespace = meta.namespace.clone().unwrap_or_default();
         Reference { kind: self.kind().into(), namespace, name: meta.name.clone().unwrap_or_default() }
     }
+
+    /// Another one whenever its spec is: what is told in its status changes nothing for those that use it.
+    fn version(&self) -> String {
+        let meta = self.meta();
+        format!("{}/{}", meta.uid.as_deref().unwrap_or_default(), meta.generation.unwrap_or_default())
+    }
+
+    /// It, as something that depends on others.
+    fn user(&self) -> User {
+        match self {
+            Self::Local(store) => SecretStore::user(&store.metadata),
+            Self::Cluster(store) => ClusterSecretStore::user(&store.metadata),
+        }
+    }
 }
 
 impl Stores {
@@ -164,7 +156,8 @@ impl Stores {
             cluster_writer: Mutex::new(Some(writer)),
             cluster_listed,
             references: References::default(),
-            connections: Mutex::default(),
+            connections: Connections::default(),
+            admissions: Admissions::default(),
         }
     }
 
@@ -225,63 +218,6 @@ impl Stores {
         data_encoding::BASE32_NOPAD.encode(&hash.finalize()[..10]).to_ascii_lowercase()
     }
 
-    /// Which keys a namespace may read through a store.
-    pub async fn admit(&self, store: &AnyStore, namespace: &str) -> Result<KeyRules, StoreError> {
-        let AnyStore::Cluster(_) = store else { return Ok(KeyRules::Any) };
-        let conditions = &store.spec().conditions;
-        let mut facts = NamespaceFacts { name: namespace.to_owned(), ..NamespaceFacts::default() };
-        if needs_labels(conditions) {
-            let api: Api<Namespace> = Api::all(self.client.clone());
-            let found = in_time(api.get_metadata(namespace)).await;
-            let found = found.map_err(|error| StoreError::Namespace(describe(&error)))?;
-            facts.labels = found.metadata.labels.unwrap_or_default();
-        }
-        let name = store.reference().name;
-        admit(conditions, &facts).map_err(|refusal| StoreError::Refused { name, refusal })
-    }
-
-    /// The logged-in client of a store for a user's namespace; without one, for the store itself.
-    pub async fn reader(&self, store: &AnyStore, user: Option<&str>) -> Result<Arc<Reader>, StoreError> {
-        let (home, spec) = (store.home(user), store.spec());
-        let version = self.versions(home.references(spec)?.iter().chain([&store.reference()]));
-        let identity = Identity {
-            kind: home.kind,
-            namespace: home.namespace.map(str::to_owned),
-            name: home.store.to_owned(),
-            user: depends_on_user(home.kind, spec).then(|| user.map(str::to_owned)).flatten(),
-        };
-        let slot = Arc::clone(self.connections().entry(identity).or_default());
-        let mut slot = slot.0.lock().await;
-        if let Some(connection) = slot.as_mut().filter(|connection| connection.version == version) {
-            connection.used = Instant::now();
-            return Ok(Arc::clone(&connection.reader));
-        }
-        let connector = Connector { client: &self.client, home, ambient: self.settings.ambient };
-        let source = connector.connect(spec).await?;
-        let reader = Reader::observed(source, self.settings.limits, Arc::clone(&self.observer));
-        *slot = Some(Connection { reader: Arc::clone(&reader), version, used: Instant::now() });
-        Ok(reader)
-    }
-
-    /// Lets go what has not been used for long, and what readers keep beyond its time.
-    pub fn tidy(&self) {
-        self.connections().retain(|_, slot| {
-            let Ok(connection) = slot.0.try_lock() else { return true };
-            let kept = connection.as_ref().filter(|connection| connection.used.elapsed() < UNUSED);
-            kept.inspect(|connection| connection.reader.expire()).is_some()
-        });
-    }
-
-    /// Forgets every client of a store that is gone: what it had logged in to is logged out of.
-    pub fn drop_store(&self, store: &Reference) {
-        self.connections().retain(|identity, _| {
-            let same = ReferenceKind::from(identity.kind) == store.kind
-                && identity.namespace.as_deref().unwrap_or_default() == store.namespace
-                && identity.name == store.name;
-            !same
-        });
-    }
-
     /// A Secret of templates.
     pub async fn template_secret(&self, reference: &Reference) -> Result<Secret, StoreError> {
         credentials::secret(&self.client, reference).await
@@ -290,10 +226,5 @@ impl Stores {
     /// A ConfigMap of templates.
     pub async fn template_config_map(&self, reference: &Reference) -> Result<ConfigMap, StoreError> {
         credentials::config_map(&self.client, reference).await
-    }
-
-    /// No code of others runs while it is held; a panic leaves clients behind that are still clients.
-    fn connections(&self) -> MutexGuard<'_, HashMap<Identity, Arc<Slot>>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
 //! What objects and stores depend on: so that a change of it is noticed, and wakes those that it matters to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::channel::mpsc as channel;
@@ -93,6 +93,25 @@ impl References {
         self.lock().versions.get(reference).cloned().unwrap_or_else(|| "-".to_owned())
     }
 
+    /// Whether something is known to be.
+    pub fn is_known(&self, reference: &Reference) -> bool {
+        self.lock().versions.contains_key(reference)
+    }
+
+    /// Whether a watch tells of the Secrets and `ConfigMap`s of a namespace: of those that are served.
+    pub fn is_watched(&self, reference: &Reference) -> bool {
+        self.lock().is_watched(&reference.namespace)
+    }
+
+    /// What a store and those who read through it depend on, and no watch tells of.
+    pub fn unwatched(&self, store: &Reference, itself: &User) -> BTreeSet<Reference> {
+        let inner = self.lock();
+        let users = inner.users.get(store).into_iter().flatten().chain([itself]);
+        let references = users.filter_map(|user| inner.uses.get(user)).flatten();
+        let held = |kind| matches!(kind, ReferenceKind::Secret | ReferenceKind::ConfigMap);
+        references.filter(|one| held(one.kind) && !inner.is_watched(&one.namespace)).cloned().collect()
+    }
+
     /// The watch has brought this. `None`: it is gone. Wakes who depends on it, if it is another one than before.
     pub fn saw(&self, reference: &Reference, version: Option<&str>) {
         let mut inner = self.lock();
@@ -103,6 +122,17 @@ impl References {
         if before.as_deref() != version {
             inner.wake(reference);
         }
+    }
+
+    /// Wakes the objects of one namespace that depend on this.
+    pub fn wake(&self, reference: &Reference, namespace: &str) {
+        let inner = self.lock();
+        inner.objects_of(reference, namespace).for_each(|user| inner.ring(user));
+    }
+
+    /// Whether any do.
+    pub fn is_used(&self, reference: &Reference, namespace: &str) -> bool {
+        self.lock().objects_of(reference, namespace).next().is_some()
     }
 
     /// A list has been read from its beginning: what of this kind and namespace is not in it is gone.
@@ -152,22 +182,35 @@ impl Inner {
         }
     }
 
+    /// Whoever does not hear a bell any more has ended, and so have the watches of that scope.
+    fn is_watched(&self, namespace: &str) -> bool {
+        let open = |scope| self.objects.get(&scope).is_some_and(|bell| !bell.is_closed());
+        open(None) || open(Some(namespace.to_owned()))
+    }
+
     fn wake(&self, reference: &Reference) {
-        for user in self.users.get(reference).into_iter().flatten() {
-            // Whoever does not hear it has ended.
-            match user {
-                User::Object(namespace, name) => {
-                    let bell = self.objects.get(&Some(namespace.clone())).or_else(|| self.objects.get(&None));
-                    let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name).within(namespace)));
-                }
-                User::Store(namespace, name) => {
-                    let bell = self.stores.get(&Some(namespace.clone())).or_else(|| self.stores.get(&None));
-                    let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name).within(namespace)));
-                }
-                User::ClusterStore(name) => {
-                    let bell = self.cluster_stores.as_ref();
-                    let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name)));
-                }
+        self.users.get(reference).into_iter().flatten().for_each(|user| self.ring(user));
+    }
+
+    fn objects_of(&self, reference: &Reference, namespace: &str) -> impl Iterator<Item = &User> {
+        let here = move |user: &&User| matches!(user, User::Object(of, _) if of == namespace);
+        self.users.get(reference).into_iter().flatten().filter(here)
+    }
+
+    fn ring(&self, user: &User) {
+        // Whoever does not hear it has ended.
+        match user {
+            User::Object(namespace, name) => {
+                let bell = self.objects.get(&Some(namespace.clone())).or_else(|| self.objects.get(&None));
+                let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name).within(namespace)));
+            }
+            User::Store(namespace, name) => {
+                let bell = self.stores.get(&Some(namespace.clone())).or_else(|| self.stores.get(&None));
+                let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name).within(namespace)));
+            }
+            User::ClusterStore(name) => {
+                let bell = self.cluster_stores.as_ref();
+                let _ = bell.map(|bell| bell.unbounded_send(ObjectRef::new(name)));
             }
         }
     }
@@ -202,5 +245,22 @@ mod tests {
         references.forget(&user);
         references.saw(&secret("other"), Some("3"));
         assert_eq!(times(), 0);
+    }
+
+    #[test]
+    fn knows_what_no_watch_tells_of() {
+        let references = References::default();
+        let (bell, rung) = channel::unbounded();
+        references.ring_objects(Some("prod".into()), bell);
+        let elsewhere = Reference { namespace: "platform".into(), ..secret("token") };
+        let store =
+            Reference { kind: ReferenceKind::ClusterSecretStore, namespace: String::new(), name: "vault".into() };
+        let itself = User::ClusterStore("vault".into());
+        references.set(&itself, vec![elsewhere.clone()]);
+        references.set(&User::Object("prod".into(), "db".into()), vec![secret("own"), store.clone()]);
+        references.set(&User::Object("prod".into(), "other".into()), vec![secret("other")]);
+        assert_eq!(references.unwatched(&store, &itself), [elsewhere.clone()].into());
+        drop(rung);
+        assert_eq!(references.unwatched(&store, &itself), [elsewhere, secret("own")].into(), "the scope has ended");
     }
 }

@@ -10,6 +10,7 @@ use sealwax_crds::StoreKind;
 use sealwax_format::SecretBytes;
 use sealwax_sources::{Kind, SourceError, Tokens};
 
+use super::aws::ROLE_ARN;
 use super::home::Home;
 use crate::feeding::in_time;
 
@@ -112,26 +113,36 @@ impl Tokens for GivenToken {
     }
 }
 
-/// The token of the controller's own service account, which Kubernetes keeps fresh in a file.
-pub(super) struct OwnToken;
+/// A service account that somebody logs in as.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Account {
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
 
-/// Where it is.
-const OWN_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+/// What a login as a service account rests on, besides its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Marks {
+    uid: Option<String>,
+    /// Whether the store may act for other namespaces as it.
+    allows: bool,
+    /// Its role in AWS.
+    role: Option<String>,
+}
 
-impl Tokens for OwnToken {
-    fn token(&self) -> BoxFuture<'_, Result<SecretBytes, SourceError>> {
-        async {
-            // A kilobyte, from memory.
-            let read = std::fs::read(OWN_TOKEN);
-            read.map(SecretBytes::from).map_err(|_| {
-                SourceError::invalid(
-                    PROVIDER,
-                    "token",
-                    "the controller has no token of its own: name a service account",
-                )
-            })
-        }
-        .boxed()
+impl Account {
+    /// As it is now, if it is there.
+    pub(super) async fn marks(&self, client: &Client, store: &str) -> Result<Option<Marks>, kube::Error> {
+        let api: Api<ServiceAccount> = Api::namespaced(client.clone(), &self.namespace);
+        let found = in_time(api.get_metadata_opt(&self.name)).await?;
+        Ok(found.map(|found| Marks::of(&found.metadata, store)))
+    }
+}
+
+impl Marks {
+    fn of(meta: &ObjectMeta, store: &str) -> Self {
+        let role = meta.annotations.as_ref().and_then(|annotations| annotations.get(ROLE_ARN)).cloned();
+        Self { uid: meta.uid.clone(), allows: allows(meta, store), role }
     }
 }
 
@@ -146,8 +157,8 @@ pub(super) fn failed(error: &kube::Error) -> SourceError {
         return SourceError::new(PROVIDER, "token request", Kind::Unavailable { after: None });
     };
     let kind = match status.code {
-        404 => Kind::Missing,
-        401 | 403 => Kind::Denied,
+        // Never `Missing`: that is said of secrets, and lets a policy delete what was made of them.
+        401 | 403 | 404 => Kind::Denied,
         429 => Kind::Throttled { after: None },
         400 | 422 => Kind::Invalid("the API server refuses the audiences or the lifetime".to_owned()),
         _ => Kind::Unavailable { after: None },
@@ -173,6 +184,14 @@ mod tests {
     }
 
     #[test]
+    fn an_account_that_is_gone_is_no_secret_that_is_gone() {
+        let status = kube::core::Status::failure("gone", "NotFound").with_code(404);
+        let error = failed(&kube::Error::Api(Box::new(status)));
+        assert_eq!(error.kind, Kind::Denied);
+        assert!(error.to_string().contains("there is no such service account"), "{error}");
+    }
+
+    #[test]
     fn a_service_account_allows_stores_by_name() {
         let account = |value: &str| ObjectMeta {
             annotations: Some([(ALLOW_STORES.to_owned(), value.to_owned())].into()),
@@ -182,5 +201,24 @@ mod tests {
         assert!(!allows(&account("vault-2"), "vault"));
         assert!(!allows(&account("*"), "vault"), "there is no wildcard");
         assert!(!allows(&ObjectMeta::default(), "vault"));
+    }
+
+    #[test]
+    fn a_login_rests_on_the_account_its_leave_and_its_role() {
+        let marks = |uid: &str, annotations: &[(&str, &str)]| {
+            let annotations = annotations.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+            let meta = ObjectMeta { uid: Some(uid.into()), annotations: Some(annotations), ..ObjectMeta::default() };
+            Marks::of(&meta, "vault")
+        };
+        let before = marks("1", &[(ALLOW_STORES, "vault"), (ROLE_ARN, "a")]);
+        assert_eq!(marks("1", &[(ALLOW_STORES, "aws,vault"), (ROLE_ARN, "a"), ("other", "x")]), before);
+        for other in [
+            marks("1", &[(ROLE_ARN, "a")]),
+            marks("1", &[(ALLOW_STORES, "vault"), (ROLE_ARN, "b")]),
+            marks("1", &[(ALLOW_STORES, "vault")]),
+            marks("2", &[(ALLOW_STORES, "vault"), (ROLE_ARN, "a")]),
+        ] {
+            assert_ne!(other, before);
+        }
     }
 }

@@ -88,12 +88,9 @@ where
         .predicate_filter(decided_by, kube::runtime::PredicateConfig::default())
 }
 
-/// A store is another one when its spec is: what is told in its status changes nothing for those that use it.
 fn saw<S: Checked + Clone>(store: &S, stores: &Stores) -> Reference {
     let any: AnyStore = S::any(&Arc::new(store.clone()));
-    let meta = store.meta();
-    let version = format!("{}/{}", meta.uid.as_deref().unwrap_or_default(), meta.generation.unwrap_or_default());
-    stores.references.saw(&any.reference(), Some(&version));
+    stores.references.saw(&any.reference(), Some(&any.version()));
     any.reference()
 }
 

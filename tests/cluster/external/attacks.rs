@@ -3,6 +3,7 @@
 //! The published advisories of External Secrets Operator are here by their names: most are a privileged controller that
 //! does as an unprivileged author says.
 
+use sealwax_test_servers::Bao;
 use sealwax_tests::{Namespace, wait_for};
 use serde_json::{Value, json};
 
@@ -220,4 +221,50 @@ async fn the_controllers_own_secrets_are_not_given_away() {
     let auth = json!({"tokenSecretRef": {"name": copy, "key": "x"}});
     world.store("token", &json!({"vault": {"server": "http://127.0.0.1:1", "auth": auth}}));
     world.store_ready("token", "False", "CredentialsRefused").await;
+}
+
+/// The controller's own token is good for the API server: no server that an author names gets it, whatever the flags say.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_controllers_own_token_is_sent_to_nobody() {
+    let world = External::start_with("attack-token", &["--allow-ambient-credentials"], &[]).await;
+    let auth = json!({"kubernetes": {"role": "r"}});
+    world.store("own", &json!({"vault": {"server": "http://127.0.0.1:1", "path": "secret", "auth": auth}}));
+    let told = world.store_ready("own", "False", "StoreInvalid").await;
+    assert!(told.contains("name a serviceAccountRef"), "{told}");
+}
+
+/// Keys that repeat the mount or the prefix of the store, by a namespace that is named as that is.
+#[tokio::test(flavor = "multi_thread")]
+async fn prefixes_are_held_against_what_is_read() {
+    let bao = Bao::start();
+    let world = External::start_classed("attack-spelling", &[]).await;
+    // As if the mount were named first.
+    let mount = world.namespace();
+    bao.admin("POST", &format!("sys/mounts/{mount}"), json!({"type": "kv", "options": {"version": "2"}}));
+    for (path, value) in [("team-b/db", "theirs"), (&format!("{mount}/db"), "mine"), (mount, "above")] {
+        bao.admin("POST", &format!("{mount}/data/{path}"), json!({"data": {"password": value}}));
+    }
+    world.secret("root", &[("token", bao.root_token())]);
+    let auth = json!({"tokenSecretRef": {"name": "root", "key": "token"}});
+    let provider = json!({"vault": {"server": bao.url(), "path": mount, "auth": auth}});
+    let conditions = json!([{"namespaces": [mount], "keyPrefixes": ["{namespace}/"]}]);
+    let store = world.cluster_store("mount", &provider, &conditions);
+    let kind = json!({"secretStoreRef": {"name": store, "kind": "ClusterSecretStore"}});
+    let read = |name: &str, key: &str| {
+        world.external(name, &with(reads(&store, &[&format!("x <- {key} password")]), &kind));
+    };
+    read("mount", &format!("{mount}/team-b/db"));
+    read("data", &format!("{mount}/data/team-b/db"));
+    read("empty", &format!("{mount}//{mount}/db"));
+    read("slash", &format!("{mount}/{mount}/"));
+    read("own", &format!("{mount}/{mount}/db"));
+    world.served.holds("own", &[("x", "mine")]).await;
+    for name in ["mount", "data", "empty"] {
+        world.ready(name, "False", "StoreRefused").await;
+    }
+    let told = message(&world.ready("slash", "False", "SourceInvalid").await);
+    assert!(told.contains("does not end with a slash"), "{told}");
+    for name in ["mount", "data", "empty", "slash"] {
+        assert!(world.served.secrets.get_opt(name).await.unwrap().is_none(), "{name}");
+    }
 }

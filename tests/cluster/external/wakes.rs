@@ -1,6 +1,10 @@
 //! Everything that an object depends on wakes it when it changes: no interval is waited for.
 
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use sealwax_crds::ClusterSecretStore;
 use sealwax_test_servers::Bao;
+use sealwax_tests::Namespace;
 use serde_json::{Value, json};
 
 use super::world::{External, message, reads, with};
@@ -8,6 +12,13 @@ use super::world::{External, message, reads, with};
 /// An hour: whatever happens in a test does not happen because of it.
 fn seldom(spec: Value) -> Value {
     with(spec, &json!({"refreshInterval": "1h"}))
+}
+
+/// Has a store of the cluster looked at as often as can be.
+async fn often_looked_at(world: &External, store: &str) {
+    let stores: Api<ClusterSecretStore> = Api::all(world.client.clone());
+    let patch = json!({"spec": {"refreshInterval": 10}});
+    stores.patch(store, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,4 +118,49 @@ async fn targets_and_requests_wake() {
     world.force("once", "please").await;
     world.served.secrets.delete("once", &kube::api::DeleteParams::default()).await.unwrap();
     world.served.holds("once", &[("x", "1")]).await;
+}
+
+/// Secrets of namespaces that are not served are not watched: what a store names there is looked at when the store is.
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_where_nothing_is_served_are_looked_at() {
+    let bao = Bao::start();
+    bao.put("db", json!({"password": "hunter2"}));
+    let world = External::start_classed("wakes-elsewhere", &[]).await;
+    let platform = Namespace::create(world.served.plane, "wakes-elsewhere-platform").await;
+    let token = |token: &str| {
+        world.apply(&json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"token": token},
+            "metadata": {"name": "token", "namespace": platform.name()}}));
+    };
+    token(bao.root_token());
+    let auth = json!({"tokenSecretRef": {"name": "token", "namespace": platform.name()}});
+    let provider = json!({"vault": {"server": bao.url(), "path": "secret", "auth": auth}});
+    let store = world.cluster_store("vault", &provider, &json!([]));
+    often_looked_at(&world, &store).await;
+    let kind = json!({"secretStoreRef": {"name": store, "kind": "ClusterSecretStore"}});
+    world.external("db", &seldom(with(reads(&store, &["x <- db password"]), &kind)));
+    world.served.holds("db", &[("x", "hunter2")]).await;
+    world.ready("db", "True", "Synced").await;
+    token("wrong");
+    let told = world.stale("db", "SourceDenied").await;
+    assert!(told.contains("the token is not accepted"), "{told}");
+    token(bao.root_token());
+    world.fresh("db").await;
+}
+
+/// Nobody watches the labels of namespaces: whom a store admits by them is looked at when the store is.
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_that_a_store_admits_by_wake_their_namespace() {
+    let world = External::start_classed("wakes-labels", &[]).await;
+    let fake = json!({"fake": {"data": [{"key": "a", "value": "hunter2"}]}});
+    let conditions = json!([{"namespaceSelector": {"matchLabels": {"team": "payments"}}}]);
+    let store = world.cluster_store("labels", &fake, &conditions);
+    often_looked_at(&world, &store).await;
+    let kind = json!({"secretStoreRef": {"name": store, "kind": "ClusterSecretStore"}});
+    world.external("db", &seldom(with(reads(&store, &["x <- a"]), &kind)));
+    world.ready("db", "False", "StoreRefused").await;
+    let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(world.client.clone());
+    let labels = Patch::Merge(json!({"metadata": {"labels": {"team": "payments"}}}));
+    namespaces.patch(world.namespace(), &PatchParams::default(), &labels).await.unwrap();
+    world.served.holds("db", &[("x", "hunter2")]).await;
+    world.ready("db", "True", "Synced").await;
 }
