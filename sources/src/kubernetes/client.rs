@@ -81,7 +81,7 @@ impl Clients {
         let auth_info = match &self.login {
             Login::Client(client) => return Ok(client.clone()),
             Login::Token(token) => with_token(token)?,
-            Login::ServiceAccount(tokens) => with_token(&tokens.token().await?)?,
+            Login::ServiceAccount(tokens) => with_token(&tokens.token().await.map_err(SourceError::of_login)?)?,
             Login::ClientCertificate { certificate, key } => with_certificate(certificate, key),
         };
         let mut config = match &self.settings.server {
@@ -156,7 +156,7 @@ fn answered(status: &Status, operation: &'static str) -> SourceError {
     let seconds = status.details.as_ref().map(|details| details.retry_after_seconds).filter(|seconds| *seconds > 0);
     let after = seconds.map(|seconds| Duration::from_secs(u64::from(seconds)));
     let kind = match status.code {
-        404 if status.reason == "NotFound" => Kind::Missing,
+        404 if status.reason == "NotFound" && operation != "login" => Kind::Missing,
         404 => Kind::Invalid("the server is no API server".to_owned()),
         401 | 403 => Kind::Denied,
         429 => Kind::Throttled { after },

@@ -10,7 +10,7 @@ use super::kv::{Enclosed, build, parse};
 use super::paths::Place;
 use super::{PROVIDER, Vault, Version};
 use crate::fake::name_pattern;
-use crate::{Kind, Query, SourceError};
+use crate::{Query, SourceError};
 
 /// Calls of one find that are under way at the same time.
 const AT_ONCE: usize = 8;
@@ -88,7 +88,7 @@ impl Vault {
             }
         };
         match names {
-            Err(error) if error.kind == Kind::Missing => Ok(Vec::new()),
+            Err(error) if error.is_absence() => Ok(Vec::new()),
             names => names,
         }
     }
@@ -108,7 +108,7 @@ impl Vault {
                     Ok(query.tags.iter().all(has).then_some(key))
                 }
                 // Gone since it was listed.
-                Err(error) if error.kind == Kind::Missing => Ok(None),
+                Err(error) if error.is_absence() => Ok(None),
                 Err(error) => Err(error.with_key(key)),
             }
         });

@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
 use sealwax_format::SecretBytes;
 use sealwax_sources::aws::{Credentials, Service, Settings, open};
-use sealwax_sources::{Kind, SourceError, Tokens};
+use sealwax_sources::{Kind, Query, SourceError, Tokens};
 
 use crate::{addresses, failure, keys, proxy, read, settings};
 use sealwax_test_servers::{Proxy, Rule};
@@ -125,6 +125,31 @@ async fn failures_of_sts_and_of_tokens_are_what_they_are() {
     proxy.prepare(Rule::sts_error("AssumeRole", 503, "ServiceUnavailable").holding("first"));
     let source = open(&roles(&proxy), keys()).await.unwrap();
     assert_eq!(failure(&*source, "/any").await.reason(), "SourceUnavailable");
+}
+
+/// A service account that is deleted must not look like secrets that are.
+#[tokio::test]
+async fn a_service_account_that_is_gone_is_no_secret_that_is() {
+    struct Gone;
+    impl Tokens for Gone {
+        fn token(&self) -> BoxFuture<'_, Result<SecretBytes, SourceError>> {
+            async { Err(SourceError::new("Kubernetes", "read", Kind::Missing).with_code("404")) }.boxed()
+        }
+    }
+    let proxy = proxy();
+    for service in [Service::ParameterStore, Service::SecretsManager] {
+        let source = open(&settings(service, &proxy), web_identity(Arc::new(Gone))).await.unwrap();
+        let error = failure(&*source, "/any").await;
+        assert_eq!((error.kind, error.operation, error.code.as_deref()), (Kind::Denied, "login", Some("404")));
+        let answers = read(&*source, &addresses(&["/a", "/b"])).await;
+        assert_eq!(answers, ["SourceDenied", "SourceDenied"]);
+        let found = source.find(&Query::default()).await.unwrap_err();
+        assert_eq!((found.kind, found.operation), (Kind::Denied, "login"));
+    }
+    proxy.prepare(Rule::sts_error("AssumeRole", 404, "ResourceNotFoundException"));
+    let source = open(&roles(&proxy), keys()).await.unwrap();
+    let error = failure(&*source, "/any").await;
+    assert_eq!((error.kind, error.operation), (Kind::Denied, "login"));
 }
 
 #[test]

@@ -166,6 +166,26 @@ async fn a_refused_token_of_a_service_account_is_replaced_once() {
     assert_eq!(tokens, ["token-0", "token-0", "token-0", "token-1", "token-1"].map(|token| format!("Bearer {token}")));
 }
 
+/// A service account that is deleted must not look like Secrets that are.
+#[tokio::test]
+async fn a_service_account_that_is_gone_is_no_secret_that_is() {
+    struct Gone;
+    impl Tokens for Gone {
+        fn token(&self) -> BoxFuture<'_, Result<SecretBytes, SourceError>> {
+            ready(Err(SourceError::new("Kubernetes", "read", Kind::Missing).with_code("404"))).boxed()
+        }
+    }
+    let api = Api::start().await;
+    let source = Kubernetes::new(settings(&api), Login::ServiceAccount(Arc::new(Gone))).unwrap();
+    let error = read(&source, Address::new("db")).await.unwrap_err();
+    assert_eq!((error.kind, error.operation, error.code.as_deref()), (Kind::Denied, "login", Some("404")));
+    let error = source.find(&Query::default()).await.unwrap_err();
+    assert_eq!((error.kind, error.operation), (Kind::Denied, "login"));
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    api.answer(path, 404, json!({ "kind": "Status", "code": 404, "reason": "NotFound" }));
+    assert_eq!(client(&api).check().await.unwrap_err().reason(), "SourceInvalid");
+}
+
 #[tokio::test]
 async fn trusts_its_bundle_and_shows_its_certificate() {
     let certificates = Certificates::make();
