@@ -88,6 +88,44 @@ async fn finds_by_name_and_labels_over_pages() {
 }
 
 #[tokio::test]
+async fn no_answer_fills_the_memory() {
+    let api = Api::start().await;
+    let (path, secret) = (
+        "/api/v1/namespaces/team/secrets/db",
+        |bytes: usize| json!({ "metadata": { "name": "db" }, "data": { "a": "A".repeat(bytes) } }),
+    );
+    let config = kube::Config::new(api.url.parse().unwrap());
+    let given = Login::Client(kube::Client::try_from(config).unwrap());
+    for source in [client(&api), Kubernetes::new(settings(&api), given).unwrap()] {
+        api.answer(path, 200, secret(8 << 20));
+        read(&source, Address::new("db")).await.unwrap();
+        for status in [200, 500] {
+            api.answer(path, status, secret(17 << 20));
+            let error = read(&source, Address::new("db")).await.unwrap_err();
+            assert_eq!(error.to_string(), "Kubernetes read of db: the answer is too large");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_find_looks_at_so_many_names_only() {
+    let api = Api::start().await;
+    let items: Vec<Value> = (0..50_001).map(|number| json!({ "metadata": { "name": format!("s{number}") } })).collect();
+    let list = "/api/v1/namespaces/team/secrets";
+    // For ever the same page: a server that lies is stopped, too.
+    for page in ["", "?more"] {
+        let metadata = json!({ "continue": "more" });
+        let kind = "PartialObjectMetadataList";
+        let body = json!({ "apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": metadata, "items": items });
+        api.answer(&format!("{list}{page}"), 200, body);
+    }
+    let query = Query { name: Some("^s7$".to_owned()), ..Query::default() };
+    let error = client(&api).find(&query).await.unwrap_err();
+    assert_eq!(error.to_string(), "Kubernetes find: there are more than 100000 secrets to look through: find less");
+    assert_eq!(api.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn answers_say_what_to_do_next() {
     let api = Api::start().await;
     let path = "/api/v1/namespaces/team/secrets/db";
