@@ -93,6 +93,41 @@ async fn it_logs_in_again_before_what_it_got_expires() {
     assert_eq!(tokens.0.load(Ordering::Relaxed), 2);
 }
 
+/// Sessions end before their time when somebody revokes them.
+#[tokio::test]
+async fn a_session_that_is_refused_is_replaced() {
+    for service in [Service::ParameterStore, Service::SecretsManager] {
+        let proxy = proxy();
+        let source = open(&Settings { service, ..roles(&proxy) }, keys()).await.unwrap();
+        source.check().await.unwrap();
+        assert_eq!(proxy.names(), ["AssumeRole", "AssumeRole"]);
+        let call = if service == Service::ParameterStore { "GetParameter" } else { "GetSecretValue" };
+        proxy.prepare(Rule::aws_error(call, 400, "ExpiredTokenException").times(1));
+        assert_eq!(failure(&*source, "/none").await.kind, Kind::Missing, "asked with new keys");
+        let calls = proxy.calls();
+        let names: Vec<&str> = calls.iter().map(|call| call.name.as_str()).collect();
+        assert_eq!(names, [call, "AssumeRole", "AssumeRole", call]);
+        assert_ne!(calls[0].key, calls[3].key);
+        proxy.prepare(Rule::aws_error(call, 400, "ExpiredTokenException"));
+        for _ in 0..5 {
+            assert_eq!(failure(&*source, "/none").await.kind, Kind::Denied);
+        }
+        assert_eq!(proxy.names(), [call; 5], "no storm of logins");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_may_be_revoked_is_replaced_once() {
+    let proxy = proxy();
+    let source = open(&roles(&proxy), keys()).await.unwrap();
+    proxy.prepare(Rule::aws_error("GetParameter", 400, "AccessDeniedException").times(4));
+    for _ in 0..4 {
+        assert_eq!(failure(&*source, "/none").await.kind, Kind::Denied);
+    }
+    assert_eq!(failure(&*source, "/none").await.kind, Kind::Missing);
+    assert_eq!(proxy.names().iter().filter(|name| *name == "AssumeRole").count(), 4);
+}
+
 #[tokio::test]
 async fn a_login_that_fails_is_told_once_and_for_all() {
     let proxy = proxy();
