@@ -113,7 +113,7 @@ fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], operation: &'stat
         400 if operation == "login" => (Kind::Denied, None),
         401 | 403 => (Kind::Denied, None),
         429 => (Kind::Throttled { after }, None),
-        300..=399 => (unavailable, Some("the server sends us to another host, which is not followed")),
+        300..=399 => (unavailable, Some("the server sends us to another one, which is not followed")),
         412 | 472 | 473 => (unavailable, Some("this node of the server cannot answer yet")),
         503 if says("sealed") => (unavailable, Some("the server is sealed")),
         503 if says("not initialized") => (unavailable, Some("the server is not initialized")),

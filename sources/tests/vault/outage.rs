@@ -10,6 +10,7 @@ use sealwax_sources::{Address, Kind, Limits, Query, Reader, Source as _, SourceE
 use sealwax_test_servers::{Proxy, Rule};
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use super::server::{Server, read, token};
 
@@ -69,9 +70,15 @@ async fn what_is_no_vault_is_no_secret() {
 }
 
 #[tokio::test]
-async fn no_other_host_is_sent_the_token() {
+async fn no_other_server_is_sent_the_token() {
+    // Nothing that listens at another port gets to know it.
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = format!("http://{}/v1/secret/data/db", other.local_addr().unwrap());
+    let error = error_of(move || Redirect::temporary(&to).into_response()).await;
+    assert_eq!(error.code.as_deref(), Some("307"));
+    assert!(timeout(Duration::from_millis(100), other.accept()).await.is_err());
     let error = error_of(|| Redirect::temporary("http://localhost:1/v1/secret/data/db").into_response()).await;
-    assert_eq!(error.detail, Some("the server sends us to another host, which is not followed"));
+    assert_eq!(error.detail, Some("the server sends us to another one, which is not followed"));
     let error = error_of(|| Redirect::temporary("/v1/secret/data/db").into_response()).await;
     assert_eq!(error.code.as_deref(), Some("307"), "not for ever either");
 }
