@@ -184,6 +184,12 @@ fn is_refused(failure: &SourceError) -> bool {
     failure.operation == "read" && matches!(failure.kind, Kind::Denied | Kind::Invalid(_))
 }
 
+/// Whether it is a right that lacks. Dead keys are refused, too, and so is a single key that makes no sense: neither says
+/// anything about the next batch.
+fn is_forbidden(failure: &SourceError) -> bool {
+    failure.kind == Kind::Denied && failure.code.as_deref().is_some_and(|code| code.starts_with("AccessDenied"))
+}
+
 /// The name that is asked for: the key behind the prefix.
 ///
 /// What a search found begins with the prefix, and is given as it was found.

@@ -117,6 +117,23 @@ async fn a_session_that_is_refused_is_replaced() {
 }
 
 #[tokio::test]
+async fn dead_keys_do_not_end_batching() {
+    for (service, call, batch) in
+        [(Service::ParameterStore, "GetParameters", 10), (Service::SecretsManager, "BatchGetSecretValue", 20)]
+    {
+        let proxy = proxy();
+        let source = open(&Settings { service, ..roles(&proxy) }, keys()).await.unwrap();
+        let single = if service == Service::ParameterStore { "GetParameter" } else { "GetSecretValue" };
+        for (call, times) in [(call, 1), (single, 2)] {
+            proxy.prepare(Rule::aws_error(call, 400, "ExpiredTokenException").times(times));
+        }
+        let answers = read(&*source, &addresses(&["/none-a", "/none-b"])).await;
+        assert_eq!(answers, ["SourceMissing", "SourceMissing"]);
+        assert_eq!(source.batch(), batch);
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_may_be_revoked_is_replaced_once() {
     let proxy = proxy();
     let source = open(&roles(&proxy), keys()).await.unwrap();
