@@ -89,6 +89,24 @@ impl SourceError {
         matches!(self.kind, Kind::Throttled { .. } | Kind::Unavailable { .. })
     }
 
+    /// Whether it says that what was asked for is not there. A login that misses something says nothing about secrets, and
+    /// Secrets may be deleted for what is taken as absent.
+    pub fn is_absence(&self) -> bool {
+        self.kind == Kind::Missing && matches!(self.operation, "read" | "find")
+    }
+
+    /// The same, as what a login ended in: what is missing there is no secret.
+    pub(crate) fn of_login(self) -> Self {
+        let operation = if matches!(self.operation, "read" | "find") { "login" } else { self.operation };
+        match self.kind {
+            Kind::Missing => {
+                let detail = self.detail.or(Some("what is needed to log in is not there"));
+                Self { kind: Kind::Denied, operation, detail, ..self }
+            }
+            _ => Self { operation, ..self },
+        }
+    }
+
     /// The wait that the source asks for.
     pub fn after(&self) -> Option<Duration> {
         match self.kind {
@@ -137,6 +155,20 @@ mod tests {
         assert_eq!(sealed.to_string(), "Vault read: the server is sealed (503)");
         let invalid = SourceError::invalid("Vault", "read", "a version is a number");
         assert_eq!(invalid.to_string(), "Vault read: a version is a number");
+    }
+
+    #[test]
+    fn only_reading_and_finding_tell_of_absence() {
+        for (operation, absent) in
+            [("read", true), ("find", true), ("login", false), ("renew", false), ("connect", false)]
+        {
+            let error = SourceError::new("Vault", operation, Kind::Missing);
+            assert_eq!(error.is_absence(), absent, "{operation}");
+            let of_login = error.of_login();
+            assert_eq!(of_login.kind, Kind::Denied);
+            assert!(!of_login.is_absence() && !matches!(of_login.operation, "read" | "find"), "{of_login:?}");
+        }
+        assert!(!SourceError::new("Vault", "read", Kind::Denied).is_absence());
     }
 
     #[test]

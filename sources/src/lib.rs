@@ -14,6 +14,7 @@ mod error;
 mod fake;
 pub mod kubernetes;
 mod limits;
+mod names;
 mod payload;
 mod reader;
 pub mod vault;

@@ -10,7 +10,7 @@ pub(crate) fn known(error: &(dyn Error + 'static)) -> Option<&'static str> {
     causes(error).find_map(by_type)
 }
 
-fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+pub(crate) fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| {
         let error: &'e (dyn Error + 'static) = *error;
         // An `io::Error` hides the error that it wraps from the chain of sources.

@@ -1,5 +1,6 @@
 //! Clients of stores, logged in as whoever runs this: what a store says of logging in is the controller's and not used.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,26 +35,34 @@ fn fake(provider: &FakeProvider) -> Box<dyn Source> {
     Box::new(Fake::new(values.collect()))
 }
 
-/// The server that is asked: that of the environment, which the token is of, or that of the store.
-pub(super) fn vault_server(provider: &VaultProvider) -> Result<String, CommandError> {
-    if let Some(server) = variable("VAULT_ADDR") {
-        return Ok(server);
-    }
-    let server = &provider.server;
-    if server.is_empty() {
-        return Err(CommandError::usage("nothing says where Vault is").hint("Set VAULT_ADDR to its address."));
-    }
-    if server.starts_with("http://") {
-        return Err(CommandError::refused(format!("{server}: your token would be sent to it unencrypted"))
-            .hint("If you mean that, set VAULT_ADDR to this address."));
-    }
-    Ok(server.clone())
+/// The server that is asked: that of the environment, which the token is of. A manifest says where the controller reads,
+/// and can come from anybody; it would get the token by naming a server.
+fn vault_server(provider: &VaultProvider) -> Result<String, CommandError> {
+    variable("VAULT_ADDR").ok_or_else(|| {
+        let server = &provider.server;
+        CommandError::usage("VAULT_ADDR does not say which server may be sent your token").hint(if is_plain(server) {
+            format!("The store names this one. If you trust it: export VAULT_ADDR={server}")
+        } else {
+            "Set VAULT_ADDR to the server's address.".to_owned()
+        })
+    })
+}
+
+/// Whether it is an address that people may copy to their shell.
+fn is_plain(server: &str) -> bool {
+    let host = server.strip_prefix("https://").or_else(|| server.strip_prefix("http://")).unwrap_or_default();
+    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:/".contains(&byte))
+}
+
+/// Whether both are the same server, but for a slash at the end.
+pub(super) fn same_server(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/').eq_ignore_ascii_case(other.trim_end_matches('/'))
 }
 
 fn vault(provider: &VaultProvider) -> Result<Box<dyn Source>, CommandError> {
     let own_namespace = variable("VAULT_NAMESPACE");
+    let server = vault_server(provider)?;
     let settings = vault::Settings {
-        server: vault_server(provider)?,
         mount: provider.path.clone(),
         version: match provider.version.unwrap_or_default() {
             KvVersion::V1 => vault::Version::V1,
@@ -61,10 +70,12 @@ fn vault(provider: &VaultProvider) -> Result<Box<dyn Source>, CommandError> {
         },
         namespace: provider.namespace.clone().or_else(|| own_namespace.clone()),
         auth_namespace: own_namespace.or_else(|| provider.namespace.clone()),
-        ca: authorities(provider)?,
+        ca: authorities(provider, &server)?,
         client_certificate: client_certificate()?,
-        headers: provider.headers.clone(),
+        // Those of the store go to the store's server, at the controller's risk.
+        headers: BTreeMap::new(),
         forward_inconsistent: provider.forward_inconsistent == Some(true),
+        server,
     };
     let login = vault::Login::Token(Arc::new(token()?));
     let client = vault::Vault::new(settings, login).map_err(source_failed)?;
@@ -83,12 +94,13 @@ fn token() -> Result<SecretBytes, CommandError> {
     if trimmed.is_empty() { Err(missing()) } else { Ok(SecretBytes::from(trimmed.to_vec())) }
 }
 
-/// Certificates that vouch for the server.
-fn authorities(provider: &VaultProvider) -> Result<Option<Vec<u8>>, CommandError> {
+/// Certificates that vouch for the server. Those of the store vouch for the store's own, and for no other.
+fn authorities(provider: &VaultProvider, server: &str) -> Result<Option<Vec<u8>>, CommandError> {
     if let Some(file) = variable("VAULT_CACERT") {
         return Ok(Some(Input::read(Path::new(&file))?.bytes.expose().to_vec()));
     }
-    let Some(bundle) = provider.ca_bundle.as_deref().filter(|bundle| !bundle.is_empty()) else { return Ok(None) };
+    let bundle = provider.ca_bundle.as_deref().filter(|bundle| !bundle.is_empty());
+    let Some(bundle) = bundle.filter(|_| same_server(&provider.server, server)) else { return Ok(None) };
     base64::decode(bundle.trim()).map(Some).ok_or_else(|| CommandError::refused("its caBundle is not base64"))
 }
 
@@ -143,4 +155,26 @@ pub(super) fn source_failed(mut error: SourceError) -> CommandError {
 /// A variable of the environment that says something.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_no_shell_understands_is_offered_to_it() {
+        for server in ["https://vault.example:8200", "http://10.0.0.1:8200/vault"] {
+            assert!(is_plain(server), "{server}");
+        }
+        for server in ["", "https://", "vault.example", "https://a;b", "https://a$(b)", "https://a b", "https://a\n"] {
+            assert!(!is_plain(server), "{server}");
+        }
+    }
+
+    #[test]
+    fn a_slash_makes_no_other_server() {
+        assert!(same_server("https://vault.example", "https://Vault.example/"));
+        assert!(!same_server("https://vault.example", "https://vault.example:8200"));
+        assert!(!same_server("", "https://vault.example"));
+    }
 }

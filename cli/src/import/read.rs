@@ -10,7 +10,7 @@ use sealwax_format::SecretBytes;
 use sealwax_render::external::{Fetched, Value, Wanted, What, assemble, wanted};
 use sealwax_sources::{Address, Content, Limits, Query, Reader, Reading};
 
-use super::connect::{connect, source_failed, vault_server};
+use super::connect::{connect, same_server, source_failed};
 use super::{Wish, Wishes};
 use crate::error::{CommandError, chain};
 
@@ -63,13 +63,12 @@ pub(crate) fn read_all(wishes: &Wishes) -> Result<Vec<Result<Imported, CommandEr
     })
 }
 
-/// A token is one server's: another must not be sent it.
+/// `VAULT_ADDR` is one server. What a store at another one holds must not be read from it.
 fn one_server(used: &BTreeMap<usize, (String, StoreSpec)>) -> Result<(), CommandError> {
     let mut first = None;
     for (name, spec) in used.values() {
         let Some(OneProvider::Vault(provider)) = spec.provider.one() else { continue };
-        let server = vault_server(provider).map_err(|error| error.of(&format!("store {name}")))?;
-        if first.get_or_insert_with(|| server.clone()) != &server {
+        if !provider.server.is_empty() && !same_server(first.get_or_insert(&provider.server), &provider.server) {
             return Err(CommandError::usage(format!("store {name}: is at another server than the stores before it"))
                 .hint("Your token is one server's. Import what reads from each server by a run of its own."));
         }

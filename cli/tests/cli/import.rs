@@ -333,8 +333,8 @@ fn a_store_has_to_be_there_and_readable() {
     err: error: SecretStore trial: cannot be read: its provider is gcpsm
     err: hint: Stores of vault, aws and fake can be read, of one of them each.
     exit 2
-    err: error: store trial: nothing says where Vault is
-    err: hint: Set VAULT_ADDR to its address.
+    err: error: store trial: VAULT_ADDR does not say which server may be sent your token
+    err: hint: Set VAULT_ADDR to the server's address.
     ");
     sandbox.write("store.yaml", STORE.replace("namespace: prod", "namespace: dev"));
     assert_eq!(sandbox.sealwax(IMPORT).run().code, Some(2));
@@ -364,7 +364,7 @@ fn a_policy_that_does_not_cover_the_output_is_told_before_anything_is_read() {
 }
 
 #[test]
-fn a_token_goes_to_one_server_only_and_never_unencrypted() {
+fn a_token_goes_to_one_server_only_and_never_to_one_that_a_manifest_names() {
     let store = |name: &str, server: &str| {
         format!(
             "apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: {name}}}\n\
@@ -381,14 +381,22 @@ fn a_token_goes_to_one_server_only_and_never_unencrypted() {
     err: error: store b: is at another server than the stores before it
     err: hint: Your token is one server's. Import what reads from each server by a run of its own.
     ");
-    sandbox.write("store.yaml", store("a", "http://a.example") + &store("b", "http://a.example"));
+    let with_address = sandbox.sealwax(IMPORT).env("VAULT_TOKEN", "s3cr3t-token").env("VAULT_ADDR", "http://a").run();
+    assert_eq!(with_address.code, Some(2), "the address is one server's: {with_address}");
+    sandbox.write("store.yaml", store("a", "https://a.example") + &store("b", "https://a.example/"));
     assert_snapshot!(sandbox.sealwax(IMPORT).env("VAULT_TOKEN", "s3cr3t-token").run(), @"
-    exit 1
-    err: error: store a: http://a.example: your token would be sent to it unencrypted
-    err: hint: If you mean that, set VAULT_ADDR to this address.
+    exit 2
+    err: error: store a: VAULT_ADDR does not say which server may be sent your token
+    err: hint: The store names this one. If you trust it: export VAULT_ADDR=https://a.example
+    ");
+    sandbox.write("store.yaml", store("a", "https://a.example/$(id)") + &store("b", ""));
+    assert_snapshot!(sandbox.sealwax(IMPORT).env("VAULT_TOKEN", "s3cr3t-token").run(), @"
+    exit 2
+    err: error: store a: VAULT_ADDR does not say which server may be sent your token
+    err: hint: Set VAULT_ADDR to the server's address.
     ");
     sandbox.write("store.yaml", store("a", "https://a.example") + &store("b", "https://a.example"));
-    assert_snapshot!(sandbox.sealwax(IMPORT).run(), @"
+    assert_snapshot!(sandbox.sealwax(IMPORT).env("VAULT_ADDR", "https://a.example").run(), @"
     exit 2
     err: error: store a: there is no token for Vault
     err: hint: Log in with `vault login`, or set VAULT_TOKEN.

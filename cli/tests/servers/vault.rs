@@ -195,3 +195,26 @@ fn a_server_of_an_authority_of_ones_own_is_trusted_by_its_certificate() {
     run().env("VAULT_CACERT", sandbox.path("ca.pem")).run().ok();
     assert_eq!(item(&sandbox, &alice, "user"), b"s3cr3t-user");
 }
+
+#[test]
+fn a_manifest_vouches_for_no_server_but_its_own_and_adds_no_headers() {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (cert.pem(), signing_key.serialize_pem());
+    let bao = Bao::start_with(|folder, port| tls_listener(folder, port, &certificate, &key, None));
+    bao.put("tls/db", json!({"user": "s3cr3t-user"}));
+    let (sandbox, alice) = Sandbox::with_policy();
+    let address = format!("https://localhost:{}", bao.tls_port());
+    let bundle = sealwax_format::base64::encode(certificate.as_bytes());
+    // A header of HTTP has no such name: to use it would fail.
+    let provider = |server: &str| format!("server: '{server}', caBundle: {bundle}, headers: {{'no header': s3cr3t}}");
+    let spec = manifests("  dataFrom: [{extract: {key: tls/db}}]\n");
+    let run = |server: &str| {
+        sandbox.write("db.in.yaml", spec.replace("server: 'https://vault.invalid:8200'", &provider(server)));
+        sandbox.sealwax(IMPORT).env("VAULT_ADDR", &address).env("VAULT_TOKEN", bao.root_token()).run()
+    };
+    let other = run("https://vault.invalid:8200");
+    assert!(other.stderr.contains("the server's certificate is not trusted"), "{other}");
+    assert_nothing(&sandbox, &other);
+    run(&format!("{address}/")).ok();
+    assert_eq!(item(&sandbox, &alice, "user"), b"s3cr3t-user");
+}

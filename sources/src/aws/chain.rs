@@ -1,5 +1,7 @@
 //! Roles that are assumed one from the other.
 
+use std::sync::Arc;
+
 use aws_config::SdkConfig;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::config::{Credentials as Keys, SharedCredentialsProvider};
@@ -7,6 +9,7 @@ use aws_sdk_sts::types::Tag;
 use futures::future::BoxFuture;
 
 use super::auth::{Login, SESSION, cached, keys};
+use super::sessions::Sessions;
 use super::{Settings, error, sts};
 
 /// Keys of the last role, or those before if there is none.
@@ -15,18 +18,20 @@ pub(super) fn roles(
     base: &SdkConfig,
     settings: &Settings,
     first: SharedCredentialsProvider,
+    sessions: &Arc<Sessions>,
 ) -> SharedCredentialsProvider {
     let mut current = first;
     for (index, role_arn) in settings.roles.iter().enumerate() {
         let config = base.clone().into_builder().credentials_provider(current).build();
         let is_last = index + 1 == settings.roles.len();
-        current = cached(Role {
+        let role = Role {
             provider,
             client: sts(&config, &settings.endpoints),
             arn: role_arn.clone(),
             // Those on the way are asked for nothing but the next one.
             last: is_last.then(|| settings.clone()),
-        });
+        };
+        current = cached(role, sessions);
     }
     current
 }

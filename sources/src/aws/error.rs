@@ -67,11 +67,12 @@ pub(super) fn of_answer(
     };
     let error = SourceError::new(provider, operation, kind);
     let error = if let Some(detail) = detail { error.with_detail(detail) } else { error };
-    match (plain(name), status) {
+    let error = match (plain(name), status) {
         (Some(name), _) => error.with_code(name),
         (None, Some(status)) => error.with_code(status.to_string()),
         (None, None) => error,
-    }
+    };
+    if operation == "login" { error.of_login() } else { error }
 }
 
 /// A login that failed.
@@ -85,7 +86,8 @@ fn of_chain(provider: &'static str, operation: &'static str, error: &(dyn Error 
     let mut credentials = None;
     while let Some(error) = next {
         if let Some(ours) = error.downcast_ref::<SourceError>() {
-            return ours.clone();
+            // Only a login has errors of ours below it.
+            return ours.clone().of_login();
         }
         if let Some(refused) = error.downcast_ref::<WebIdentityError>() {
             return of_answer(provider, "login", None, refused.code(), refused.message(), None);

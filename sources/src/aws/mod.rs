@@ -11,12 +11,14 @@ mod endpoints;
 mod error;
 mod parameter_store;
 mod secrets_manager;
+mod sessions;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
@@ -24,6 +26,8 @@ use aws_sdk_sts::config::SharedCredentialsProvider;
 use sealwax_format::SecretBytes;
 
 use crate::{Kind, Payload, Source, SourceError, Tokens};
+
+use self::sessions::Renewing;
 
 pub use endpoints::Endpoints;
 
@@ -128,26 +132,32 @@ pub async fn open(settings: &Settings, credentials: Credentials) -> Result<Arc<d
     if base.region().is_none() {
         return Err(SourceError::invalid(provider, "connect", "no region is given, and the surroundings say none"));
     }
-    let first = auth::first(provider, &base, settings, credentials)?;
-    let last = chain::roles(provider, &base, settings, first);
+    let sessions = Arc::default();
+    let first = auth::first(provider, &base, settings, credentials, &sessions)?;
+    let last = chain::roles(provider, &base, settings, first, &sessions);
     let config = base.into_builder().credentials_provider(last.clone()).build();
     let prefix = settings.prefix.clone();
     Ok(match settings.service {
         Service::SecretsManager => {
             let endpoint = settings.endpoints.secrets_manager.as_deref();
-            Arc::new(secrets_manager::SecretsManager::new(&config, endpoint, prefix, last))
+            let source = secrets_manager::SecretsManager::new(&config, endpoint, prefix, last);
+            Arc::new(Renewing { source, sessions })
         }
         Service::ParameterStore => {
             let endpoint = settings.endpoints.parameter_store.as_deref();
-            Arc::new(parameter_store::ParameterStore::new(&config, endpoint, prefix, last))
+            let source = parameter_store::ParameterStore::new(&config, endpoint, prefix, last);
+            Arc::new(Renewing { source, sessions })
         }
     })
 }
 
 fn loader(settings: &Settings, ambient: bool) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECTING).operation_timeout(PATIENCE).build();
-    let mut loader =
-        aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+    // Keys are kept by us, who know when they are refused; the clients' own memory would keep those, too.
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        .identity_cache(IdentityCache::no_cache());
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));
     }
@@ -172,6 +182,12 @@ async fn logs_in(provider: &'static str, credentials: &SharedCredentialsProvider
 /// Whether reading many at once is refused while reading each may not be. A login that failed fails for all.
 fn is_refused(failure: &SourceError) -> bool {
     failure.operation == "read" && matches!(failure.kind, Kind::Denied | Kind::Invalid(_))
+}
+
+/// Whether it is a right that lacks. Dead keys are refused, too, and so is a single key that makes no sense: neither says
+/// anything about the next batch.
+fn is_forbidden(failure: &SourceError) -> bool {
+    failure.kind == Kind::Denied && failure.code.as_deref().is_some_and(|code| code.starts_with("AccessDenied"))
 }
 
 /// The name that is asked for: the key behind the prefix.

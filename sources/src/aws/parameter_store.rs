@@ -9,7 +9,7 @@ use aws_sdk_ssm::types::{Parameter, ParameterStringFilter, ResourceTypeForTaggin
 use aws_sdk_sts::config::SharedCredentialsProvider;
 use futures::future::BoxFuture;
 
-use super::{at, error, is_refused, logs_in, metadata, prefixed};
+use super::{at, error, is_forbidden, is_refused, logs_in, metadata, prefixed};
 use crate::fake::name_pattern;
 use crate::{Address, Kind, Payload, Query, Source, SourceError};
 
@@ -29,6 +29,7 @@ pub(super) struct ParameterStore {
 }
 
 type Answer = Result<Payload, SourceError>;
+type Together = Result<Parameter, SourceError>;
 
 impl ParameterStore {
     pub(super) fn new(
@@ -51,8 +52,7 @@ impl ParameterStore {
     async fn read_all(&self, addresses: &[Address]) -> Vec<Answer> {
         let names = self.apart(addresses);
         let together = names.len() > 1 && !self.one_by_one.load(Ordering::Relaxed);
-        let known = if together { self.together(&names).await } else { HashMap::new() };
-        let refused = together && known.is_empty();
+        let (known, forbidden) = if together { self.together(&names).await } else { (HashMap::new(), false) };
         let mut answers = Vec::with_capacity(addresses.len());
         for address in addresses {
             answers.push(if address.metadata {
@@ -64,7 +64,7 @@ impl ParameterStore {
             });
         }
         // One forbidden name forbids the whole call. Only if each may be read by itself is the call what is forbidden.
-        if refused && answers.iter().all(|answer| !matches!(answer, Err(failure) if failure.kind == Kind::Denied)) {
+        if forbidden && answers.iter().all(|answer| !matches!(answer, Err(failure) if failure.kind == Kind::Denied)) {
             self.one_by_one.store(true, Ordering::Relaxed);
         }
         answers
@@ -80,14 +80,17 @@ impl ParameterStore {
         names
     }
 
-    /// These parameters, read with one call. What it does not answer for is not in the result, and is asked for by itself.
-    async fn together(&self, names: &BTreeMap<String, String>) -> HashMap<String, Result<Parameter, SourceError>> {
+    /// These parameters, read with one call, and whether that is forbidden. What it does not answer for is not in the
+    /// result, and is asked for by itself: a name that is none of a parameter makes the whole call invalid.
+    async fn together(&self, names: &BTreeMap<String, String>) -> (HashMap<String, Together>, bool) {
         let asked = names.values().cloned().collect();
         let call = self.client.get_parameters().set_names(Some(asked)).with_decryption(true);
         let given = match call.send().await.map_err(|error| error::of_call(PROVIDER, "read", None, &error)) {
             Ok(given) => given,
-            Err(failure) if is_refused(&failure) => return HashMap::new(),
-            Err(failure) => return names.values().map(|name| (name.clone(), Err(failure.clone()))).collect(),
+            Err(failure) if is_refused(&failure) => return (HashMap::new(), is_forbidden(&failure)),
+            Err(failure) => {
+                return (names.values().map(|name| (name.clone(), Err(failure.clone()))).collect(), false);
+            }
         };
         let missing = given.invalid_parameters.unwrap_or_default().into_iter();
         let missing = missing.map(|name| (name, Err(SourceError::new(PROVIDER, "read", Kind::Missing))));
@@ -97,7 +100,7 @@ impl ParameterStore {
         };
         let found = given.parameters.unwrap_or_default().into_iter();
         let found = found.filter_map(|parameter| Some((asked_as(&parameter)?, Ok(parameter))));
-        missing.chain(found).collect()
+        (missing.chain(found).collect(), false)
     }
 
     async fn get(&self, address: &Address) -> Answer {
@@ -180,7 +183,7 @@ fn missing(address: &Address) -> SourceError {
     SourceError::new(PROVIDER, "read", Kind::Missing).with_key(&address.key)
 }
 
-fn copied(address: &Address, answer: &Result<Parameter, SourceError>) -> Answer {
+fn copied(address: &Address, answer: &Together) -> Answer {
     match answer {
         Ok(parameter) => payload(address, parameter.clone()),
         Err(failure) => Err(failure.clone().with_key(&address.key)),

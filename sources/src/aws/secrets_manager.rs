@@ -9,7 +9,7 @@ use aws_sdk_secretsmanager::{Client, primitives::Blob};
 use aws_sdk_sts::config::SharedCredentialsProvider;
 use futures::future::BoxFuture;
 
-use super::{at, error, is_refused, logs_in, metadata, prefixed};
+use super::{at, error, is_forbidden, is_refused, logs_in, metadata, prefixed};
 use crate::fake::name_pattern;
 use crate::{Address, Kind, Payload, Query, Source, SourceError};
 
@@ -71,7 +71,7 @@ impl SecretsManager {
             Ok(answers) => answers,
             // Whatever keeps it from working, reading each tells.
             Err(failure) if is_refused(&failure) => {
-                self.one_by_one.store(matches!(failure.kind, Kind::Denied), Ordering::Relaxed);
+                self.one_by_one.store(is_forbidden(&failure), Ordering::Relaxed);
                 HashMap::new()
             }
             Err(failure) => {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 use futures::future::BoxFuture;
+use http_body_util::{LengthLimitError, Limited};
+use kube::client::ClientBuilder;
 use kube::config::AuthInfo;
 use kube::core::Status;
 use kube::{Client, Config};
@@ -14,6 +16,7 @@ use sealwax_format::SecretBytes;
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
+use tower::util::MapResponseLayer;
 use zeroize::Zeroize as _;
 
 use super::{Login, PROVIDER, Settings};
@@ -21,6 +24,8 @@ use crate::{Kind, SourceError, wire};
 
 const CONNECT: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_secs(15);
+/// More than any Secret may have, and than a page of names should.
+const MOST_BYTES: usize = 16 << 20;
 /// A token of a service account lives for ten minutes at least.
 const TOKEN_FOR: Duration = Duration::from_mins(5);
 
@@ -79,9 +84,16 @@ impl Clients {
 
     async fn make(&self) -> Result<Client, SourceError> {
         let auth_info = match &self.login {
-            Login::Client(client) => return Ok(client.clone()),
+            Login::Client(client) => {
+                let (client, namespace) = (client.clone(), client.default_namespace().to_owned());
+                let service = tower::service_fn(move |request| {
+                    let client = client.clone();
+                    async move { client.send(request).await }
+                });
+                return Ok(ClientBuilder::new(service, namespace).with_layer(&bounded()).build());
+            }
             Login::Token(token) => with_token(token)?,
-            Login::ServiceAccount(tokens) => with_token(&tokens.token().await?)?,
+            Login::ServiceAccount(tokens) => with_token(&tokens.token().await.map_err(SourceError::of_login)?)?,
             Login::ClientCertificate { certificate, key } => with_certificate(certificate, key),
         };
         let mut config = match &self.settings.server {
@@ -98,8 +110,17 @@ impl Clients {
         config.read_timeout = Some(TOTAL);
         // Whoever reads through a reader is told to wait.
         config.default_retry = false;
-        Client::try_from(config).map_err(|_| invalid("the client certificate, or the CA bundle, cannot be used"))
+        let builder = ClientBuilder::try_from(config)
+            .map_err(|_| invalid("the client certificate, or the CA bundle, cannot be used"))?;
+        Ok(builder.with_layer(&bounded()).build())
     }
+}
+
+type Bounded<B> = MapResponseLayer<fn(http::Response<B>) -> http::Response<Limited<B>>>;
+
+/// Whoever answers must not fill the memory: what is longer than [`MOST_BYTES`] is not read to its end.
+fn bounded<B: http_body::Body>() -> Bounded<B> {
+    MapResponseLayer::new(|response: http::Response<B>| response.map(|body| Limited::new(body, MOST_BYTES)))
 }
 
 fn with_token(token: &SecretBytes) -> Result<AuthInfo, SourceError> {
@@ -142,6 +163,7 @@ fn unavailable(operation: &'static str) -> SourceError {
 pub(super) fn failed(error: &kube::Error, operation: &'static str) -> SourceError {
     let strange = "the answer is not as an API server gives it";
     match error {
+        _ if is_too_large(error) => SourceError::invalid(PROVIDER, operation, "the answer is too large"),
         kube::Error::Api(status) => answered(status, operation),
         kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => SourceError::invalid(PROVIDER, operation, strange),
         kube::Error::BuildRequest(_) | kube::Error::HttpError(_) => {
@@ -152,11 +174,15 @@ pub(super) fn failed(error: &kube::Error, operation: &'static str) -> SourceErro
     }
 }
 
+fn is_too_large(error: &kube::Error) -> bool {
+    wire::causes(error).any(<dyn std::error::Error>::is::<LengthLimitError>)
+}
+
 fn answered(status: &Status, operation: &'static str) -> SourceError {
     let seconds = status.details.as_ref().map(|details| details.retry_after_seconds).filter(|seconds| *seconds > 0);
     let after = seconds.map(|seconds| Duration::from_secs(u64::from(seconds)));
     let kind = match status.code {
-        404 if status.reason == "NotFound" => Kind::Missing,
+        404 if status.reason == "NotFound" && operation != "login" => Kind::Missing,
         404 => Kind::Invalid("the server is no API server".to_owned()),
         401 | 403 => Kind::Denied,
         429 => Kind::Throttled { after },

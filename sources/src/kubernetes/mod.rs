@@ -17,6 +17,7 @@ use sealwax_format::SecretBytes;
 
 use self::client::Clients;
 use crate::fake::name_pattern;
+use crate::names::within_bounds;
 use crate::{Address, Payload, Query, Source, SourceError, Tokens};
 
 pub(crate) const PROVIDER: &str = "Kubernetes";
@@ -112,6 +113,7 @@ impl Kubernetes {
             let params = &page;
             let list = self.call("find", |secrets| async move { secrets.list_metadata(params).await }.boxed()).await?;
             names.extend(list.items.into_iter().filter_map(|secret| secret.metadata.name));
+            within_bounds(PROVIDER, names.len())?;
             match list.metadata.continue_.filter(|next| !next.is_empty()) {
                 Some(next) => page = page.continue_token(&next),
                 None => break,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Outcome, Reader, Reading};
-use crate::{Address, Kind, Query, SourceError};
+use crate::{Address, Query, SourceError};
 
 impl Reader {
     /// One secret, as [`Reader::read`] reads it; nothing if there is none.
@@ -23,7 +23,7 @@ impl Reader {
         interval: Option<Duration>,
     ) -> Result<Vec<(String, Arc<Reading>)>, SourceError> {
         let keys = match self.find(query, interval).await {
-            Err(error) if error.kind == Kind::Missing => return Ok(Vec::new()),
+            Err(error) if error.is_absence() => return Ok(Vec::new()),
             keys => keys?,
         };
         let addresses: Vec<_> = keys.iter().filter(|key| may(key)).map(Address::new).collect();
@@ -38,17 +38,19 @@ impl Reader {
 
 fn found(outcome: Outcome) -> Result<Option<Arc<Reading>>, SourceError> {
     match outcome {
-        Err(error) if error.kind == Kind::Missing => Ok(None),
+        Err(error) if error.is_absence() => Ok(None),
         outcome => outcome.map(Some),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+    use futures::future::{BoxFuture, ready};
     use sealwax_format::SecretBytes;
 
     use super::*;
-    use crate::{Fake, Limits};
+    use crate::{Fake, Kind, Limits, Payload, Source};
 
     fn reader() -> Arc<Reader> {
         let value = |key: &str| (key.to_owned(), None, SecretBytes::from("x".to_owned()));
@@ -69,5 +71,40 @@ mod tests {
         let query = Query { path: Some("a".to_owned()), ..Query::default() };
         let found = reader().search(&query, |key| key != "a/c", None).await.unwrap();
         assert_eq!(found.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["a/b"]);
+    }
+    /// Whose login misses something, whatever is asked.
+    struct Shut;
+
+    fn no_account() -> SourceError {
+        SourceError::new("Kubernetes", "login", Kind::Missing).with_code("404")
+    }
+
+    impl Source for Shut {
+        fn provider(&self) -> &'static str {
+            "Vault"
+        }
+
+        fn batch(&self) -> usize {
+            1
+        }
+
+        fn read<'s>(&'s self, addresses: &'s [Address]) -> BoxFuture<'s, Vec<Result<Payload, SourceError>>> {
+            ready(addresses.iter().map(|_| Err(no_account())).collect()).boxed()
+        }
+
+        fn find<'s>(&'s self, _: &'s Query) -> BoxFuture<'s, Result<Vec<String>, SourceError>> {
+            ready(Err(no_account())).boxed()
+        }
+
+        fn check(&self) -> BoxFuture<'_, Result<(), SourceError>> {
+            ready(Err(no_account())).boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_login_that_misses_something_is_no_answer() {
+        let reader = Reader::new(Box::new(Shut), Limits::default());
+        assert_eq!(reader.get(Address::new("d"), None).await.unwrap_err().operation, "login");
+        assert_eq!(reader.search(&Query::default(), |_| true, None).await.unwrap_err().operation, "login");
     }
 }

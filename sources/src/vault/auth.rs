@@ -122,10 +122,11 @@ impl Session {
     }
 
     async fn ask_for_token(&self) -> Result<Token, SourceError> {
-        match &self.login {
+        let token = match &self.login {
             Login::Token(secret) => user_token(self, secret).await,
             login => super::login::log_in(self, login).await,
-        }
+        };
+        token.map_err(SourceError::of_login)
     }
 
     /// After a refusal: a token that works instead of a dead one; `None` if it was not for the token.

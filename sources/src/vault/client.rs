@@ -6,6 +6,8 @@ use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 use rustify::Endpoint;
 use sealwax_format::SecretBytes;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use super::PROVIDER;
@@ -14,8 +16,8 @@ use crate::{Kind, SourceError};
 
 /// More than any secret may have, and than any list of names should.
 const MOST_BYTES: usize = 16 << 20;
-/// Of a failure enough is read to recognise it.
-const MOST_FAILURE_BYTES: usize = 16 << 10;
+/// Of a failure enough is read to recognise it. That of a deleted version brings the secret's custom metadata along.
+const MOST_FAILURE_BYTES: usize = 512 << 10;
 
 /// The body of an answer that was good.
 pub(super) type Body = Zeroizing<Vec<u8>>;
@@ -102,11 +104,16 @@ fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], operation: &'stat
             (Kind::Invalid("the mount is a KV store of version 2, and the store says version 1".to_owned()), None)
         }
         404 if says("namespace not found") => (Kind::Invalid("there is no such namespace".to_owned()), None),
-        404 => (Kind::Missing, None),
+        404 if matches!(operation, "read" | "find") && is_absence(body) => (Kind::Missing, None),
+        // Of a proxy, say. Who takes it for an absent secret may delete what was made from it.
+        404 => (
+            unavailable,
+            Some("it was not Vault that found nothing: is the address right, and the server behind it up?"),
+        ),
         400 if operation == "login" => (Kind::Denied, None),
         401 | 403 => (Kind::Denied, None),
         429 => (Kind::Throttled { after }, None),
-        300..=399 => (unavailable, Some("the server sends us to another host, which is not followed")),
+        300..=399 => (unavailable, Some("the server sends us to another one, which is not followed")),
         412 | 472 | 473 => (unavailable, Some("this node of the server cannot answer yet")),
         503 if says("sealed") => (unavailable, Some("the server is sealed")),
         503 if says("not initialized") => (unavailable, Some("the server is not initialized")),
@@ -115,6 +122,35 @@ fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], operation: &'stat
     };
     let error = SourceError::new(PROVIDER, operation, kind).with_code(status.as_str());
     SourceError { detail, ..error }
+}
+
+/// Whether this is how Vault says that a path holds nothing, or that its version is deleted.
+fn is_absence(body: &[u8]) -> bool {
+    let Ok(answer) = serde_json::from_slice::<Nothing>(body) else { return false };
+    match (answer.errors, answer.data) {
+        (Some(errors), None) => errors.is_empty(),
+        (None, Some(_)) => true,
+        _ => false,
+    }
+}
+
+/// The body of a failure that says that there is nothing.
+#[derive(Deserialize)]
+struct Nothing {
+    errors: Option<Vec<IgnoredAny>>,
+    data: Option<Deleted>,
+}
+
+#[derive(Deserialize)]
+struct Deleted {
+    #[serde(rename = "metadata")]
+    _metadata: DeletedVersion,
+}
+
+#[derive(Deserialize)]
+struct DeletedVersion {
+    #[serde(rename = "version")]
+    _version: u64,
 }
 
 /// The wait that a server asks for: seconds, or a date.
@@ -135,7 +171,7 @@ mod tests {
     #[test]
     fn an_answer_says_what_to_do_next() {
         for (status, body, operation, text) in [
-            (404, "{}", "read", "Vault read: there is no such secret (404)"),
+            (404, r#"{"errors":[]}"#, "read", "Vault read: there is no such secret (404)"),
             (403, "", "read", "Vault read: permission denied (403)"),
             (400, "invalid role or secret ID", "login", "Vault login: the credentials are not accepted (400)"),
             (503, r#"{"errors":["Vault is sealed"]}"#, "read", "Vault read: the server is sealed (503)"),
@@ -148,6 +184,36 @@ mod tests {
             ),
         ] {
             assert_eq!(judged(status, body, operation).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn only_what_vault_says_is_absence() {
+        let deleted =
+            r#"{"request_id":"r","data":{"data":null,"metadata":{"version":2,"destroyed":false}},"warnings":null}"#;
+        for body in [r#"{"errors":[]}"#, "{\"errors\":[]}\n", deleted] {
+            for (operation, absent) in
+                [("read", true), ("find", true), ("login", false), ("renew", false), ("logout", false)]
+            {
+                assert_eq!(judged(404, body, operation).is_absence(), absent, "{operation} {body}");
+            }
+        }
+        let wrong_version = r#"{"data":null,"warnings":["Invalid path for a versioned K/V secrets engine."]}"#;
+        assert_eq!(judged(404, wrong_version, "read").reason(), "SourceInvalid");
+        let others = [
+            "",
+            "{}",
+            "[]",
+            "404 page not found\n",
+            "<html><body>404 Not Found</body></html>",
+            r#"{"errors":["something else"]}"#,
+            r#"{"error":"not found"}"#,
+            r#"{"message":"no Route matched with those values"}"#,
+            r#"{"data":null}"#,
+            r#"{"data":{}}"#,
+        ];
+        for body in others {
+            assert_eq!(judged(404, body, "read").reason(), "SourceUnavailable", "{body}");
         }
     }
 

@@ -10,12 +10,11 @@ use super::kv::{Enclosed, build, parse};
 use super::paths::Place;
 use super::{PROVIDER, Vault, Version};
 use crate::fake::name_pattern;
-use crate::{Kind, Query, SourceError};
+use crate::names::within_bounds;
+use crate::{Query, SourceError};
 
 /// Calls of one find that are under way at the same time.
 const AT_ONCE: usize = 8;
-/// Folders and secrets that one find looks at.
-const MOST_ENTRIES: usize = 100_000;
 
 #[derive(Deserialize)]
 struct Names {
@@ -66,10 +65,7 @@ impl Vault {
             let Some((folder, names)) = under_way.next().await else { return Ok(secrets) };
             let names = names?;
             entries += names.len();
-            if entries > MOST_ENTRIES {
-                let why = "there are more than 100000 secrets below the path: find less";
-                return Err(SourceError::invalid(PROVIDER, "find", why));
-            }
+            within_bounds(PROVIDER, entries)?;
             for name in names {
                 let child = folder.child(name.trim_end_matches('/'));
                 if name.ends_with('/') { folders.push(child) } else { secrets.push(child) }
@@ -88,7 +84,7 @@ impl Vault {
             }
         };
         match names {
-            Err(error) if error.kind == Kind::Missing => Ok(Vec::new()),
+            Err(error) if error.is_absence() => Ok(Vec::new()),
             names => names,
         }
     }
@@ -108,7 +104,7 @@ impl Vault {
                     Ok(query.tags.iter().all(has).then_some(key))
                 }
                 // Gone since it was listed.
-                Err(error) if error.kind == Kind::Missing => Ok(None),
+                Err(error) if error.is_absence() => Ok(None),
                 Err(error) => Err(error.with_key(key)),
             }
         });

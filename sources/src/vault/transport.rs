@@ -31,7 +31,7 @@ impl Transport {
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .filter(|url| url.username().is_empty() && url.password().is_none())
             .ok_or_else(|| invalid("the server is not the URL of an HTTP server: https://vault.example:8200"))?;
-        let builder = Client::builder().connect_timeout(CONNECT).timeout(TOTAL).redirect(same_host());
+        let builder = Client::builder().connect_timeout(CONNECT).timeout(TOTAL).redirect(same_server());
         let http = with_tls(builder, settings, base.scheme() == "http")?.build();
         Ok(Self {
             http: http.map_err(|_| invalid("the CA bundle or the client certificate cannot be used"))?,
@@ -69,16 +69,20 @@ fn with_tls(
     Ok(builder)
 }
 
-/// Another host would be sent the token.
-fn same_host() -> Policy {
+/// Whoever is followed is sent the token: the same server under another path, and no other.
+fn same_server() -> Policy {
     Policy::custom(|attempt| {
-        let (to, from) = (attempt.url(), attempt.previous().last());
-        let same = from.is_some_and(|from| {
-            let same_port = from.port_or_known_default() == to.port_or_known_default();
-            from.host_str() == to.host_str() && (to.scheme() == "https" || from.scheme() == "http" && same_port)
-        });
+        let same = attempt.previous().last().is_some_and(|from| is_same(from, attempt.url()));
         if same && attempt.previous().len() <= REDIRECTS { attempt.follow() } else { attempt.stop() }
     })
+}
+
+/// Another port of the host is another program, perhaps of another owner. The one way that leads to another port is the
+/// usual one from HTTP to HTTPS, both at their own ports; never back.
+fn is_same(from: &Url, to: &Url) -> bool {
+    let port = |url: &Url| (url.scheme() == "https", url.port_or_known_default());
+    let upgrade = port(from) == (false, Some(80)) && port(to) == (true, Some(443));
+    from.host_str() == to.host_str() && (port(from) == port(to) || upgrade)
 }
 
 fn headers(given: &BTreeMap<String, String>, forward_inconsistent: bool) -> Result<HeaderMap, SourceError> {
@@ -114,4 +118,29 @@ pub(super) fn failed(error: &reqwest::Error, operation: &'static str) -> SourceE
         }
     });
     SourceError::new(PROVIDER, operation, Kind::Unavailable { after: None }).with_detail(detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_server_is_followed() {
+        for (from, to, followed) in [
+            ("http://vault:8200", "http://vault:8200/v1/x", true),
+            ("https://vault", "https://vault:443/v1/x", true),
+            ("http://vault", "https://vault", true),
+            ("http://vault:80", "https://vault:443", true),
+            ("https://vault", "http://vault", false),
+            ("https://vault:8200", "http://vault:8200", false),
+            ("https://vault:8200", "https://vault:8201", false),
+            ("https://vault:8200", "https://vault", false),
+            ("http://vault:8200", "https://vault:8443", false),
+            ("http://vault:8200", "https://vault", false),
+            ("http://vault", "https://vault:8443", false),
+            ("https://vault", "https://vault.evil", false),
+        ] {
+            assert_eq!(is_same(&from.parse().unwrap(), &to.parse().unwrap()), followed, "{from} {to}");
+        }
+    }
 }

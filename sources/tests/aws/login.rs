@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
 use sealwax_format::SecretBytes;
 use sealwax_sources::aws::{Credentials, Service, Settings, open};
-use sealwax_sources::{Kind, SourceError, Tokens};
+use sealwax_sources::{Kind, Query, SourceError, Tokens};
 
 use crate::{addresses, failure, keys, proxy, read, settings};
 use sealwax_test_servers::{Proxy, Rule};
@@ -93,6 +93,58 @@ async fn it_logs_in_again_before_what_it_got_expires() {
     assert_eq!(tokens.0.load(Ordering::Relaxed), 2);
 }
 
+/// Sessions end before their time when somebody revokes them.
+#[tokio::test]
+async fn a_session_that_is_refused_is_replaced() {
+    for service in [Service::ParameterStore, Service::SecretsManager] {
+        let proxy = proxy();
+        let source = open(&Settings { service, ..roles(&proxy) }, keys()).await.unwrap();
+        source.check().await.unwrap();
+        assert_eq!(proxy.names(), ["AssumeRole", "AssumeRole"]);
+        let call = if service == Service::ParameterStore { "GetParameter" } else { "GetSecretValue" };
+        proxy.prepare(Rule::aws_error(call, 400, "ExpiredTokenException").times(1));
+        assert_eq!(failure(&*source, "/none").await.kind, Kind::Missing, "asked with new keys");
+        let calls = proxy.calls();
+        let names: Vec<&str> = calls.iter().map(|call| call.name.as_str()).collect();
+        assert_eq!(names, [call, "AssumeRole", "AssumeRole", call]);
+        assert_ne!(calls[0].key, calls[3].key);
+        proxy.prepare(Rule::aws_error(call, 400, "ExpiredTokenException"));
+        for _ in 0..5 {
+            assert_eq!(failure(&*source, "/none").await.kind, Kind::Denied);
+        }
+        assert_eq!(proxy.names(), [call; 5], "no storm of logins");
+    }
+}
+
+#[tokio::test]
+async fn dead_keys_do_not_end_batching() {
+    for (service, call, batch) in
+        [(Service::ParameterStore, "GetParameters", 10), (Service::SecretsManager, "BatchGetSecretValue", 20)]
+    {
+        let proxy = proxy();
+        let source = open(&Settings { service, ..roles(&proxy) }, keys()).await.unwrap();
+        let single = if service == Service::ParameterStore { "GetParameter" } else { "GetSecretValue" };
+        for (call, times) in [(call, 1), (single, 2)] {
+            proxy.prepare(Rule::aws_error(call, 400, "ExpiredTokenException").times(times));
+        }
+        let answers = read(&*source, &addresses(&["/none-a", "/none-b"])).await;
+        assert_eq!(answers, ["SourceMissing", "SourceMissing"]);
+        assert_eq!(source.batch(), batch);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_may_be_revoked_is_replaced_once() {
+    let proxy = proxy();
+    let source = open(&roles(&proxy), keys()).await.unwrap();
+    proxy.prepare(Rule::aws_error("GetParameter", 400, "AccessDeniedException").times(4));
+    for _ in 0..4 {
+        assert_eq!(failure(&*source, "/none").await.kind, Kind::Denied);
+    }
+    assert_eq!(failure(&*source, "/none").await.kind, Kind::Missing);
+    assert_eq!(proxy.names().iter().filter(|name| *name == "AssumeRole").count(), 4);
+}
+
 #[tokio::test]
 async fn a_login_that_fails_is_told_once_and_for_all() {
     let proxy = proxy();
@@ -125,6 +177,31 @@ async fn failures_of_sts_and_of_tokens_are_what_they_are() {
     proxy.prepare(Rule::sts_error("AssumeRole", 503, "ServiceUnavailable").holding("first"));
     let source = open(&roles(&proxy), keys()).await.unwrap();
     assert_eq!(failure(&*source, "/any").await.reason(), "SourceUnavailable");
+}
+
+/// A service account that is deleted must not look like secrets that are.
+#[tokio::test]
+async fn a_service_account_that_is_gone_is_no_secret_that_is() {
+    struct Gone;
+    impl Tokens for Gone {
+        fn token(&self) -> BoxFuture<'_, Result<SecretBytes, SourceError>> {
+            async { Err(SourceError::new("Kubernetes", "read", Kind::Missing).with_code("404")) }.boxed()
+        }
+    }
+    let proxy = proxy();
+    for service in [Service::ParameterStore, Service::SecretsManager] {
+        let source = open(&settings(service, &proxy), web_identity(Arc::new(Gone))).await.unwrap();
+        let error = failure(&*source, "/any").await;
+        assert_eq!((error.kind, error.operation, error.code.as_deref()), (Kind::Denied, "login", Some("404")));
+        let answers = read(&*source, &addresses(&["/a", "/b"])).await;
+        assert_eq!(answers, ["SourceDenied", "SourceDenied"]);
+        let found = source.find(&Query::default()).await.unwrap_err();
+        assert_eq!((found.kind, found.operation), (Kind::Denied, "login"));
+    }
+    proxy.prepare(Rule::sts_error("AssumeRole", 404, "ResourceNotFoundException"));
+    let source = open(&roles(&proxy), keys()).await.unwrap();
+    let error = failure(&*source, "/any").await;
+    assert_eq!((error.kind, error.operation), (Kind::Denied, "login"));
 }
 
 #[test]

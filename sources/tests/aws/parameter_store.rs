@@ -63,6 +63,24 @@ async fn one_forbidden_name_does_not_keep_the_others() {
 }
 
 #[tokio::test]
+async fn one_name_that_is_none_ends_nothing() {
+    let admin = admin();
+    put(&admin, "/odd/a", "a", &[]).await;
+    put(&admin, "/odd/b", "b", &[]).await;
+    let (proxy, source) = source(SERVICE).await;
+    proxy.prepare(Rule::aws_error("GetParameters", 400, "ValidationException").holding("/odd/not a name"));
+    proxy.prepare(Rule::aws_error("GetParameter", 400, "ValidationException").holding("/odd/not a name"));
+    let all = addresses(&["/odd/a", "/odd/not a name", "/odd/b"]);
+    for _ in 0..2 {
+        assert_eq!(read(&*source, &all).await, ["a", "SourceInvalid", "b"]);
+        assert_eq!(source.batch(), 10);
+    }
+    proxy.calls();
+    assert_eq!(read(&*source, &addresses(&["/odd/a", "/odd/b"])).await, ["a", "b"]);
+    assert_eq!(proxy.names(), ["GetParameters"]);
+}
+
+#[tokio::test]
 async fn metadata_is_the_tags() {
     put(&admin(), "/tagged", "x", &[("b", "2"), ("a", "1")]).await;
     let (_proxy, source) = source(SERVICE).await;

@@ -88,6 +88,44 @@ async fn finds_by_name_and_labels_over_pages() {
 }
 
 #[tokio::test]
+async fn no_answer_fills_the_memory() {
+    let api = Api::start().await;
+    let (path, secret) = (
+        "/api/v1/namespaces/team/secrets/db",
+        |bytes: usize| json!({ "metadata": { "name": "db" }, "data": { "a": "A".repeat(bytes) } }),
+    );
+    let config = kube::Config::new(api.url.parse().unwrap());
+    let given = Login::Client(kube::Client::try_from(config).unwrap());
+    for source in [client(&api), Kubernetes::new(settings(&api), given).unwrap()] {
+        api.answer(path, 200, secret(8 << 20));
+        read(&source, Address::new("db")).await.unwrap();
+        for status in [200, 500] {
+            api.answer(path, status, secret(17 << 20));
+            let error = read(&source, Address::new("db")).await.unwrap_err();
+            assert_eq!(error.to_string(), "Kubernetes read of db: the answer is too large");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_find_looks_at_so_many_names_only() {
+    let api = Api::start().await;
+    let items: Vec<Value> = (0..50_001).map(|number| json!({ "metadata": { "name": format!("s{number}") } })).collect();
+    let list = "/api/v1/namespaces/team/secrets";
+    // For ever the same page: a server that lies is stopped, too.
+    for page in ["", "?more"] {
+        let metadata = json!({ "continue": "more" });
+        let kind = "PartialObjectMetadataList";
+        let body = json!({ "apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": metadata, "items": items });
+        api.answer(&format!("{list}{page}"), 200, body);
+    }
+    let query = Query { name: Some("^s7$".to_owned()), ..Query::default() };
+    let error = client(&api).find(&query).await.unwrap_err();
+    assert_eq!(error.to_string(), "Kubernetes find: there are more than 100000 secrets to look through: find less");
+    assert_eq!(api.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn answers_say_what_to_do_next() {
     let api = Api::start().await;
     let path = "/api/v1/namespaces/team/secrets/db";
@@ -164,6 +202,26 @@ async fn a_refused_token_of_a_service_account_is_replaced_once() {
     source.check().await.unwrap();
     let tokens: Vec<_> = api.requests().into_iter().map(|request| request.authorization).collect();
     assert_eq!(tokens, ["token-0", "token-0", "token-0", "token-1", "token-1"].map(|token| format!("Bearer {token}")));
+}
+
+/// A service account that is deleted must not look like Secrets that are.
+#[tokio::test]
+async fn a_service_account_that_is_gone_is_no_secret_that_is() {
+    struct Gone;
+    impl Tokens for Gone {
+        fn token(&self) -> BoxFuture<'_, Result<SecretBytes, SourceError>> {
+            ready(Err(SourceError::new("Kubernetes", "read", Kind::Missing).with_code("404"))).boxed()
+        }
+    }
+    let api = Api::start().await;
+    let source = Kubernetes::new(settings(&api), Login::ServiceAccount(Arc::new(Gone))).unwrap();
+    let error = read(&source, Address::new("db")).await.unwrap_err();
+    assert_eq!((error.kind, error.operation, error.code.as_deref()), (Kind::Denied, "login", Some("404")));
+    let error = source.find(&Query::default()).await.unwrap_err();
+    assert_eq!((error.kind, error.operation), (Kind::Denied, "login"));
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    api.answer(path, 404, json!({ "kind": "Status", "code": 404, "reason": "NotFound" }));
+    assert_eq!(client(&api).check().await.unwrap_err().reason(), "SourceInvalid");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all, ready};
 use sealwax_format::SecretBytes;
 use sealwax_sources::vault::{Login, Vault};
-use sealwax_sources::{Address, Kind, Source as _, SourceError, Tokens};
+use sealwax_sources::{Address, Kind, Query, Source as _, SourceError, Tokens};
 use serde_json::{Value, json};
 
 use super::server::{Server, read, secret, token};
@@ -197,5 +197,28 @@ async fn logs_in_with_a_signed_token() {
     for (subject, role) in [("system:serviceaccount:prod:web", "app"), ("system:serviceaccount:prod:app", "no")] {
         let error = works(&server.client(login(subject, role))).await.unwrap_err();
         assert_eq!((error.kind, error.operation), (Kind::Denied, "login"), "{subject} {role}");
+    }
+}
+
+/// A service account that is deleted must not look like secrets that are.
+#[tokio::test]
+async fn a_service_account_that_is_gone_is_no_secret_that_is() {
+    struct Gone;
+    impl Tokens for Gone {
+        fn token(&self) -> BoxFuture<'_, Result<SecretBytes, SourceError>> {
+            ready(Err(SourceError::new("Kubernetes", "read", Kind::Missing).with_code("404"))).boxed()
+        }
+    }
+    let server = Server::start();
+    let (mount, role) = ("jwt".to_owned(), "app".to_owned());
+    for login in [
+        Login::Jwt { mount: mount.clone(), role: Some(role.clone()), jwt: Arc::new(Gone) },
+        Login::Kubernetes { mount, role, jwt: Arc::new(Gone) },
+    ] {
+        let vault = server.client(login);
+        let error = works(&vault).await.unwrap_err();
+        assert_eq!((error.kind, error.operation, error.code.as_deref()), (Kind::Denied, "login", Some("404")));
+        let error = vault.find(&Query::default()).await.unwrap_err();
+        assert_eq!((error.kind, error.operation), (Kind::Denied, "login"));
     }
 }
