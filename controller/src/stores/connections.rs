@@ -163,7 +163,7 @@ impl Identity {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use kube::Client;
     use sealwax_crds::SecretStore;
     use sealwax_sources::{Address, Fake, Limits, Observer};
@@ -180,14 +180,14 @@ mod tests {
     }
 
     /// Of an API server that is not there.
-    fn stores() -> Stores {
+    pub(in super::super) fn stores() -> Stores {
         let client = Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
         let settings = StoreSettings { class: None, ambient: false, cluster: true, limits: Limits::default() };
         Stores::new(client, settings, Arc::new(Unobserved))
     }
 
     /// A store that holds one value itself.
-    fn fake(generation: i64, value: &str) -> AnyStore {
+    pub(in super::super) fn fake(generation: i64, value: &str) -> AnyStore {
         let store = json!({
             "apiVersion": "sealwax.dev/v1alpha1", "kind": "SecretStore",
             "metadata": {"name": "fake", "namespace": "prod", "uid": "u", "generation": generation},

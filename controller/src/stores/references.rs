@@ -135,8 +135,8 @@ impl References {
         self.lock().objects_of(reference, namespace).next().is_some()
     }
 
-    /// A list has been read from its beginning: what of this kind and namespace is not in it is gone.
-    pub fn listed(&self, kind: ReferenceKind, namespace: Option<&str>, listed: &HashSet<Reference>) {
+    /// A list has been read from its beginning: what of this kind and namespace is not in it is gone. What that is.
+    pub fn listed(&self, kind: ReferenceKind, namespace: Option<&str>, listed: &HashSet<Reference>) -> Vec<Reference> {
         let gone: Vec<_> = {
             let inner = self.lock();
             let here = |known: &&Reference| {
@@ -144,9 +144,10 @@ impl References {
             };
             inner.versions.keys().filter(here).filter(|known| !listed.contains(*known)).cloned().collect()
         };
-        for reference in gone {
-            self.saw(&reference, None);
+        for reference in &gone {
+            self.saw(reference, None);
         }
+        gone
     }
 
     /// The bell of the objects of one scope.

@@ -68,20 +68,20 @@ mod tests {
 
     use super::*;
 
-    fn of(provider: serde_json::Value) -> Spelling {
+    fn of(provider: &serde_json::Value) -> Spelling {
         Spelling::of(&serde_json::from_value(json!({ "provider": provider })).unwrap())
     }
 
     #[test]
     fn prefixes_are_of_what_is_read() {
         let vault = |path: &str, version: &str| {
-            of(json!({"vault": {"server": "https://v", "path": path, "version": version, "auth": {}}}))
+            of(&json!({"vault": {"server": "https://v", "path": path, "version": version, "auth": {}}}))
         };
         let (v2, v1) = (vault("/secret/", "v2"), vault("secret", "v1"));
         let deep = vault("kv//team", "v2");
-        let everywhere = of(json!({"vault": {"server": "https://v", "auth": {}}}));
-        let aws = of(json!({"aws": {"service": "SecretsManager", "prefix": "prod/"}}));
-        let plain = of(json!({"aws": {"service": "ParameterStore"}}));
+        let everywhere = of(&json!({"vault": {"server": "https://v", "auth": {}}}));
+        let aws = of(&json!({"aws": {"service": "SecretsManager", "prefix": "prod/"}}));
+        let plain = of(&json!({"aws": {"service": "ParameterStore"}}));
         for (spelling, key, prefix, is_below) in [
             // A namespace that is named as the mount is.
             (&v2, "secret/team-b/db", "secret/", false),

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt, TryStreamExt};
-use kube::core::{NamespaceResourceScope, PartialObjectMeta};
+use kube::core::{NamespaceResourceScope, ObjectMeta, PartialObjectMeta};
 use kube::runtime::{WatchStreamExt, reflector, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use sealwax_crds::{ClusterSecretStore, SecretStore};
@@ -65,8 +65,7 @@ where
                 listed.insert(saw(store, &stores));
             }
             watcher::Event::InitDone => {
-                let kind = ReferenceKind::from(S::KIND);
-                stores.references.listed(kind, namespace.as_deref(), &std::mem::take(&mut listed));
+                relisted::<S>(&stores, namespace.as_deref(), &std::mem::take(&mut listed));
                 complete();
             }
             watcher::Event::Apply(store) => {
@@ -74,9 +73,8 @@ where
             }
             watcher::Event::Delete(store) => {
                 let reference = S::any(&Arc::new(store.clone())).reference();
-                stores.references.forget(&S::user(store.meta()));
                 stores.references.saw(&reference, None);
-                stores.drop_store(&reference);
+                gone::<S>(&stores, &reference);
             }
         })
         .touched_objects()
@@ -92,6 +90,20 @@ fn saw<S: Checked + Clone>(store: &S, stores: &Stores) -> Reference {
     let any: AnyStore = S::any(&Arc::new(store.clone()));
     stores.references.saw(&any.reference(), Some(&any.version()));
     any.reference()
+}
+
+/// All that there are have been listed: others went while nobody watched.
+fn relisted<S: Checked>(stores: &Stores, namespace: Option<&str>, listed: &HashSet<Reference>) {
+    for reference in stores.references.listed(ReferenceKind::from(S::KIND), namespace, listed) {
+        gone::<S>(stores, &reference);
+    }
+}
+
+/// A store is not there any more: it depends on nothing, and nobody stays logged in by it.
+fn gone<S: Checked>(stores: &Stores, reference: &Reference) {
+    let (name, namespace) = (Some(reference.name.clone()), Some(reference.namespace.clone()));
+    stores.references.forget(&S::user(&ObjectMeta { name, namespace, ..ObjectMeta::default() }));
+    stores.drop_store(reference);
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the signature of a predicate")]
@@ -143,5 +155,24 @@ pub async fn watch_references<K>(
                 tracing::warn!(error = describe_watch(&error), "a watch starts again");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::connections::tests::{fake, stores};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_that_went_while_nobody_watched_leaves_no_client_behind() {
+        let (stores, store) = (stores(), fake(1, "x"));
+        stores.references.saw(&store.reference(), Some(&store.version()));
+        let reader = Arc::downgrade(&stores.reader(&store, Some("prod")).await.unwrap());
+        relisted::<SecretStore>(&stores, Some("other"), &HashSet::new());
+        relisted::<ClusterSecretStore>(&stores, None, &HashSet::new());
+        relisted::<SecretStore>(&stores, None, &[store.reference()].into());
+        assert!(reader.upgrade().is_some());
+        relisted::<SecretStore>(&stores, Some("prod"), &HashSet::new());
+        assert!(reader.upgrade().is_none());
     }
 }
