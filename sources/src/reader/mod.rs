@@ -52,6 +52,8 @@ struct Shared {
     source: Box<dyn Source>,
     gate: Gate,
     places: Arc<Semaphore>,
+    /// Those of them that finds may take.
+    finds: Arc<Semaphore>,
     bucket: Bucket,
     state: Mutex<State>,
     /// Told when a batch is full.
@@ -88,11 +90,13 @@ impl Reader {
             finds: Jobs::default(),
             found: dispatch::Findings::default(),
         };
+        let places = limits.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         Arc::new(Self {
             shared: Arc::new(Shared {
                 source,
                 gate: Gate::default(),
-                places: Arc::new(Semaphore::new(limits.concurrency.clamp(1, Semaphore::MAX_PERMITS))),
+                places: Arc::new(Semaphore::new(places)),
+                finds: Arc::new(Semaphore::new(places.div_ceil(2))),
                 bucket: Bucket::new(&limits),
                 state: Mutex::new(state),
                 full: Notify::new(),
