@@ -10,8 +10,7 @@ use aws_sdk_sts::config::SharedCredentialsProvider;
 use futures::future::BoxFuture;
 
 use super::{at, error, is_forbidden, is_refused, logs_in, metadata, prefixed};
-use crate::fake::name_pattern;
-use crate::names::within_bounds;
+use crate::names::{name_pattern, within_bounds};
 use crate::{Address, Kind, Payload, Query, Source, SourceError};
 
 pub(super) const PROVIDER: &str = "SecretsManager";

@@ -138,21 +138,11 @@ impl Reader {
         self.shared.gate.paused().map(|(left, _)| left)
     }
 
-    /// Drops what was read of this address.
-    pub fn forget(&self, address: &Address) {
-        self.shared.lock().keep.forget(address);
-    }
-
     /// Drops what is stale for everybody who asked. To be called now and then.
     pub fn expire(&self) {
         let mut state = self.shared.lock();
         state.keep.expire();
         state.found.expire();
-    }
-
-    /// Secret bytes kept now, about.
-    pub fn kept_bytes(&self) -> usize {
-        self.shared.lock().keep.bytes()
     }
 
     /// Calls of the source so far.

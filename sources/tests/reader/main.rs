@@ -217,21 +217,6 @@ async fn keeps_to_its_limits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgets_when_told() {
-    let script = Script::new(1);
-    let reader = Reader::new(script.source(), unlimited());
-    reader.read(&[address(1)], Some(HOUR)).await;
-    assert!(reader.kept_bytes() > 0);
-    reader.forget(&address(1));
-    assert_eq!(reader.kept_bytes(), 0);
-    reader.read(&[address(1)], Some(HOUR)).await;
-    assert_eq!(script.calls(), 2);
-    tokio::time::advance(HOUR).await;
-    reader.expire();
-    assert_eq!(reader.kept_bytes(), 0);
-}
-
-#[tokio::test(start_paused = true)]
 async fn versions_and_metadata_are_other_readings() {
     let script = Script::new(1);
     let reader = Reader::new(script.source(), unlimited());
