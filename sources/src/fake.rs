@@ -2,9 +2,9 @@
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
-use regex::Regex;
 use sealwax_format::SecretBytes;
 
+use crate::names::name_pattern;
 use crate::{Address, Kind, Payload, Query, Source, SourceError};
 
 const PROVIDER: &str = "Fake";
@@ -72,13 +72,6 @@ impl Source for Fake {
     fn check(&self) -> BoxFuture<'_, Result<(), SourceError>> {
         ready(Ok(())).boxed()
     }
-}
-
-/// The regular expression of a query, if it has one. Its size is bounded: it comes from a manifest.
-pub(crate) fn name_pattern(provider: &'static str, query: &Query) -> Result<Option<Regex>, SourceError> {
-    let build = |text: &String| regex::RegexBuilder::new(text).size_limit(1 << 20).build();
-    let invalid = |_| SourceError::invalid(provider, "find", "the regular expression is not valid");
-    query.name.as_ref().map(build).transpose().map_err(invalid)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use aws_sdk_sts::config::SharedCredentialsProvider;
 use futures::future::BoxFuture;
 
 use super::{at, error, is_forbidden, is_refused, logs_in, metadata, prefixed};
-use crate::fake::name_pattern;
+use crate::names::{name_pattern, within_bounds};
 use crate::{Address, Kind, Payload, Query, Source, SourceError};
 
 pub(super) const PROVIDER: &str = "ParameterStore";
@@ -147,6 +147,7 @@ impl ParameterStore {
             let answer = call.max_results(10).set_next_token(page).send().await;
             let given = answer.map_err(|error| error::of_call(PROVIDER, "find", None, &error))?;
             names.extend(given.parameters.unwrap_or_default().into_iter().filter_map(|parameter| parameter.name));
+            within_bounds(PROVIDER, names.len())?;
             page = given.next_token;
             if page.is_none() {
                 return Ok(names);
@@ -171,6 +172,7 @@ impl ParameterStore {
             let answer = call.max_results(50).set_next_token(page).send().await;
             let given = answer.map_err(|error| error::of_call(PROVIDER, "find", None, &error))?;
             names.extend(given.parameters.unwrap_or_default().into_iter().filter_map(|parameter| parameter.name));
+            within_bounds(PROVIDER, names.len())?;
             page = given.next_token;
             if page.is_none() {
                 return Ok(names);

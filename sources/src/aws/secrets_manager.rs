@@ -10,7 +10,7 @@ use aws_sdk_sts::config::SharedCredentialsProvider;
 use futures::future::BoxFuture;
 
 use super::{at, error, is_forbidden, is_refused, logs_in, metadata, prefixed};
-use crate::fake::name_pattern;
+use crate::names::{name_pattern, within_bounds};
 use crate::{Address, Kind, Payload, Query, Source, SourceError};
 
 pub(super) const PROVIDER: &str = "SecretsManager";
@@ -150,11 +150,13 @@ impl SecretsManager {
                     && query.tags.iter().all(|tag| tags.get(tag.0) == Some(tag.1))
             })
         };
-        let mut keys = Vec::new();
+        let (mut keys, mut seen) = (Vec::new(), 0);
         let mut page = None;
         loop {
             let call = self.client.list_secrets().max_results(100).set_filters(filters(query)).set_next_token(page);
             let given = call.send().await.map_err(|error| error::of_call(PROVIDER, "find", None, &error))?;
+            seen += given.secret_list().len();
+            within_bounds(PROVIDER, seen)?;
             keys.extend(given.secret_list().iter().filter(|entry| fits(entry)).filter_map(|entry| entry.name.clone()));
             page = given.next_token;
             if page.is_none() {

@@ -16,8 +16,7 @@ use kube::api::{Api, ListParams, PostParams};
 use sealwax_format::SecretBytes;
 
 use self::client::Clients;
-use crate::fake::name_pattern;
-use crate::names::within_bounds;
+use crate::names::{name_pattern, within_bounds};
 use crate::{Address, Payload, Query, Source, SourceError, Tokens};
 
 pub(crate) const PROVIDER: &str = "Kubernetes";

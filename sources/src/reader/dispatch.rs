@@ -10,9 +10,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
 use super::keep::Reading;
-use super::pause::Pass;
+use super::pause::{Pass, Size};
 use super::{Found, Outcome, Shared, State};
 use crate::limits::random_share;
+use crate::names::few_enough;
 use crate::{Address, Kind, Payload, Query, SourceError};
 
 /// How long a batch waits for company.
@@ -91,7 +92,7 @@ impl Shared {
     }
 
     async fn send(self: Arc<Self>, addresses: Vec<Address>, permit: Option<OwnedSemaphorePermit>) {
-        let (outcomes, factor_of) = match self.gate.enter().await {
+        let (outcomes, factor_of) = match self.gate.enter(Size::Short).await {
             Err(error) => (addresses.iter().map(|_| Err(error.clone())).collect(), None),
             Ok(pass) => {
                 let started = pass.started;
@@ -170,16 +171,20 @@ impl Shared {
     }
 
     async fn find_now(self: Arc<Self>, query: Query) {
+        // Finds leave places to reads: each may take minutes.
+        let place = self.finds.clone().acquire_owned().await.ok();
         let permit = self.clone().turn().await;
-        let found = match self.gate.enter().await {
+        let found = match self.gate.enter(Size::Long).await {
             Err(error) => Err(error),
             Ok(pass) => {
                 let started = pass.started;
                 let call = AssertUnwindSafe(async { self.source.find(&query).await }).catch_unwind();
-                self.judge("find", timeout(FIND_LIMIT, call).await, pass).map(|keys| (Arc::new(keys), started))
+                let found = self.judge("find", timeout(FIND_LIMIT, call).await, pass);
+                let few = |keys: Vec<String>| few_enough(self.source.provider(), keys);
+                found.and_then(few).map(|keys| (Arc::new(keys), started))
             }
         };
-        drop(permit);
+        drop((permit, place));
         let mut state = self.lock();
         if let Ok((keys, started)) = &found {
             let longest = state.finds.longest(&query);
@@ -196,7 +201,7 @@ impl Shared {
             return Err(error);
         }
         let _permit = self.clone().turn().await;
-        let pass = self.gate.enter().await?;
+        let pass = self.gate.enter(Size::Short).await?;
         let call = AssertUnwindSafe(async { self.source.check().await }).catch_unwind();
         self.judge("check", timeout(READ_LIMIT, call).await, pass)
     }

@@ -114,11 +114,6 @@ impl Keep {
             self.forget(&address);
         }
     }
-
-    /// Bytes kept.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
 }
 
 fn cost(address: &Address, reading: &Reading) -> usize {
@@ -156,7 +151,7 @@ mod tests {
         assert!(keep.fresh(&Address::new("a"), HOUR).is_some());
         keep.put(Address::new("huge"), reading(20_000), HOUR);
         assert!(keep.fresh(&Address::new("d"), HOUR).is_some(), "one value is not worth all others");
-        assert!(keep.bytes() <= 10_000);
+        assert!(keep.bytes <= 10_000);
     }
 
     #[tokio::test(start_paused = true)]
@@ -171,6 +166,6 @@ mod tests {
         assert!(keep.fresh(&Address::new("b"), 2 * HOUR).is_some());
         tokio::time::advance(HOUR).await;
         keep.expire();
-        assert_eq!((keep.entries.len(), keep.order.len(), keep.bytes()), (0, 0, 0));
+        assert_eq!((keep.entries.len(), keep.order.len(), keep.bytes), (0, 0, 0));
     }
 }

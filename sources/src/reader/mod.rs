@@ -52,6 +52,8 @@ struct Shared {
     source: Box<dyn Source>,
     gate: Gate,
     places: Arc<Semaphore>,
+    /// Those of them that finds may take.
+    finds: Arc<Semaphore>,
     bucket: Bucket,
     state: Mutex<State>,
     /// Told when a batch is full.
@@ -88,11 +90,13 @@ impl Reader {
             finds: Jobs::default(),
             found: dispatch::Findings::default(),
         };
+        let places = limits.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         Arc::new(Self {
             shared: Arc::new(Shared {
                 source,
                 gate: Gate::default(),
-                places: Arc::new(Semaphore::new(limits.concurrency.clamp(1, Semaphore::MAX_PERMITS))),
+                places: Arc::new(Semaphore::new(places)),
+                finds: Arc::new(Semaphore::new(places.div_ceil(2))),
                 bucket: Bucket::new(&limits),
                 state: Mutex::new(state),
                 full: Notify::new(),
@@ -134,21 +138,11 @@ impl Reader {
         self.shared.gate.paused().map(|(left, _)| left)
     }
 
-    /// Drops what was read of this address.
-    pub fn forget(&self, address: &Address) {
-        self.shared.lock().keep.forget(address);
-    }
-
     /// Drops what is stale for everybody who asked. To be called now and then.
     pub fn expire(&self) {
         let mut state = self.shared.lock();
         state.keep.expire();
         state.found.expire();
-    }
-
-    /// Secret bytes kept now, about.
-    pub fn kept_bytes(&self) -> usize {
-        self.shared.lock().keep.bytes()
     }
 
     /// Calls of the source so far.

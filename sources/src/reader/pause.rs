@@ -28,7 +28,21 @@ struct Pause {
     until: Instant,
     error: SourceError,
     failures: u32,
-    probing: bool,
+    probes: Probes,
+}
+
+/// Which calls find out now whether the source works again: one of each size at most.
+#[derive(Clone, Copy, Debug, Default)]
+struct Probes {
+    short: bool,
+    long: bool,
+}
+
+/// How long a call may take. A find walks a tree: nobody but other finds waits to see how it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    Short,
+    Long,
 }
 
 /// The right to make one call. Given back unused or after a panic, it lets the next one try.
@@ -36,7 +50,7 @@ struct Pause {
 pub(super) struct Pass<'g> {
     gate: &'g Gate,
     pub(super) started: Instant,
-    probe: bool,
+    probe: Option<Size>,
 }
 
 enum Answer<'g> {
@@ -54,13 +68,13 @@ impl Gate {
     }
 
     /// Waits while another call finds out whether the source works again. An error: it does not.
-    pub(super) async fn enter(&self) -> Result<Pass<'_>, SourceError> {
+    pub(super) async fn enter(&self, size: Size) -> Result<Pass<'_>, SourceError> {
         loop {
             let probed = self.probed.notified();
             tokio::pin!(probed);
             // Before looking, or the end of a probe between the two would be missed.
             probed.as_mut().enable();
-            match self.ask() {
+            match self.ask(size) {
                 Answer::Go(pass) => return Ok(pass),
                 Answer::Refuse(error) => return Err(error),
                 Answer::Wait => probed.await,
@@ -68,17 +82,17 @@ impl Gate {
         }
     }
 
-    fn ask(&self) -> Answer<'_> {
+    fn ask(&self, size: Size) -> Answer<'_> {
         let started = Instant::now();
         let mut pause = self.lock();
         let probe = match pause.as_mut() {
             Some(pause) if started < pause.until => return Answer::Refuse(pause.error.clone()),
-            Some(pause) if pause.probing => return Answer::Wait,
+            Some(pause) if pause.probes.short || size == Size::Long && pause.probes.long => return Answer::Wait,
             Some(pause) => {
-                pause.probing = true;
-                true
+                pause.probes.set(size, true);
+                Some(size)
             }
-            None => false,
+            None => None,
         };
         Answer::Go(Pass { gate: self, started, probe })
     }
@@ -103,8 +117,8 @@ impl Gate {
         let mut error = error.clone();
         // Whoever asks for another key gets this error too.
         error.key = None;
-        let probing = slot.as_ref().is_some_and(|pause| pause.probing);
-        *slot = Some(Pause { since, until, error, failures, probing });
+        let probes = slot.as_ref().map(|pause| pause.probes).unwrap_or_default();
+        *slot = Some(Pause { since, until, error, failures, probes });
     }
 
     /// The source answered: the pause is over, unless the call was sent before it began.
@@ -118,6 +132,15 @@ impl Gate {
     /// A panic while it was held leaves a pause behind that is still a pause.
     fn lock(&self) -> MutexGuard<'_, Option<Pause>> {
         self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Probes {
+    fn set(&mut self, size: Size, under_way: bool) {
+        match size {
+            Size::Short => self.short = under_way,
+            Size::Long => self.long = under_way,
+        }
     }
 }
 
@@ -147,9 +170,9 @@ impl Pass<'_> {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        if self.probe {
+        if let Some(size) = self.probe {
             if let Some(pause) = self.gate.lock().as_mut() {
-                pause.probing = false;
+                pause.probes.set(size, false);
             }
             self.gate.probed.notify_waiters();
         }
@@ -184,7 +207,7 @@ mod tests {
         let gate = Gate::default();
         let mut passes = Vec::new();
         for _ in 0..20 {
-            passes.push(gate.enter().await.unwrap());
+            passes.push(gate.enter(Size::Short).await.unwrap());
         }
         tokio::time::advance(Duration::from_millis(5)).await;
         for pass in passes {
@@ -196,7 +219,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_late_success_from_before_ends_nothing() {
         let gate = Gate::default();
-        let (one, two) = (gate.enter().await.unwrap(), gate.enter().await.unwrap());
+        let (one, two) = (gate.enter(Size::Short).await.unwrap(), gate.enter(Size::Short).await.unwrap());
         tokio::time::advance(Duration::from_millis(5)).await;
         one.report([&unavailable(Some(30))], false);
         two.report([], true);
@@ -206,22 +229,56 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_probe_goes_ahead_of_all_others() {
         let gate = Gate::default();
-        gate.enter().await.unwrap().report([&unavailable(Some(10))], false);
-        assert!(gate.enter().await.is_err());
+        gate.enter(Size::Short).await.unwrap().report([&unavailable(Some(10))], false);
+        assert!(gate.enter(Size::Short).await.is_err());
         tokio::time::advance(Duration::from_secs(10)).await;
-        let probe = gate.enter().await.unwrap();
-        assert!(matches!(gate.ask(), Answer::Wait));
+        let probe = gate.enter(Size::Short).await.unwrap();
+        assert!(matches!(gate.ask(Size::Short), Answer::Wait));
         // A probe that ends without an answer lets the next one try.
         drop(probe);
-        let probe = gate.enter().await.unwrap();
+        let probe = gate.enter(Size::Short).await.unwrap();
         probe.report([], true);
-        assert!(gate.enter().await.is_ok() && gate.enter().await.is_ok());
+        assert!(gate.enter(Size::Short).await.is_ok() && gate.enter(Size::Short).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_but_finds_waits_for_a_find() {
+        let gate = Gate::default();
+        gate.enter(Size::Short).await.unwrap().report([&unavailable(Some(10))], false);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let find = gate.enter(Size::Long).await.unwrap();
+        assert!(matches!(gate.ask(Size::Long), Answer::Wait));
+        let read = gate.enter(Size::Short).await.unwrap();
+        for size in [Size::Short, Size::Long] {
+            assert!(matches!(gate.ask(size), Answer::Wait), "one read goes ahead of all others");
+        }
+        read.report([], true);
+        assert!(gate.enter(Size::Short).await.is_ok() && gate.enter(Size::Long).await.is_ok());
+        // What the find says of the time before counts no more.
+        tokio::time::advance(Duration::from_mins(1)).await;
+        find.report([], true);
+        assert!(gate.enter(Size::Short).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn finds_alone_find_out_too() {
+        let gate = Gate::default();
+        for failures in 1..4 {
+            let pass = gate.enter(Size::Long).await.unwrap();
+            tokio::time::advance(Duration::from_millis(1)).await;
+            pass.report([&unavailable(None)], false);
+            let left = gate.paused().unwrap().0;
+            assert!(left >= backoff(failures, 1.0), "{failures}: {left:?}");
+            tokio::time::advance(left).await;
+        }
+        gate.enter(Size::Long).await.unwrap().report([], true);
+        assert!(gate.paused().is_none() && matches!(gate.ask(Size::Long), Answer::Go(_)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_server_cannot_ask_to_be_left_alone_for_ever() {
         let gate = Gate::default();
-        gate.enter().await.unwrap().report([&unavailable(Some(u64::MAX / 2))], false);
+        gate.enter(Size::Short).await.unwrap().report([&unavailable(Some(u64::MAX / 2))], false);
         assert_eq!(gate.paused().unwrap().0, STATED.1);
     }
 }

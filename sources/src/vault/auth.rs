@@ -196,15 +196,6 @@ impl Session {
         token
     }
 
-    /// Gives a token back that a login got.
-    pub(super) async fn close(&self) {
-        self.stop_keeping();
-        let token = lock(&self.token).take();
-        if let Some(token) = token.filter(|token| token.ours) {
-            let _ = self.own_call(&RevokeTokenSelfRequest {}, "logout", &token).await;
-        }
-    }
-
     fn stop_keeping(&self) {
         if let Some(keeper) = lock(&self.keeper).take() {
             keeper.abort();

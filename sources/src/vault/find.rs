@@ -9,8 +9,7 @@ use vaultrs::api::{kv1, kv2};
 use super::kv::{Enclosed, build, parse};
 use super::paths::Place;
 use super::{PROVIDER, Vault, Version};
-use crate::fake::name_pattern;
-use crate::names::within_bounds;
+use crate::names::{name_pattern, within_bounds};
 use crate::{Query, SourceError};
 
 /// Calls of one find that are under way at the same time.

@@ -92,7 +92,8 @@ pub enum Login {
     },
 }
 
-/// One logged-in client of one server, for one KV store or for all that the login may read.
+/// One logged-in client of one server, for one KV store or for all that the login may read. Dropped, it gives back the
+/// token that a login got, in the background.
 pub struct Vault {
     session: Arc<Session>,
     paths: Paths,
@@ -109,11 +110,6 @@ impl Vault {
             paths: Paths::new(settings.mount.as_deref(), settings.version)?,
             namespace: settings.namespace,
         })
-    }
-
-    /// Gives the token back, if it was got by a login. Best effort; dropping the client does the same in the background.
-    pub async fn close(&self) {
-        self.session.close().await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod finds;
 mod script;
 
 use std::collections::BTreeSet;
@@ -213,34 +214,6 @@ async fn keeps_to_its_limits() {
     reader.read(&(0..50).map(address).collect::<Vec<_>>(), Some(HOUR)).await;
     assert!(start.elapsed() >= Duration::from_secs_f64(4.5), "{:?}", start.elapsed());
     assert!((1..=3).contains(&script.most_at_once()));
-}
-
-#[tokio::test(start_paused = true)]
-async fn finds_are_shared_too() {
-    let script = Script::new(1).taking(Duration::from_millis(10));
-    let reader = Reader::new(script.source(), unlimited());
-    let query = Query { name: Some("a".to_owned()), ..Query::default() };
-    join_all((0..100).map(|_| reader.find(&query, Some(HOUR)))).await;
-    assert_eq!(script.calls(), 1);
-    tokio::time::advance(HOUR).await;
-    reader.find(&query, Some(HOUR)).await.unwrap();
-    reader.find(&query, None).await.unwrap();
-    assert_eq!(script.calls(), 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn forgets_when_told() {
-    let script = Script::new(1);
-    let reader = Reader::new(script.source(), unlimited());
-    reader.read(&[address(1)], Some(HOUR)).await;
-    assert!(reader.kept_bytes() > 0);
-    reader.forget(&address(1));
-    assert_eq!(reader.kept_bytes(), 0);
-    reader.read(&[address(1)], Some(HOUR)).await;
-    assert_eq!(script.calls(), 2);
-    tokio::time::advance(HOUR).await;
-    reader.expire();
-    assert_eq!(reader.kept_bytes(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,6 +22,9 @@ struct Inner {
     most: AtomicUsize,
     failure: Mutex<Option<SourceError>>,
     panics: AtomicBool,
+    /// How many names a find finds.
+    found: AtomicUsize,
+    finds_hang: AtomicBool,
 }
 
 impl Script {
@@ -35,6 +38,8 @@ impl Script {
             most: AtomicUsize::new(0),
             failure: Mutex::new(None),
             panics: AtomicBool::new(false),
+            found: AtomicUsize::new(1),
+            finds_hang: AtomicBool::new(false),
         }))
     }
 
@@ -62,6 +67,15 @@ impl Script {
 
     pub(crate) fn panic(&self, panics: bool) {
         self.0.panics.store(panics, Ordering::SeqCst);
+    }
+
+    pub(crate) fn find_so_many(&self, found: usize) {
+        self.0.found.store(found, Ordering::SeqCst);
+    }
+
+    /// From now on no find ends.
+    pub(crate) fn hang_finds(&self) {
+        self.0.finds_hang.store(true, Ordering::SeqCst);
     }
 
     async fn call(&self) -> Result<(), SourceError> {
@@ -101,7 +115,14 @@ impl Source for Script {
     }
 
     fn find<'s>(&'s self, _: &'s Query) -> BoxFuture<'s, Result<Vec<String>, SourceError>> {
-        async move { self.call().await.map(|()| vec!["team/1".to_owned()]) }.boxed()
+        async move {
+            if self.0.finds_hang.load(Ordering::SeqCst) {
+                futures::future::pending::<()>().await;
+            }
+            let found = self.0.found.load(Ordering::SeqCst);
+            self.call().await.map(|()| (1..=found).map(|n| address(n).key).collect())
+        }
+        .boxed()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), SourceError>> {
