@@ -98,11 +98,6 @@ impl References {
         self.lock().versions.contains_key(reference)
     }
 
-    /// Whether a watch tells of the Secrets and `ConfigMap`s of a namespace: of those that are served.
-    pub fn is_watched(&self, reference: &Reference) -> bool {
-        self.lock().is_watched(&reference.namespace)
-    }
-
     /// What a store and those who read through it depend on, and no watch tells of.
     pub fn unwatched(&self, store: &Reference, itself: &User) -> BTreeSet<Reference> {
         let inner = self.lock();
@@ -120,6 +115,15 @@ impl References {
             None => inner.versions.remove(reference),
         };
         if before.as_deref() != version {
+            inner.wake(reference);
+        }
+    }
+
+    /// Somebody has looked before any watch has brought it: what a watch has brought meanwhile stands.
+    pub fn saw_first(&self, reference: &Reference, version: &str) {
+        let mut inner = self.lock();
+        if !inner.versions.contains_key(reference) {
+            inner.versions.insert(reference.clone(), version.to_owned());
             inner.wake(reference);
         }
     }
@@ -240,8 +244,12 @@ mod tests {
         assert_eq!(times(), 0, "the same again, and something else");
         references.listed(ReferenceKind::Secret, Some("prod"), &[secret("other")].into());
         assert_eq!((times(), references.version(&secret("token")).as_str()), (1, "-"), "it went while nobody watched");
-        references.set(&user, vec![secret("other")]);
+        references.saw_first(&secret("token"), "2");
+        references.saw_first(&secret("token"), "1");
         references.saw(&secret("token"), Some("2"));
+        assert_eq!((times(), references.version(&secret("token")).as_str()), (1, "2"), "looked at before the watch");
+        references.set(&user, vec![secret("other")]);
+        references.saw(&secret("token"), Some("3"));
         assert_eq!(times(), 0, "it is not depended on any more");
         references.forget(&user);
         references.saw(&secret("other"), Some("3"));

@@ -14,11 +14,12 @@ use crate::feeding::in_time;
 use crate::telemetry::describe;
 
 impl Stores {
-    /// Makes the versions known of what no watch brings and nobody has looked at yet.
+    /// Makes the versions known of what has not been seen yet: where no watch brings it, or has not yet. A client that were
+    /// made before that would soon be made again.
     pub(super) async fn learn(&self, references: &[Reference]) {
-        for reference in references {
-            if !self.references.is_watched(reference) && !self.references.is_known(reference) {
-                self.look_at(reference).await;
+        for reference in references.iter().filter(|reference| !self.references.is_known(reference)) {
+            if let Some(Some(version)) = self.look_at(reference).await {
+                self.references.saw_first(reference, &version);
             }
         }
     }
@@ -27,23 +28,26 @@ impl Stores {
     /// matters to is woken by what has changed.
     pub(super) async fn look_around(&self, store: &AnyStore) {
         for reference in self.references.unwatched(&store.reference(), &store.user()) {
-            self.look_at(&reference).await;
+            if let Some(version) = self.look_at(&reference).await {
+                self.references.saw(&reference, version.as_deref());
+            }
         }
         self.drop_changed(store).await;
         self.admit_again(store).await;
     }
 
-    async fn look_at(&self, reference: &Reference) {
+    /// Its version, if it is there; `None`: that cannot be told.
+    async fn look_at(&self, reference: &Reference) -> Option<Option<String>> {
         let found = match reference.kind {
             ReferenceKind::Secret => version::<Secret>(&self.client, reference).await,
             ReferenceKind::ConfigMap => version::<ConfigMap>(&self.client, reference).await,
-            ReferenceKind::SecretStore | ReferenceKind::ClusterSecretStore => return,
+            ReferenceKind::SecretStore | ReferenceKind::ClusterSecretStore => return None,
         };
-        match found {
-            Ok(version) => self.references.saw(reference, version.as_deref()),
-            // It is as it was seen last; whoever needs it reads it, and tells.
-            Err(error) => tracing::debug!(%reference, error = describe(&error), "cannot look at what a store names"),
-        }
+        // It is as it was seen last; whoever needs it reads it, and tells.
+        let failed = |error: &kube::Error| {
+            tracing::debug!(%reference, error = describe(error), "cannot look at what a store names");
+        };
+        found.inspect_err(failed).ok()
     }
 }
 
