@@ -28,7 +28,7 @@ use sealwax_format::SecretBytes;
 
 pub use error::{Kind, SourceError};
 pub use fake::Fake;
-pub use limits::Limits;
+pub use limits::{Budget, Limits};
 pub use payload::{Content, Payload};
 pub use reader::{Found, Observer, Outcome, Reader, Reading};
 

@@ -1,11 +1,12 @@
 //! How hard a source may be asked: calls at the same time, and calls per second.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
-/// The limits of one reader.
+/// The limits of one source.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// Calls that are under way at the same time.
@@ -19,6 +20,33 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { concurrency: 8, per_second: 50.0, burst: 100 }
+    }
+}
+
+/// What all that read of one source may use up together, each as an identity of its own.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    pub(crate) places: Arc<Semaphore>,
+    /// Those of them that finds may take.
+    pub(crate) finds: Arc<Semaphore>,
+    pub(crate) bucket: Arc<Bucket>,
+}
+
+impl Budget {
+    /// An unused one within these limits.
+    pub fn new(limits: &Limits) -> Self {
+        let places = limits.concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            finds: Arc::new(Semaphore::new(places.div_ceil(2))),
+            bucket: Arc::new(Bucket::new(limits)),
+        }
+    }
+}
+
+impl From<Limits> for Budget {
+    fn from(limits: Limits) -> Self {
+        Self::new(&limits)
     }
 }
 

@@ -17,11 +17,11 @@ pub struct ExternalArgs {
     #[arg(long, env = "SEALWAX_ALLOW_AMBIENT_CREDENTIALS", requires = "external")]
     pub allow_ambient_credentials: bool,
 
-    /// Calls of one source at the same time, for each identity.
+    /// Calls through one store at the same time.
     #[arg(long, env = "SEALWAX_SOURCE_CONCURRENCY", value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub source_concurrency: u16,
 
-    /// Calls of one source per second on average, for each identity; 0: no limit.
+    /// Calls through one store per second on average; 0: no limit.
     #[arg(long, env = "SEALWAX_SOURCE_RATE", value_name = "N", default_value = "50")]
     pub source_rate: u16,
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sealwax_crds::StoreKind;
-use sealwax_sources::Reader;
+use sealwax_sources::{Budget, Reader};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::connect::Connector;
@@ -21,9 +21,12 @@ const UNUSED: Duration = Duration::from_hours(2);
 /// this.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
 
-/// Every client.
+/// Every client, and what those of one store may use up together.
 #[derive(Default)]
-pub(super) struct Connections(Mutex<HashMap<Identity, Arc<Slot>>>);
+pub(super) struct Connections {
+    slots: Mutex<HashMap<Identity, Arc<Slot>>>,
+    budgets: Mutex<HashMap<Reference, Budget>>,
+}
 
 /// As whom something is read: never shared with another one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +66,11 @@ impl Connection {
 impl Connections {
     /// No code of others runs while it is held; a panic leaves clients behind that are still clients.
     fn lock(&self) -> MutexGuard<'_, HashMap<Identity, Arc<Slot>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn budgets(&self) -> MutexGuard<'_, HashMap<Reference, Budget>> {
+        self.budgets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,7 +99,10 @@ impl Stores {
         let refused = Arc::default();
         let ruled = spec.conditions.iter().any(|condition| !condition.key_prefixes.is_empty());
         let source = Guard::new(connector.connect(spec).await?, Arc::clone(&refused), ruled);
-        let reader = Reader::observed(Box::new(source), self.settings.limits, Arc::clone(&self.observer));
+        let mut budgets = self.connections.budgets();
+        let budget = budgets.entry(store.reference()).or_insert_with(|| Budget::new(&self.settings.limits)).clone();
+        drop(budgets);
+        let reader = Reader::observed(Box::new(source), budget, Arc::clone(&self.observer));
         let (made, used) = (Instant::now(), Instant::now());
         *slot = Some(Connection { reader: Arc::clone(&reader), version, accounts, made, used, refused });
         Ok(reader)
@@ -148,6 +158,7 @@ impl Stores {
     /// Forgets every client of a store that is gone: what it had logged in to is logged out of.
     pub fn drop_store(&self, store: &Reference) {
         self.connections.lock().retain(|identity, _| !identity.is_of(store));
+        self.connections.budgets().remove(store);
         if store.kind == ReferenceKind::ClusterSecretStore {
             self.admissions.forget(store);
         }

@@ -93,6 +93,11 @@ impl StoreError {
         }
     }
 
+    /// Whether the store does not admit who asks.
+    pub fn refuses(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
     /// Whether somebody must act, and no time heals it.
     pub fn is_final(&self) -> bool {
         match self {

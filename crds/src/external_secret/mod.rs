@@ -54,7 +54,7 @@ pub struct ExternalSecretSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_store_ref: Option<StoreRef>,
 
-    /// How often the values are read again, like `1h`, `15m` or `1h30m`; `1h` if absent. `0`: read once.
+    /// How often the values are read again, like `1h`, `15m` or `1h30m`; `1h` if absent. `0`: only when the spec or a store changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub refresh_interval: Option<String>,

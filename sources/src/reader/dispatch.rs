@@ -86,8 +86,8 @@ impl Shared {
     /// A place among the calls under way, and a token of the rate.
     async fn turn(self: Arc<Self>) -> Option<OwnedSemaphorePermit> {
         // The semaphore is never closed; without a permit a call would still be right.
-        let permit = self.places.clone().acquire_owned().await.ok();
-        self.bucket.take().await;
+        let permit = self.budget.places.clone().acquire_owned().await.ok();
+        self.budget.bucket.take().await;
         permit
     }
 
@@ -172,7 +172,7 @@ impl Shared {
 
     async fn find_now(self: Arc<Self>, query: Query) {
         // Finds leave places to reads: each may take minutes.
-        let place = self.finds.clone().acquire_owned().await.ok();
+        let place = self.budget.finds.clone().acquire_owned().await.ok();
         let permit = self.clone().turn().await;
         let found = match self.gate.enter(Size::Long).await {
             Err(error) => Err(error),

@@ -15,14 +15,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::{Either, join_all, ready};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 pub use self::keep::Reading;
 
 use self::jobs::Jobs;
 use self::keep::Keep;
 use self::pause::Gate;
-use crate::limits::{Bucket, Limits};
+use crate::limits::Budget;
 use crate::{Address, Kind, Query, Source, SourceError};
 
 /// Secret bytes that one reader keeps at most.
@@ -51,10 +51,7 @@ pub type Found = Result<Arc<Vec<String>>, SourceError>;
 struct Shared {
     source: Box<dyn Source>,
     gate: Gate,
-    places: Arc<Semaphore>,
-    /// Those of them that finds may take.
-    finds: Arc<Semaphore>,
-    bucket: Bucket,
+    budget: Budget,
     state: Mutex<State>,
     /// Told when a batch is full.
     full: Notify,
@@ -72,17 +69,17 @@ struct State {
 }
 
 impl Reader {
-    /// A reader before this source.
-    pub fn new(source: Box<dyn Source>, limits: Limits) -> Arc<Self> {
-        Self::build(source, limits, None)
+    /// A reader before this source, with limits of its own or a budget that it shares.
+    pub fn new(source: Box<dyn Source>, budget: impl Into<Budget>) -> Arc<Self> {
+        Self::build(source, budget.into(), None)
     }
 
     /// One that tells of its calls.
-    pub fn observed(source: Box<dyn Source>, limits: Limits, observer: Arc<dyn Observer>) -> Arc<Self> {
-        Self::build(source, limits, Some(observer))
+    pub fn observed(source: Box<dyn Source>, budget: impl Into<Budget>, observer: Arc<dyn Observer>) -> Arc<Self> {
+        Self::build(source, budget.into(), Some(observer))
     }
 
-    fn build(source: Box<dyn Source>, limits: Limits, observer: Option<Arc<dyn Observer>>) -> Arc<Self> {
+    fn build(source: Box<dyn Source>, budget: Budget, observer: Option<Arc<dyn Observer>>) -> Arc<Self> {
         let state = State {
             reads: Jobs::default(),
             keep: Keep::new(MOST_BYTES),
@@ -90,14 +87,11 @@ impl Reader {
             finds: Jobs::default(),
             found: dispatch::Findings::default(),
         };
-        let places = limits.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         Arc::new(Self {
             shared: Arc::new(Shared {
                 source,
                 gate: Gate::default(),
-                places: Arc::new(Semaphore::new(places)),
-                finds: Arc::new(Semaphore::new(places.div_ceil(2))),
-                bucket: Bucket::new(&limits),
+                budget,
                 state: Mutex::new(state),
                 full: Notify::new(),
                 calls: AtomicU64::new(0),

@@ -13,7 +13,7 @@ use futures::future::join_all;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use sealwax_sources::{Content, Kind, Limits, Query, Reader, SourceError};
+use sealwax_sources::{Budget, Content, Kind, Limits, Query, Reader, SourceError};
 
 use tokio::runtime::Builder;
 use tokio::time::Instant;
@@ -212,6 +212,18 @@ async fn keeps_to_its_limits() {
     let reader = Reader::new(script.source(), Limits { concurrency: 3, per_second: 10.0, burst: 5 });
     let start = tokio::time::Instant::now();
     reader.read(&(0..50).map(address).collect::<Vec<_>>(), Some(HOUR)).await;
+    assert!(start.elapsed() >= Duration::from_secs_f64(4.5), "{:?}", start.elapsed());
+    assert!((1..=3).contains(&script.most_at_once()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn identities_of_one_source_share_its_limits() {
+    let script = Script::new(1).taking(Duration::from_millis(100));
+    let budget = Budget::new(&Limits { concurrency: 3, per_second: 10.0, burst: 5 });
+    let readers = [(); 2].map(|()| Reader::new(script.source(), budget.clone()));
+    let start = tokio::time::Instant::now();
+    let addresses: Vec<_> = (0..25).map(address).collect();
+    tokio::join!(readers[0].read(&addresses, Some(HOUR)), readers[1].read(&addresses, Some(HOUR)));
     assert!(start.elapsed() >= Duration::from_secs_f64(4.5), "{:?}", start.elapsed());
     assert!((1..=3).contains(&script.most_at_once()));
 }

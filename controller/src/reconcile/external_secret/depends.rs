@@ -39,7 +39,7 @@ pub(super) fn depends(object: &ExternalSecret, sources: &Sources) -> (String, bo
             Ok(None) => foreign = true,
             Ok(Some(Err(error))) | Err(error) => {
                 let found = Failure::of_all(error.reason(), error.to_string());
-                failure = Some(Failure { is_final: error.is_final(), ..found });
+                failure = Some(Failure { is_final: error.is_final(), is_refused: error.refuses(), ..found });
             }
         }
     }

@@ -44,6 +44,8 @@ pub(super) struct Failure {
     pub message: String,
     /// Whether somebody must act, and no time heals it.
     pub is_final: bool,
+    /// Whether the store does not admit the object: then it is not given again what was read before either.
+    pub is_refused: bool,
     /// What became of each entry; those that failed with why.
     pub entries: Vec<(String, EntryState, Option<String>)>,
     /// How long the source is left alone yet.
@@ -53,7 +55,7 @@ pub(super) struct Failure {
 impl Failure {
     /// Of the object as a whole.
     pub(super) fn of_all(reason: &'static str, message: String) -> Self {
-        Self { reason, message, is_final: true, entries: Vec::new(), paused: None }
+        Self { reason, message, is_final: true, is_refused: false, entries: Vec::new(), paused: None }
     }
 }
 
@@ -144,6 +146,7 @@ fn complete(
         reason: error.reason(),
         message: format!("{}: {error}{more}", first.entry),
         is_final: errors.iter().any(|(_, (error, _))| error.is_final()),
+        is_refused: errors.iter().any(|(_, (error, _))| error.refuses()),
         entries: entries.collect(),
         paused: errors.iter().filter_map(|(_, (_, paused))| *paused).max(),
     }))

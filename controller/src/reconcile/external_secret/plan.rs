@@ -122,7 +122,7 @@ fn without_source(facts: Facts<'_>, failure: &Failure, state: State) -> Plan {
     match (state.settled, state.intact) {
         (true, true) => Plan::Report(retrying),
         // Who may no longer read is not given again what was read before.
-        (true, false) if facts.has_copy && !tried && *reason != "StoreRefused" => {
+        (true, false) if facts.has_copy && !tried && !failure.is_refused => {
             Plan::Need { need: Need::LastGood, repair: true }
         }
         _ if failure.is_final => Plan::Report(Outcome::Stalled { reason, message: message.clone() }),

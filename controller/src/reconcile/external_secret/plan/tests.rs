@@ -261,7 +261,8 @@ fn nothing_comes_back_for_whom_the_store_refuses() {
     cluster.secret = None;
     cluster.due = Due::Now;
     cluster.stage = Stage::Failed;
-    cluster.failure = Some(Failure::of_all("StoreRefused", "not for this namespace".into()));
+    let refused = Failure::of_all("StoreRefused", "not for this namespace".into());
+    cluster.failure = Some(Failure { is_refused: true, ..refused });
     assert_eq!(cluster.planned(), "stalled StoreRefused");
 }
 
