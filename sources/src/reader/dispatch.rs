@@ -60,9 +60,27 @@ impl Shared {
 
     fn next_batch(&self) -> Option<Vec<Address>> {
         let mut state = self.lock();
+        self.fill(&mut state);
         let addresses = state.reads.send(self.source.batch().max(1));
         state.dispatching = !addresses.is_empty();
         state.dispatching.then_some(addresses)
+    }
+
+    /// Reads along what is due soon, where a batch has room for it: it costs no call, and what was read together stays so.
+    fn fill(&self, state: &mut State) {
+        let (queued, batch) = (state.reads.queued(), self.source.batch());
+        if !(1..batch).contains(&queued) {
+            return;
+        }
+        for (address, interval) in state.keep.soonest_due(batch) {
+            if state.reads.queued() >= batch {
+                return;
+            }
+            if !state.reads.has(&address) {
+                drop(state.reads.join(&address, Some(interval)));
+                state.ahead.insert(address);
+            }
+        }
     }
 
     /// What was queued when the pause began does not wait for the rate, only to be told.
@@ -70,6 +88,7 @@ impl Shared {
         let Some((_, error)) = self.gate.paused() else { return };
         let mut state = self.lock();
         for address in state.reads.send(usize::MAX) {
+            state.ahead.remove(&address);
             state.reads.finish(&address, Err(error.clone().with_key(&address.key)));
         }
     }
@@ -102,11 +121,12 @@ impl Shared {
         drop(permit);
         let mut state = self.lock();
         for (address, outcome) in addresses.into_iter().zip(outcomes) {
+            let taken = !state.ahead.remove(&address);
             let outcome: Outcome = match (outcome, factor_of) {
                 (Ok(payload), Some((started, factor))) => {
                     let reading = Arc::new(Reading::new(payload, started, factor));
                     let longest = state.reads.longest(&address);
-                    state.keep.put(address.clone(), reading.clone(), longest);
+                    state.keep.put(address.clone(), reading.clone(), longest, taken);
                     Ok(reading)
                 }
                 (Ok(_), None) => Err(self.lost("read").with_key(&address.key)),

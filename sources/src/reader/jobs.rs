@@ -68,6 +68,11 @@ impl<K: Eq + Hash + Clone, T: Clone> Jobs<K, T> {
         wait
     }
 
+    /// Whether there is a job for this key.
+    pub(super) fn has(&self, key: &K) -> bool {
+        self.slots.contains_key(key)
+    }
+
     /// How many could be sent now.
     pub(super) fn queued(&self) -> usize {
         self.queue.len()

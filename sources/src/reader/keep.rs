@@ -58,6 +58,8 @@ struct Entry {
     reading: Arc<Reading>,
     /// The longest interval that anybody asked with.
     longest: Duration,
+    /// Whether anybody took it since it was read.
+    taken: bool,
     tick: u64,
 }
 
@@ -71,6 +73,7 @@ impl Keep {
     pub(super) fn fresh(&mut self, address: &Address, interval: Duration) -> Option<Arc<Reading>> {
         let entry = self.entries.get_mut(address).filter(|entry| entry.reading.is_fresh(interval))?;
         entry.longest = entry.longest.max(interval);
+        entry.taken = true;
         self.tick += 1;
         self.order.remove(&entry.tick);
         entry.tick = self.tick;
@@ -78,8 +81,18 @@ impl Keep {
         Some(entry.reading.clone())
     }
 
-    /// Keeps a new reading for as long as somebody with this interval could want it.
-    pub(super) fn put(&mut self, address: Address, reading: Arc<Reading>, longest: Duration) {
+    /// Up to this many that are wanted, soonest due first and nothing that has most of its time before it, each with the
+    /// interval that it is wanted with.
+    pub(super) fn soonest_due(&self, most: usize) -> Vec<(Address, Duration)> {
+        let taken = self.entries.iter().filter(|(_, entry)| entry.taken);
+        let due = taken.map(|(address, entry)| (entry.reading.due(entry.longest), address, entry.longest));
+        let mut due: Vec<_> = due.filter(|(left, _, interval)| *left < *interval / 4).collect();
+        due.sort_by_key(|(left, ..)| *left);
+        due.into_iter().take(most).map(|(_, address, interval)| (address.clone(), interval)).collect()
+    }
+
+    /// Keeps a new reading for as long as somebody with this interval could want it. `taken`: somebody waits for it.
+    pub(super) fn put(&mut self, address: Address, reading: Arc<Reading>, longest: Duration, taken: bool) {
         if Instant::now() >= self.next_expiry {
             self.expire();
             self.next_expiry = Instant::now() + Duration::from_secs(10);
@@ -93,7 +106,7 @@ impl Keep {
         self.tick += 1;
         self.bytes += size;
         self.order.insert(self.tick, address.clone());
-        self.entries.insert(address, Entry { reading, longest, tick: self.tick });
+        self.entries.insert(address, Entry { reading, longest, taken, tick: self.tick });
         while self.bytes > self.most_bytes {
             let Some((_, oldest)) = self.order.first_key_value() else { break };
             self.forget(&oldest.clone());
@@ -143,13 +156,13 @@ mod tests {
     async fn keeps_within_its_bound_and_drops_the_least_used() {
         let mut keep = Keep::new(10_000);
         for name in ["a", "b", "c"] {
-            keep.put(Address::new(name), reading(3000), HOUR);
+            keep.put(Address::new(name), reading(3000), HOUR, true);
         }
         assert!(keep.fresh(&Address::new("a"), HOUR).is_some());
-        keep.put(Address::new("d"), reading(3000), HOUR);
+        keep.put(Address::new("d"), reading(3000), HOUR, true);
         assert!(keep.fresh(&Address::new("b"), HOUR).is_none(), "least recently used");
         assert!(keep.fresh(&Address::new("a"), HOUR).is_some());
-        keep.put(Address::new("huge"), reading(20_000), HOUR);
+        keep.put(Address::new("huge"), reading(20_000), HOUR, true);
         assert!(keep.fresh(&Address::new("d"), HOUR).is_some(), "one value is not worth all others");
         assert!(keep.bytes <= 10_000);
     }
@@ -157,8 +170,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn keeps_nothing_for_longer_than_anybody_wants() {
         let mut keep = Keep::new(10_000);
-        keep.put(Address::new("a"), reading(1), HOUR);
-        keep.put(Address::new("b"), reading(1), HOUR);
+        keep.put(Address::new("a"), reading(1), HOUR, true);
+        keep.put(Address::new("b"), reading(1), HOUR, true);
         assert!(keep.fresh(&Address::new("b"), 2 * HOUR).is_some());
         tokio::time::advance(HOUR).await;
         keep.expire();
@@ -167,5 +180,20 @@ mod tests {
         tokio::time::advance(HOUR).await;
         keep.expire();
         assert_eq!((keep.entries.len(), keep.order.len(), keep.bytes), (0, 0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_wanted_and_nearly_due_is_read_along() {
+        let mut keep = Keep::new(10_000);
+        keep.put(Address::new("wanted"), reading(1), HOUR, true);
+        keep.put(Address::new("left"), reading(1), HOUR, false);
+        assert!(keep.soonest_due(10).is_empty(), "it has its time before it");
+        tokio::time::advance(HOUR / 2).await;
+        keep.put(Address::new("new"), reading(1), HOUR, true);
+        tokio::time::advance(HOUR / 4).await;
+        assert_eq!(keep.soonest_due(10), [(Address::new("wanted"), HOUR)], "nobody took the other");
+        assert!(keep.fresh(&Address::new("left"), HOUR).is_some());
+        assert_eq!(keep.soonest_due(10).len(), 2);
+        assert_eq!(keep.soonest_due(1).len(), 1);
     }
 }

@@ -9,6 +9,7 @@ mod keep;
 mod lookup;
 mod pause;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,6 +63,8 @@ struct Shared {
 struct State {
     reads: Jobs<Address, Outcome>,
     keep: Keep,
+    /// What is read along with others, and nobody has asked for yet.
+    ahead: HashSet<Address>,
     /// Whether a task sends what is queued.
     dispatching: bool,
     finds: Jobs<Query, Found>,
@@ -83,6 +86,7 @@ impl Reader {
         let state = State {
             reads: Jobs::default(),
             keep: Keep::new(MOST_BYTES),
+            ahead: HashSet::new(),
             dispatching: false,
             finds: Jobs::default(),
             found: dispatch::Findings::default(),
@@ -160,6 +164,7 @@ impl Shared {
             return Either::Left(ready(Err(error.with_key(&address.key))));
         }
         let wait = state.reads.join(address, interval);
+        state.ahead.remove(address);
         if state.reads.queued() >= self.source.batch() {
             self.full.notify_one();
         }
