@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::ownership::Kind;
 
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_mins(5);
@@ -119,6 +121,29 @@ impl Lanes {
     pub async fn turn(&self, retry: bool) -> Option<Turn<'_>> {
         let retry = if retry { Some(self.retries.acquire().await.ok()?) } else { None };
         Some(Turn { _place: self.places.acquire().await.ok()?, _retry: retry })
+    }
+}
+
+/// Lanes for each kind: what waits for a source never keeps what needs none from its turn.
+#[derive(Clone, Debug)]
+pub struct KindLanes {
+    encrypted: Arc<Lanes>,
+    external: Arc<Lanes>,
+}
+
+impl KindLanes {
+    /// For so many of each kind at the same time.
+    pub fn new(concurrency: u16) -> Self {
+        let lanes = || Arc::new(Lanes::new(concurrency));
+        Self { encrypted: lanes(), external: lanes() }
+    }
+
+    /// Those of one kind.
+    pub fn of(&self, kind: Kind) -> Arc<Lanes> {
+        Arc::clone(match kind {
+            Kind::EncryptedSecret => &self.encrypted,
+            Kind::ExternalSecret => &self.external,
+        })
     }
 }
 

@@ -26,7 +26,7 @@ use crate::events::Events;
 use crate::feeding::{Context, Feeds, Settings, Unseen, Watched, error_policy, reconcile, sweep};
 use crate::metrics::Metrics;
 use crate::ownership::Kind;
-use crate::queue::{Backoff, Lanes};
+use crate::queue::{Backoff, KindLanes};
 use crate::store::Contended;
 use crate::stores::Stores;
 use crate::telemetry::describe_watch;
@@ -57,7 +57,7 @@ pub struct Shared {
 /// Every scope that runs.
 pub struct Scopes {
     shared: Shared,
-    lanes: Arc<Lanes>,
+    lanes: KindLanes,
     running: Mutex<BTreeMap<Option<String>, Scope>>,
 }
 
@@ -75,7 +75,7 @@ struct Scope {
 impl Scopes {
     /// None yet.
     pub fn new(shared: Shared) -> Self {
-        let lanes = Arc::new(Lanes::new(shared.args.concurrency));
+        let lanes = KindLanes::new(shared.args.concurrency);
         Self { shared, lanes, running: Mutex::default() }
     }
 
@@ -146,7 +146,7 @@ impl Scopes {
         tracing::info!(namespace = namespace.as_deref().unwrap_or("*"), "serving");
         let (stop, stopped) = watch::channel(false);
         let told = stop.subscribe();
-        let (scope, work) = Scope::new(&self.shared, Arc::clone(&self.lanes), namespace.as_deref(), stop, stopped);
+        let (scope, work) = Scope::new(&self.shared, self.lanes.clone(), namespace.as_deref(), stop, stopped);
         // Whether it was told to end.
         tasks.spawn(async move {
             work.await;
@@ -192,7 +192,7 @@ impl Scopes {
 impl Scope {
     fn new(
         shared: &Shared,
-        lanes: Arc<Lanes>,
+        lanes: KindLanes,
         namespace: Option<&str>,
         stop: watch::Sender<bool>,
         stopped: watch::Receiver<bool>,
@@ -233,7 +233,7 @@ impl Scope {
 /// What the controllers of one scope share.
 struct Common<'s> {
     shared: &'s Shared,
-    lanes: Arc<Lanes>,
+    lanes: KindLanes,
     namespace: Option<&'s str>,
     secrets: Store<PartialObjectMeta<Secret>>,
     arrived: Arc<watch::Sender<u8>>,
@@ -267,7 +267,7 @@ impl Common<'_> {
             watched: Watched { objects: objects.clone(), secrets: self.secrets.clone(), complete: listed },
             unseen: Unseen::default(),
             backoff: Backoff::default(),
-            lanes: Arc::clone(&self.lanes),
+            lanes: self.lanes.of(K::KIND),
             contended: Contended::default(),
             settings: Settings { restarts: args.restarts, not_ready_after: args.not_ready_after },
             shared: own,

@@ -95,6 +95,29 @@ async fn whatever_a_server_answers_the_secret_stays() {
     assert!(!log.contains("HUNTER2") && !log.contains("hunter"), "a value or a server's words are in the log");
 }
 
+/// More slow objects than are worked on at the same time.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_sources_keep_no_encrypted_secret_waiting() {
+    let bao = Bao::start();
+    bao.put("db", json!({"password": "hunter2"}));
+    let world = world("outage-lanes", bao.root_token()).await;
+    let proxy = Proxy::before(bao.url());
+    proxy.prepare(Rule::delay(CALL, Duration::from_secs(12)));
+    world.store("slow", &store(&proxy.url()));
+    for index in 0..20 {
+        world.external(&format!("slow-{index}"), &reads("slow", &["x <- db password"]));
+    }
+    wait_for(SOON, "the slow read to begin", async || {
+        proxy.names().iter().any(|name| name.starts_with(CALL.trim_end_matches('*'))).then_some(())
+    })
+    .await;
+    let reader = world.served.recipient().await;
+    world.served.apply(&world.served.seal(reader, "sealed", &[("x", "hunter2")])).await;
+    world.served.ready("sealed", "True", "Synced").await;
+    let slow = world.objects.get("slow-0").await.unwrap();
+    assert!(slow.status.is_none_or(|status| status.refresh_time.is_none()), "it was not slow");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_source_delays_nobody_else() {
     let bao = Bao::start();
