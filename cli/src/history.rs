@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use sealwax_format::document::File;
 use sealwax_format::keys::Recipient;
@@ -11,7 +10,8 @@ use sealwax_format::native::{self, Layout, Opener, Previous, TokenKey};
 use crate::files::syntax_of;
 use crate::keyring::Identities;
 use crate::open::fingerprints;
-use crate::policy::{Policy, work_tree};
+use crate::policy::Policy;
+use crate::repo::Repository;
 
 /// For each document that has no key block: its state at HEAD, opened, if that is possible. Anything that is not
 /// possible here costs nothing but new tokens, so nothing is an error.
@@ -62,16 +62,7 @@ pub(crate) fn is_for(previous: &Previous, readers: &[Recipient]) -> bool {
 
 fn at_head(path: &Path) -> Option<String> {
     let absolute = path.canonicalize().ok()?;
-    let folder = absolute.parent()?;
-    work_tree(folder)?;
-    let name = absolute.file_name()?.to_str()?;
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args(["show", &format!("HEAD:./{name}")])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output.status.success().then(|| String::from_utf8(output.stdout).ok()).flatten()
+    let repository = Repository::around(absolute.parent()?)?;
+    let contents = repository.at("HEAD", absolute.strip_prefix(repository.root()).ok()?)?;
+    String::from_utf8(contents).ok()
 }

@@ -9,6 +9,7 @@
 //! | `open`, `keyring`, `plugins` | identities |
 //! | `paths` | values and documents as people name them |
 //! | `manifest` | from a Secret to an EncryptedSecret in the clear |
+//! | `repo` | the Git repository; the only code that runs `git` |
 //! | `history`, `exposure` | tokens of Git's HEAD used again; nothing encrypted left in the clear |
 //! | `import` | values of Vault and AWS, read as whoever runs this |
 //! | `cluster` | the only use of Kubernetes |
@@ -31,6 +32,7 @@ mod open;
 mod paths;
 mod plugins;
 mod policy;
+mod repo;
 mod ui;
 mod unix;
 

@@ -10,7 +10,7 @@ use crate::error::{Code, CommandError};
 use crate::files::{self, Input, Outcomes, Staged};
 use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
-use crate::policy::work_tree;
+use crate::repo::work_tree;
 use crate::ui::{Note, Ui};
 
 /// Print files with their values opened, exactly as they were before they were encrypted

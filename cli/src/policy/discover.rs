@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{FILE_NAME, Policy};
 use crate::error::{Code, CommandError};
+use crate::repo::work_tree;
 
 /// The policy for a file: the one at the root of the Git work tree that holds the file, or, outside Git, the nearest
 /// one upward. A second one below the root is an error, unless the first includes it: it would redirect honest writers
@@ -38,9 +39,4 @@ pub(super) fn real_path(file: &Path) -> Result<PathBuf, CommandError> {
     let parent =
         parent.canonicalize().map_err(|error| CommandError::io(Code::Unreadable, "cannot be read", parent, &error))?;
     Ok(parent.join(file.file_name().unwrap_or_default()))
-}
-
-/// The root of the Git work tree around a folder.
-pub(crate) fn work_tree(folder: &Path) -> Option<PathBuf> {
-    folder.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-pub(crate) use discover::{discover, work_tree};
+pub(crate) use discover::discover;
 pub(crate) use rule::Governing;
 
 use parse::{FileSource, Parsed, RecipientSource, TeamSource};

@@ -68,7 +68,7 @@ pub(crate) struct Sandbox {
 impl Sandbox {
     pub(crate) fn new() -> Self {
         let root = TempDir::with_prefix("sealwax-cli-").unwrap();
-        for folder in ["work", "tmp", "run", "people"] {
+        for folder in ["repo", "tmp", "run", "people"] {
             fs::create_dir(root.path().join(folder)).unwrap();
         }
         Self { root }
@@ -88,7 +88,7 @@ impl Sandbox {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join("work").join(name)
+        self.root.path().join("repo").join(name)
     }
 
     /// Writes a file into the work folder, with the folders above it.
@@ -148,7 +148,7 @@ impl Sandbox {
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let root = self.root.path();
         let mut command = Command::new(program);
-        command.current_dir(root.join("work")).env_clear();
+        command.current_dir(root.join("repo")).env_clear();
         command.env("HOME", root).env("TMPDIR", root.join("tmp")).env("XDG_RUNTIME_DIR", root.join("run"));
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LC_ALL", "C").env("TZ", "UTC");
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");

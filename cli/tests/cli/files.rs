@@ -77,7 +77,7 @@ fn a_file_changed_meanwhile_is_not_overwritten() {
     let outcome = sandbox.sealwax(["edit", "db.yaml"]).by(&alice).env("EDITOR", editor).run();
     assert_snapshot!(outcome, @"
     exit 1
-    err: error: [HOME]/work/db.yaml: changed by someone else meanwhile; nothing was written
+    err: error: [HOME]/repo/db.yaml: changed by someone else meanwhile; nothing was written
     err: hint: Run the command again.
     err: hint: Your edit was kept, encrypted, in db.yaml.edited.
     ");

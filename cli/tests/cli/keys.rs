@@ -431,7 +431,7 @@ fn private_keys_stay_out_of_git_and_are_not_overwritten() {
     let create = ["keys", "create", "-o", "keys.yaml"];
     assert_snapshot!(sandbox.sealwax(create).run(), @"
     exit 1
-    err: error: keys.yaml: private keys do not belong into the Git work tree [HOME]/work
+    err: error: keys.yaml: private keys do not belong into the Git work tree [HOME]/repo
     err: hint: Choose a place outside, or pass --force.
     ");
     sandbox.sealwax(create).args(&["--force"]).run().ok();

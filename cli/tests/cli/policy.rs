@@ -21,27 +21,27 @@ fn an_unknown_key_is_an_error_with_its_line() {
     sandbox.policy_with(&[&alice], &format!("{rule}scop = \"cluster\"\n"));
     assert_snapshot!(encrypt(&sandbox), @"
     exit 2
-    err: error: [HOME]/work/.sealwax.toml:10: unknown field `scop`, expected one of `path`, `kinds`, `encrypt`, `recipients`, `scope`, `for`, `context`
+    err: error: [HOME]/repo/.sealwax.toml:10: unknown field `scop`, expected one of `path`, `kinds`, `encrypt`, `recipients`, `scope`, `for`, `context`
     ");
     sandbox.policy_with(&[&alice], &format!("bob = {{ fil = \"x\" }}\n{rule}"));
     assert_snapshot!(encrypt(&sandbox), @r#"
     exit 2
-    err: error: [HOME]/work/.sealwax.toml:5: a recipient is a text in quotes, { file = "keys/NAME.pub" } or { team = "keys/NAME" }
+    err: error: [HOME]/repo/.sealwax.toml:5: a recipient is a text in quotes, { file = "keys/NAME.pub" } or { team = "keys/NAME" }
     "#);
     sandbox.policy_with(&[&alice], &format!("{rule}scope = \"galaxy\"\n"));
     assert_snapshot!(encrypt(&sandbox), @"
     exit 2
-    err: error: [HOME]/work/.sealwax.toml:10: unknown variant `galaxy`, expected one of `strict`, `namespace`, `cluster`
+    err: error: [HOME]/repo/.sealwax.toml:10: unknown variant `galaxy`, expected one of `strict`, `namespace`, `cluster`
     ");
     sandbox.write(".sealwax.toml", "version = 2\n");
     assert_snapshot!(encrypt(&sandbox), @"
     exit 2
-    err: error: [HOME]/work/.sealwax.toml: version = 2 is not known; this program reads version 1
+    err: error: [HOME]/repo/.sealwax.toml: version = 2 is not known; this program reads version 1
     ");
     sandbox.write(".sealwax.toml", "version = 1\nrule = [\n");
     assert_snapshot!(encrypt(&sandbox), @"
     exit 2
-    err: error: [HOME]/work/.sealwax.toml:2: unclosed array, expected `]`
+    err: error: [HOME]/repo/.sealwax.toml:2: unclosed array, expected `]`
     ");
 }
 
@@ -63,7 +63,7 @@ fn rules_that_cannot_work() {
     sandbox.policy_with(&[&alice], "[[rule]]\npath = \"**\"\nencrypt = [\"stringData.*\"]\nrecipients = [\"bob\"]\n");
     assert_snapshot!(encrypt(&sandbox), @"
     exit 2
-    err: error: [HOME]/work/.sealwax.toml: no recipient is called bob
+    err: error: [HOME]/repo/.sealwax.toml: no recipient is called bob
     ");
 }
 
@@ -75,8 +75,8 @@ fn a_second_one_below_the_root_is_refused() {
     sandbox.commit_all();
     assert_snapshot!(sandbox.sealwax(["encrypt", "team/db.yaml"]).run(), @"
     exit 2
-    err: error: [HOME]/work/team/.sealwax.toml: a second policy below the root of the repository
-    err: hint: Move its rules into [HOME]/work/.sealwax.toml, or name it there with `include`.
+    err: error: [HOME]/repo/team/.sealwax.toml: a second policy below the root of the repository
+    err: hint: Move its rules into [HOME]/repo/.sealwax.toml, or name it there with `include`.
     ");
     assert_eq!(sandbox.read("team/db.yaml"), SECRET);
 }
@@ -112,35 +112,35 @@ fn keys_come_from_inside_and_through_no_link() {
     policy("../outside.pub");
     assert_snapshot!(encrypt(&sandbox), @"
     exit 2
-    err: error: [HOME]/work/.sealwax.toml: the path ../outside.pub leaves the policy's folder
+    err: error: [HOME]/repo/.sealwax.toml: the path ../outside.pub leaves the policy's folder
     ");
     policy("/etc/outside.pub");
     assert_snapshot!(encrypt(&sandbox), @"
     exit 2
-    err: error: [HOME]/work/.sealwax.toml: the path /etc/outside.pub leaves the policy's folder
+    err: error: [HOME]/repo/.sealwax.toml: the path /etc/outside.pub leaves the policy's folder
     ");
     symlink("../../outside.pub", sandbox.path("keys/link.pub")).unwrap();
     policy("keys/link.pub");
     assert_snapshot!(encrypt(&sandbox), @"
     exit 2
-    err: error: [HOME]/work/.sealwax.toml: the path keys/link.pub passes a symbolic link
+    err: error: [HOME]/repo/.sealwax.toml: the path keys/link.pub passes a symbolic link
     ");
     symlink("keys", sandbox.path("linked")).unwrap();
     policy("linked/prod.pub");
     assert_snapshot!(encrypt(&sandbox), @"
     exit 2
-    err: error: [HOME]/work/.sealwax.toml: the path linked/prod.pub passes a symbolic link
+    err: error: [HOME]/repo/.sealwax.toml: the path linked/prod.pub passes a symbolic link
     ");
     policy("keys/missing.pub");
     assert_snapshot!(encrypt(&sandbox), @"
     exit 2
-    err: error: [HOME]/work/keys/missing.pub: cannot be read: No such file or directory (os error 2)
+    err: error: [HOME]/repo/keys/missing.pub: cannot be read: No such file or directory (os error 2)
     ");
     sandbox.write("keys/empty.pub", "# nothing\n");
     policy("keys/empty.pub");
     assert_snapshot!(encrypt(&sandbox), @"
     exit 2
-    err: error: [HOME]/work/keys/empty.pub: holds no recipient
+    err: error: [HOME]/repo/keys/empty.pub: holds no recipient
     ");
 }
 
@@ -209,12 +209,12 @@ fn post_quantum_can_be_required() {
     sandbox.write(".sealwax.toml", format!("{head}{}", RULES.replace("READERS", &names(&people))));
     assert_snapshot!(encrypt(&sandbox), @r#"
     exit 2
-    err: error: [HOME]/work/.sealwax.toml: alice@FINGERPRINT is no post-quantum recipient, and post_quantum = "require"
+    err: error: [HOME]/repo/.sealwax.toml: alice@FINGERPRINT is no post-quantum recipient, and post_quantum = "require"
     "#);
     sandbox.write(".sealwax.toml", format!("{head}{}", RULES.replace("READERS", &names(&[&quantum]))));
     assert_snapshot!(sandbox.sealwax(["encrypt", "db.yaml", "--to", &classical.to()]).run(), @r#"
     exit 2
-    err: error: [HOME]/work/.sealwax.toml: alice@FINGERPRINT is no post-quantum recipient, and post_quantum = "require"
+    err: error: [HOME]/repo/.sealwax.toml: alice@FINGERPRINT is no post-quantum recipient, and post_quantum = "require"
     "#);
     assert_snapshot!(encrypt(&sandbox), @"
     exit 0

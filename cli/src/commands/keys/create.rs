@@ -13,7 +13,7 @@ use crate::cluster::NAMESPACE;
 use crate::cluster::bundle::{Bundle, KeySecret};
 use crate::error::{Code, CommandError, chain};
 use crate::ui::{Note, Ui};
-use crate::{files, plugins, policy};
+use crate::{files, plugins, repo};
 
 /// Make a cluster's first key offline, so that Git can be encrypted before the cluster exists
 ///
@@ -96,7 +96,7 @@ fn check(args: &Args, manifest: &Path) -> Result<(), CommandError> {
     let folder = manifest.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder =
         folder.canonicalize().map_err(|error| CommandError::io(Code::Refused, "cannot be read", folder, &error))?;
-    if let Some(root) = policy::work_tree(&folder).filter(|_| !args.force) {
+    if let Some(root) = repo::work_tree(&folder).filter(|_| !args.force) {
         let message =
             format!("{}: private keys do not belong into the Git work tree {}", manifest.display(), root.display());
         return Err(CommandError::refused(message).hint("Choose a place outside, or pass --force."));
