@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, copy, decrypt, edit, encrypt, get, import, inspect, keygen, keys, rebind, recipients, rekey, render,
-    seal, set, unset, verify,
+    completions, copy, decrypt, edit, encrypt, get, import, inspect, keygen, keys, man, rebind, recipients, rekey,
+    render, rotate, seal, set, unset, verify,
 };
 
 /// Keep secrets in Git: encrypt the secret values of YAML and JSON files, and only those.
@@ -41,11 +41,13 @@ pub(crate) enum Command {
     Rebind(rebind::Args),
     Copy(copy::Args),
     Rekey(rekey::Args),
+    Rotate(rotate::Args),
     Verify(verify::Args),
     Inspect(inspect::Args),
     Recipients(recipients::Args),
     Keys(keys::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sealwax_format::SecretBytes;
 use sealwax_format::document::Syntax;
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use crate::error::{Code, CommandError};
 use crate::ui::Note;
 use crate::unix;
 
 /// Largest input in bytes: far above any manifest, far below what would fill the memory.
-const MAX_INPUT: u64 = 256 << 20;
+pub(crate) const MAX_INPUT: usize = 256 << 20;
 
 /// The name for standard input and output.
 pub(crate) const STDIN: &str = "-";
@@ -66,10 +66,10 @@ fn unreadable(shown: &str, error: &io::Error) -> CommandError {
 
 fn read_limited(mut reader: impl io::Read, size: u64) -> io::Result<SecretBytes> {
     // As large as it will get: a vector that grows leaves copies of its contents behind.
-    let capacity = usize::try_from(size.min(MAX_INPUT)).unwrap_or_default().max(64 * 1024) + 1;
+    let capacity = usize::try_from(size.min(MAX_INPUT as u64)).unwrap_or_default().max(64 * 1024) + 1;
     let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(capacity));
-    reader.by_ref().take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_INPUT {
+    reader.by_ref().take(MAX_INPUT as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > MAX_INPUT {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 256 MiB"));
     }
     Ok(SecretBytes::from(bytes))
@@ -89,7 +89,8 @@ pub(crate) struct Batch {
 /// A replacement written beside its target.
 pub(crate) struct Staged {
     target: PathBuf,
-    temporary: NamedTempFile,
+    /// Closed: a batch of files is larger than the number of files that a process may have open.
+    temporary: TempPath,
     /// What the target held when it was read; `None` for a new file.
     before: Option<SecretBytes>,
 }
@@ -121,7 +122,7 @@ impl Staged {
             unix::keep_owner(temporary.as_file(), &metadata);
             temporary.as_file().set_permissions(mode(&metadata)).map_err(failed)?;
         }
-        Ok(Self { target, temporary, before: before.map(SecretBytes::duplicate) })
+        Ok(Self { target, temporary: temporary.into_temp_path(), before: before.map(SecretBytes::duplicate) })
     }
 
     fn publish(self) -> Result<(), CommandError> {
@@ -157,9 +158,8 @@ impl Batch {
 
     /// Makes all durable and visible; an outcome for each, in order.
     pub(crate) fn commit(self) -> Vec<Result<(), CommandError>> {
-        let handles =
-            self.staged.iter().map(|staged| staged.temporary.as_file().try_clone()).collect::<io::Result<Vec<_>>>();
-        let synced = handles.and_then(|files| unix::sync_all(&files));
+        let written: Vec<&Path> = self.staged.iter().map(|staged| &*staged.temporary).collect();
+        let synced = unix::sync_all(&written);
         self.staged
             .into_iter()
             .map(|staged| match &synced {
@@ -235,6 +235,15 @@ pub(crate) fn create(path: &Path, bytes: &[u8], private: bool) -> Result<(), Com
     }
     file.as_file().sync_all().map_err(failed)?;
     file.persist_noclobber(path).map(|_| ()).map_err(|error| failed(error.error))
+}
+
+/// Writes a file that only its owner may read, with the folders above it, over what is there.
+pub(crate) fn put_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".sealwax-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map(|_| ()).map_err(|error| error.error)
 }
 
 /// A folder for plaintext that nobody else can read, outside the repository, gone when dropped. In memory where

@@ -25,6 +25,12 @@ pub(crate) struct WriteArgs {
     /// For files that are no Kubernetes objects: a text that keeps their values from opening in other files
     #[arg(long, value_name = "TEXT")]
     pub(crate) context: Option<String>,
+    /// Encrypt for the readers that the policy names, also where they are others than when this machine last wrote
+    #[arg(long)]
+    pub(crate) accept_recipients: bool,
+    /// Only a look at what would be done.
+    #[arg(skip)]
+    pub(crate) preview: bool,
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
 }
@@ -133,6 +139,9 @@ impl WriteArgs {
             };
         }
         let readers = if self.to.is_empty() {
+            if let (Some(policy), Some(rule), false) = (policy, &governing, self.preview) {
+                policy.accepted.check(&rule.rule, &rule.readers, self.accept_recipients)?;
+            }
             governing.as_ref().map(|rule| rule.readers.clone()).unwrap_or_default()
         } else {
             let readers = self.to.iter().map(|text| parse_recipient(text)).collect::<Result<Vec<_>, _>>()?;

@@ -5,7 +5,10 @@
 //! | `args` | the command line |
 //! | `commands` | one file per subcommand, no logic that another needs |
 //! | `policy` | `.sealwax.toml`: which rule governs a file, and who reads it |
+//! | `accepted`, `state` | the readers that were agreed to on this machine; where it keeps that |
 //! | `job` | one file of a command: policy, place and readers resolved |
+//! | `survey` | the files of folders |
+//! | `readers`, `rekey` | who a document names, and many documents made to fit who shall read them |
 //! | `open`, `keyring`, `plugins` | identities |
 //! | `paths` | values and documents as people name them |
 //! | `manifest` | from a Secret to an EncryptedSecret in the clear |
@@ -17,6 +20,7 @@
 //! | `files`, `unix` | reading, atomic replacing, private temporary files |
 //! | `error`, `ui` | kinds and exit codes; the only code that prints |
 
+mod accepted;
 mod args;
 mod cluster;
 mod commands;
@@ -32,7 +36,11 @@ mod open;
 mod paths;
 mod plugins;
 mod policy;
+mod readers;
+mod rekey;
 mod repo;
+mod state;
+mod survey;
 mod ui;
 mod unix;
 

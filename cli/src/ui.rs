@@ -8,6 +8,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sealwax_format::SecretBytes;
 use zeroize::Zeroizing;
 
@@ -91,8 +92,50 @@ impl Ui {
         code
     }
 
+    /// One of many things failed; the others go on.
+    pub(crate) fn failed(&self, error: &CommandError) -> Code {
+        self.error(error);
+        error.code()
+    }
+
+    /// How far a long operation is: shown on a terminal once it lasts, and gone when it ends.
+    pub(crate) fn progress(&self, doing: &'static str, total: usize) -> Progress {
+        let bar = ProgressBar::new(total as u64);
+        // Short work would only flicker.
+        let shown = total > 100 && io::stderr().is_terminal();
+        bar.set_draw_target(if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
+        let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} files, {eta} left");
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        bar.set_prefix(doing);
+        Progress { bar }
+    }
+
     fn paint(&self, colour: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// A bar on a terminal; nothing elsewhere.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// One more is done.
+    pub(crate) fn step(&self) {
+        self.bar.inc(1);
+    }
+
+    /// Takes the bar away while something else is printed.
+    pub(crate) fn hidden<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+
+    /// Takes it away.
+    pub(crate) fn end(self) {
+        self.bar.finish_and_clear();
     }
 }
 
@@ -127,6 +170,17 @@ pub(crate) fn confirm(question: &str) -> bool {
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer).is_ok_and(|length| length > 0);
     read && !answer.trim().eq_ignore_ascii_case("n")
+}
+
+/// Asks for agreement to something that is not to happen by a mere key stroke; `false` without a terminal.
+pub(crate) fn agree(question: &str) -> bool {
+    if !io::stdin().is_terminal() {
+        return false;
+    }
+    eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer).is_ok();
+    read && matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
 /// Whether someone can answer.

@@ -42,18 +42,18 @@ pub(crate) fn keep_owner(file: &File, metadata: &Metadata) {
 }
 
 /// Makes many freshly written files durable with one call where the system has one.
-pub(crate) fn sync_all(files: &[File]) -> io::Result<()> {
+pub(crate) fn sync_all(files: &[&Path]) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     if files.len() > 8 {
         let mut devices = std::collections::BTreeSet::new();
         for file in files {
             if devices.insert(file.metadata()?.dev()) {
-                rustix::fs::syncfs(file)?;
+                rustix::fs::syncfs(File::open(file)?)?;
             }
         }
         return Ok(());
     }
-    files.iter().try_for_each(File::sync_data)
+    files.iter().try_for_each(|file| File::open(file)?.sync_data())
 }
 
 /// While it lives, an interrupt goes to the editor alone, and an order to end also ends the editor, so that the

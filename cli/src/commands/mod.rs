@@ -10,10 +10,12 @@ pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod keys;
+pub(crate) mod man;
 pub(crate) mod rebind;
 pub(crate) mod recipients;
 pub(crate) mod rekey;
 pub(crate) mod render;
+pub(crate) mod rotate;
 pub(crate) mod seal;
 pub(crate) mod set;
 pub(crate) mod unset;
@@ -39,10 +41,12 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<Code, CommandError> {
         Command::Rebind(args) => rebind::run(&args, ui),
         Command::Copy(args) => copy::run(&args, ui),
         Command::Rekey(args) => rekey::run(&args, ui),
+        Command::Rotate(args) => rotate::run(&args, ui),
         Command::Verify(args) => verify::run(&args, ui),
         Command::Inspect(args) => inspect::run(&args, ui),
         Command::Recipients(args) => recipients::run(&args, ui),
         Command::Keys(args) => keys::run(&args, ui),
         Command::Completions(args) => completions::run(&args, ui),
+        Command::Man(args) => man::run(&args, ui),
     }
 }

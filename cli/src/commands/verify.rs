@@ -1,6 +1,6 @@
 //! `sealwax verify`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sealwax_format::document::File;
 use sealwax_format::native::{self, Layout, Opener};
@@ -9,6 +9,7 @@ use crate::error::{Code, CommandError};
 use crate::files::{self, Input};
 use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
+use crate::survey::{self, Found};
 use crate::ui::{Note, Ui};
 
 /// Open every value of files and folders and say how many there are; prints no value
@@ -26,13 +27,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
-    let mut files = Vec::new();
-    for path in &args.paths {
-        if path.is_dir() { collect(path, &mut files)? } else { files.push((path.clone(), true)) }
-    }
+    let files = survey::files(&args.paths)?;
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
-    let counts = files::each(&files, |(path, named)| one(&policies, &identities, path, *named));
+    let counts = files::each(&files, |file| one(&policies, &identities, file));
     let (mut opened, mut values) = (0, 0);
     let mut outcomes = Vec::new();
     for count in counts {
@@ -50,16 +48,14 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     Ok(ui.outcomes(outcomes))
 }
 
-fn one(policies: &Policies, identities: &Identities<'_>, path: &Path, named: bool) -> Result<usize, CommandError> {
-    let input = Input::read(path)?;
-    // Repositories hold templates and other files that are no YAML; only a file that claims secrets must be sound.
-    let claims = input.bytes.expose().windows(9).any(|window| window == b"ENC[wax1,");
-    if !claims && !named {
+fn one(policies: &Policies, identities: &Identities<'_>, found: &Found) -> Result<usize, CommandError> {
+    let input = Input::read(&found.path)?;
+    if !found.named && !survey::claims_values(input.bytes.expose()) {
         return Ok(0);
     }
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&input.shown, &error);
     let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
-    let keyring = crate::open::keyring(&input.shown, Some(path), &file, policies, identities)?;
+    let keyring = crate::open::keyring(&input.shown, Some(&found.path), &file, policies, identities)?;
     let mut opener = Opener::new(&keyring);
     let mut values = 0;
     for index in 0..file.documents.len() {
@@ -67,21 +63,4 @@ fn one(policies: &Policies, identities: &Identities<'_>, path: &Path, named: boo
         values += native::open_all(&file, &layout, &mut opener).map_err(in_file)?.len();
     }
     Ok(values)
-}
-
-fn collect(folder: &Path, files: &mut Vec<(PathBuf, bool)>) -> Result<(), CommandError> {
-    let failed = |error: std::io::Error| CommandError::io(Code::Unreadable, "cannot be read", folder, &error);
-    let mut entries = std::fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        // Symbolic links are not followed: they lead out of the tree, or around in it.
-        let kind = entry.file_type().map_err(failed)?;
-        if kind.is_dir() && entry.file_name() != ".git" {
-            collect(&path, files)?;
-        } else if kind.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json") {
-            files.push((path, false));
-        }
-    }
-    Ok(())
 }

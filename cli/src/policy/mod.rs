@@ -14,6 +14,7 @@ pub(crate) use rule::Governing;
 use parse::{FileSource, Parsed, RecipientSource, TeamSource};
 use sealwax_format::keys::{Fingerprint, Recipient};
 
+use crate::accepted::Accepted;
 use crate::error::CommandError;
 use crate::{files, plugins};
 
@@ -26,6 +27,8 @@ pub(crate) struct Policy {
     parts: Vec<Part>,
     /// Recipients already read: a call over a thousand files reads each key once.
     known: Mutex<BTreeMap<(PathBuf, String), Recipient>>,
+    /// The readers that were agreed to before.
+    pub(crate) accepted: Accepted,
 }
 
 struct Part {
@@ -52,7 +55,7 @@ impl Policy {
             parts.push(part);
         }
         parts.insert(0, main);
-        let policy = Self { parts, known: Mutex::default() };
+        let policy = Self { parts, known: Mutex::default(), accepted: Accepted::of(&root) };
         policy.refuse_shadowing()?;
         Ok(policy)
     }

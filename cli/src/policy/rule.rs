@@ -13,6 +13,8 @@ use crate::error::CommandError;
 
 /// The rule for one document, ready for use.
 pub(crate) struct Governing {
+    /// Which rule: its path and kinds, as the policy writes them.
+    pub(crate) rule: String,
     /// Which values.
     pub(crate) select: Vec<Pattern>,
     /// For whom.
@@ -51,6 +53,12 @@ impl Policy {
         refuse_classical(&main.file, strict, readers)
     }
 
+    /// The folder of an included policy, to which its paths belong.
+    fn prefix(&self, part: &Part) -> String {
+        let inside = part.folder.strip_prefix(&self.parts[0].folder).unwrap_or(Path::new(""));
+        if inside.as_os_str().is_empty() { String::new() } else { format!("{}/", inside.display()) }
+    }
+
     fn resolve(&self, part: &Part, rule: &Rule) -> Result<Governing, CommandError> {
         let select = rule.encrypt.iter().map(|pattern| Pattern::parse(pattern)).collect::<Result<_, _>>();
         let readers =
@@ -58,7 +66,9 @@ impl Policy {
         let strict = self.parts[0].parsed.post_quantum == PostQuantum::Require
             || part.parsed.post_quantum == PostQuantum::Require;
         refuse_classical(&part.file, strict, &readers)?;
+        let kinds = rule.kinds.as_ref().map(|kinds| format!(" ({})", kinds.join(", "))).unwrap_or_default();
         Ok(Governing {
+            rule: format!("{}{}{kinds}", self.prefix(part), rule.path),
             select: select.map_err(|error| in_file(&part.file, &error.to_string()))?,
             readers,
             scope: rule.scope.map(|scope| match scope {

@@ -3,12 +3,14 @@
 mod blobs;
 mod entries;
 mod git;
+mod owners;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use blobs::Blobs;
 pub(crate) use entries::{Change, Entry};
 use git::Git;
+pub(crate) use owners::Owners;
 
 use crate::error::CommandError;
 

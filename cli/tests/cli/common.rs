@@ -126,6 +126,8 @@ impl Sandbox {
 
     /// Writes a policy with these recipients and rules.
     pub(crate) fn policy_with(&self, readers: &[&Person], rules: &str) {
+        // As on a machine that has not written by this policy yet.
+        let _ = fs::remove_dir_all(self.root.path().join(".local/state"));
         let lines: String = readers.iter().map(|p| format!("{} = \"{}\"\n", p.name, p.recipient)).collect();
         self.write(".sealwax.toml", format!("version = 1\n\n[recipients]\n{lines}{rules}"));
     }

@@ -69,9 +69,10 @@ fn a_removed_reader_means_a_new_key_and_a_list_of_what_he_knows() {
     sandbox.sealwax(["set", "db.yaml", "password"]).input("s3cr3t-bob-never-saw").run().ok();
     assert_snapshot!(sandbox.sealwax(["rekey", "db.yaml"]).by(&alice).run(), @"
     exit 0
-    err: warning: db.yaml: bob@FINGERPRINT has been able to read stringData.username
-    err: hint: Change these values at their origin; encrypting them again does not take them back.
     err: db.yaml: 2 values under a new key, Secret prod/db, readers: alice
+    err: warning: bob@FINGERPRINT has been able to read 1 value:
+    err:   db.yaml: stringData.username
+    err: hint: Change these values at their origin; encrypting them again does not take them back.
     ");
     let after = sandbox.read("db.yaml");
     assert_ne!(key_of(&after), key_of(&before));
@@ -180,9 +181,9 @@ fn several_files_one_of_them_foreign() {
     sandbox.policy(&[&alice, &bob]);
     assert_snapshot!(sandbox.sealwax(["rekey", "a.yaml", "foreign.yaml", "z.yaml"]).by(&alice).run(), @"
     exit 1
-    err: a.yaml: wrapped for Secret prod/db, readers: alice, bob
     err: error: foreign.yaml: none of your identities is a reader; named readers: bob@FINGERPRINT
     err: hint: pass --identity FILE, or set SEALWAX_IDENTITY to the file that holds your key
+    err: a.yaml: wrapped for Secret prod/db, readers: alice, bob
     err: z.yaml: wrapped for Secret prod/db, readers: alice, bob
     ");
     assert!(reads(&sandbox, &bob, "a.yaml") && reads(&sandbox, &bob, "z.yaml"));
@@ -197,4 +198,113 @@ fn keeps_the_place() {
     err: error: db.yaml: the document is sealed for Secret prod/db, and this write is for Secret */*; use `sealwax rebind` to change the place
     ");
     assert_eq!(sandbox.read("db.yaml"), before);
+}
+
+/// A repository of `count` files for these readers, in two folders with different owners.
+fn repository(sandbox: &Sandbox, readers: &[&Person], count: usize) -> Vec<String> {
+    sandbox.policy(readers);
+    let names: Vec<_> =
+        (0..count).map(|n| format!("apps/{}/{n}.yaml", if n % 2 == 0 { "pay" } else { "web" })).collect();
+    for (n, name) in names.iter().enumerate() {
+        sandbox.write(name, SECRET.replace("name: db", &format!("name: db-{n}")));
+    }
+    sandbox.sealwax(["encrypt"].into_iter().chain(names.iter().map(String::as_str))).run().ok();
+    sandbox.write("CODEOWNERS", "* @org/all\n/apps/pay/ @org/pay\n");
+    sandbox.write("apps/template.yaml", "{{ .Values.x }}: [\n");
+    sandbox.commit_all();
+    names
+}
+
+#[test]
+fn a_leaver_of_a_whole_repository() {
+    let sandbox = Sandbox::new();
+    let (alice, bob) = (sandbox.person("alice"), sandbox.person("bob"));
+    let names = repository(&sandbox, &[&alice, &bob], 3);
+    sandbox.policy(&[&alice]);
+    let before: Vec<_> = names.iter().map(|name| sandbox.read(name)).collect();
+    let expected = sandbox.sealwax(["rekey", "--dry-run", "."]).run();
+    assert_snapshot!(expected, @"");
+    assert_eq!(names.iter().map(|name| sandbox.read(name)).collect::<Vec<_>>(), before, "a dry run changes nothing");
+    assert_snapshot!(sandbox.sealwax(["rekey", "."]).by(&alice).run(), @"");
+    assert!(names.iter().all(|name| reads(&sandbox, &alice, name) && !reads(&sandbox, &bob, name)));
+    assert_snapshot!(sandbox.sealwax(["rekey", "."]).by(&alice).run(), @"");
+}
+
+#[test]
+fn a_job_that_adds_takes_nothing_away() {
+    let sandbox = Sandbox::new();
+    let (alice, bob, ci) = (sandbox.person("alice"), sandbox.person("bob"), sandbox.person("ci"));
+    let names = repository(&sandbox, &[&alice, &bob], 2);
+    sandbox.policy(&[&alice, &ci]);
+    assert_snapshot!(sandbox.sealwax(["rekey", "--add-only", "apps"]).by(&alice).run(), @"");
+    for name in &names {
+        assert!([&alice, &bob, &ci].iter().all(|person| reads(&sandbox, person, name)), "{name}");
+    }
+}
+
+#[test]
+fn superseded_wraps_are_all_that_is_replaced() {
+    let sandbox = Sandbox::new();
+    let (alice, prod, bob) = (sandbox.person("alice"), sandbox.person("prod"), sandbox.person("bob"));
+    let names = repository(&sandbox, &[&alice, &prod], 2);
+    sandbox.sealwax(["set", &names[0], "password"]).input("s3cr3t-own").run().ok();
+    std::fs::remove_file(&prod.file).unwrap();
+    let newer = sandbox.person("prod");
+    sandbox.policy(&[&alice, &newer, &bob]);
+    let before = sandbox.read(&names[0]);
+    assert_snapshot!(sandbox.sealwax(["rekey", "--superseded", "."]).by(&alice).run(), @"");
+    assert!(names.iter().all(|name| reads(&sandbox, &newer, name) && !reads(&sandbox, &bob, name)));
+    let after = sandbox.read(&names[0]);
+    assert_eq!(key_of(&after), key_of(&before));
+    assert_eq!(after.matches("prod@").count(), before.matches("prod@").count());
+}
+
+#[test]
+fn a_rotation_that_was_cut_off_goes_on() {
+    let sandbox = Sandbox::new();
+    let alice = sandbox.person("alice");
+    let names = repository(&sandbox, &[&alice], 4);
+    let before: Vec<_> = names.iter().map(|name| sandbox.read(name)).collect();
+    sandbox.sealwax(["rotate", &names[0], &names[1]]).by(&alice).run().ok();
+    let half: Vec<_> = names.iter().map(|name| sandbox.read(name)).collect();
+    assert_snapshot!(sandbox.sealwax(["rotate", "--resume", "."]).by(&alice).run(), @"");
+    for (n, name) in names.iter().enumerate() {
+        let now = sandbox.read(name);
+        assert_ne!(key_of(&now), key_of(&before[n]), "{name}");
+        assert_eq!(now == half[n], n < 2, "{name}: done before is not done again");
+        assert!(reads(&sandbox, &alice, name));
+    }
+}
+
+#[test]
+fn more_files_than_may_be_open() {
+    let sandbox = Sandbox::new();
+    let (alice, bob) = (sandbox.person("alice"), sandbox.person("bob"));
+    let names = repository(&sandbox, &[&alice], 120);
+    sandbox.policy(&[&alice, &bob]);
+    let script = sandbox.script("limited", &format!("ulimit -n 40; exec {} rekey .", env!("CARGO_BIN_EXE_sealwax")));
+    let output = sandbox.command(script).env("SEALWAX_IDENTITY", &alice.file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(names.iter().all(|name| sandbox.read(name).contains("bob@")));
+}
+
+#[test]
+fn other_readers_than_last_time_are_agreed_to_first() {
+    let sandbox = Sandbox::new();
+    let (alice, mallory) = (sandbox.person("alice"), sandbox.person("mallory"));
+    let names = repository(&sandbox, &[&alice], 2);
+    let policy = sandbox.read(".sealwax.toml");
+    let changed = policy
+        .replace("[recipients]\n", &format!("[recipients]\nmallory = \"{}\"\n", mallory.recipient))
+        .replace("recipients = [\"alice\"]", "recipients = [\"alice\", \"mallory\"]");
+    sandbox.write(".sealwax.toml", changed);
+    let before = sandbox.read(&names[0]);
+    assert_snapshot!(sandbox.sealwax(["rekey", &names[0]]).by(&alice).run(), @"");
+    assert_snapshot!(sandbox.sealwax(["set", &names[0], "password"]).input("s3cr3t").run(), @"");
+    assert_eq!(sandbox.read(&names[0]), before);
+    assert_eq!(sandbox.sealwax(["rekey", "--dry-run", "."]).run().code, Some(0), "looking needs no agreement");
+    sandbox.sealwax(["rekey", "--accept-recipients", &names[0]]).by(&alice).run().ok();
+    assert!(reads(&sandbox, &mallory, &names[0]));
+    // Agreed to once, it is the usual state.
+    sandbox.sealwax(["rekey", &names[1]]).by(&alice).run().ok();
 }

@@ -12,7 +12,7 @@ fn verify_counts_and_prints_no_value() {
     sandbox.encrypted("a/b/values.json", "{\"password\": \"s3cr3t\"}\n");
     sandbox.write("a/template.yaml", "{{ not yaml }}: [\n");
     sandbox.write("a/notes.txt", "ENC[wax1,s3cr3t]\n");
-    sandbox.write("a/.git/broken.yaml", "x: ENC[wax1,s3cr3t]\n");
+    sandbox.write("a/b/.git/broken.yaml", "x: ENC[wax1,s3cr3t]\n");
     assert_snapshot!(sandbox.sealwax(["verify", "a"]).by(&alice).run(), @"
     exit 0
     err: 3 values in 2 files open; 0 files failed

@@ -36,7 +36,18 @@ pub fn fold<R: Readers + ?Sized>(
     put_block(file, layout, &block, rewrite).map_err(Error::of_file)
 }
 
-/// Makes the wraps of every key match the wanted readers without touching a value.
+/// Which wraps stay, and which are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewrap {
+    /// Exactly the wanted readers are named afterwards.
+    Match,
+    /// All stay; missing ones are made.
+    Add,
+    /// A wanted reader's wrap takes the place of those for older keys of the same name; all others stay.
+    Supersede,
+}
+
+/// Changes the wraps of every key without touching a value.
 ///
 /// For added readers, and for those whose wrap is replaced because the same name has a newer key. A reader who
 /// must lose access needs a [`fold`]: he may have kept the keys.
@@ -45,20 +56,21 @@ pub fn rewrap(
     layout: &Layout<'_>,
     opener: &mut Opener<'_>,
     wanted: &[Recipient],
+    how: Rewrap,
     rewrite: &mut Rewrite<'_, '_>,
 ) -> Result<(), Error> {
     for leaf in &layout.leaves {
         let Some(Token { key: TokenKey::Own { id, wraps }, sealed }) = layout.token(file, leaf)? else {
             continue;
         };
-        let renewed = renew(opener, &id, &wraps, wanted).map_err(|problem| at(file, leaf, problem))?;
+        let renewed = renew(opener, &id, &wraps, wanted, how).map_err(|problem| at(file, leaf, problem))?;
         if renewed != wraps {
             let token = Token { key: TokenKey::Own { id, wraps: renewed }, sealed };
             put_token(file, layout, leaf, &token, rewrite);
         }
     }
     if let Some(KeyBlock { sealed_for, key: Some(DocumentKey { id, wraps }) }) = &layout.block {
-        let renewed = renew(opener, id, wraps, wanted).map_err(Error::of_file)?;
+        let renewed = renew(opener, id, wraps, wanted, how).map_err(Error::of_file)?;
         if renewed != *wraps {
             let key = DocumentKey { id: id.clone(), wraps: renewed };
             let block = KeyBlock { sealed_for: sealed_for.clone(), key: Some(key) };
@@ -70,25 +82,36 @@ pub fn rewrap(
 
 type Wraps = Vec<(Label, Vec<u8>)>;
 
-fn renew(opener: &mut Opener<'_>, id: &KeyId, wraps: &Wraps, wanted: &[Recipient]) -> Result<Wraps, Problem> {
+fn renew(
+    opener: &mut Opener<'_>,
+    id: &KeyId,
+    wraps: &Wraps,
+    wanted: &[Recipient],
+    how: Rewrap,
+) -> Result<Wraps, Problem> {
     if wanted.is_empty() {
         return Err(Problem::NoReaders);
     }
-    if wanted.len() > crate::keys::MAX_READERS {
-        return Err(Problem::TooManyReaders);
-    }
-    let mut renewed = Vec::with_capacity(wanted.len());
+    let stays = |label: &Label| match how {
+        Rewrap::Match => wanted.iter().any(|recipient| recipient.label() == label),
+        Rewrap::Add => true,
+        Rewrap::Supersede => !wanted.iter().any(|recipient| supersedes(recipient.label(), label)),
+    };
+    let is_made = |label: &Label| how != Rewrap::Supersede || wraps.iter().any(|(old, _)| supersedes(label, old));
+    let mut renewed: Wraps = wraps.iter().filter(|(label, _)| stays(label)).cloned().collect();
     for recipient in wanted {
         let label = recipient.label();
-        let wrap = match wraps.iter().find(|(standing, _)| standing == label) {
-            Some((_, wrap)) => wrap.clone(),
-            None => recipient
-                .wrap(opener.data_key(id, wraps)?)
-                .map_err(|source| Problem::Wrap { label: label.clone(), source })?,
-        };
-        renewed.push((label.clone(), wrap));
+        if renewed.iter().any(|(standing, _)| standing == label) || !is_made(label) {
+            continue;
+        }
+        let wrap = recipient.wrap(opener.data_key(id, wraps)?);
+        renewed.push((label.clone(), wrap.map_err(|source| Problem::Wrap { label: label.clone(), source })?));
     }
     renewed.sort_by_key(|(label, _)| label.to_string());
-    renewed.dedup_by(|a, b| a.0 == b.0);
-    Ok(renewed)
+    if renewed.len() > crate::keys::MAX_READERS { Err(Problem::TooManyReaders) } else { Ok(renewed) }
+}
+
+/// Whether one label is another key of the other's name.
+fn supersedes(new: &Label, old: &Label) -> bool {
+    new.name() == old.name() && new != old
 }

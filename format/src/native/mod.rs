@@ -11,7 +11,7 @@ mod token;
 mod value;
 
 pub use change::{set_value, unset_value};
-pub use fold::{fold, rewrap};
+pub use fold::{Rewrap, fold, rewrap};
 pub use keyblock::{DocumentKey, KeyBlock, KeyBlockError, SealedFor, parse_readers};
 pub use layout::{API_GROUP, ENCRYPTED_SECRET, Layout, Object, OwnTokens};
 pub use open::{Decrypted, Opened, Opener, WrappedKey, decrypt, key_of, open_all, open_all_at, open_leaf};

@@ -1,0 +1,269 @@
+//! Many files made to fit their readers: looked at without a key, then wrapped or folded, replaced in batches.
+//!
+//! A file is replaced as a whole or not at all, and one that fits already is left alone: a run that was cut off is
+//! taken up by running it again.
+
+mod summary;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use sealwax_format::OsRandom;
+use sealwax_format::document::File;
+use sealwax_format::document::rewrite::Rewrite;
+use sealwax_format::keys::Label;
+use sealwax_format::native::{self, Layout, Opener, Rewrap};
+use sealwax_format::{Error, KeyId, SecretBytes};
+
+use crate::error::{Code, CommandError};
+use crate::files::{self, Batch, Input, Staged};
+use crate::job::{Plan, Policies, WriteArgs};
+use crate::keyring::{Identities, IdentityArgs};
+use crate::readers::{Change, Named, readable};
+use crate::repo::Repository;
+use crate::survey::{self, Found};
+use crate::ui::Ui;
+use summary::Summary;
+
+/// Files that become visible together. As many as are worth one call to make them durable, and no more in memory.
+const BATCH: usize = 512;
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// The readers shall be those wanted: a fold where somebody was removed, else wraps.
+    Match,
+    /// Every value under a new key.
+    Fold,
+    /// The same, but not for documents whose key is another one than at Git's HEAD.
+    Resume,
+    /// Missing readers get their wraps; nobody loses any.
+    Add,
+    /// Wraps for older keys of a name give way to wraps for the newer one.
+    Supersede,
+}
+
+/// What is to be done with one document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    Wrap(Rewrap),
+    Fold,
+}
+
+impl Mode {
+    fn step(self, change: &Change) -> Step {
+        let wrap_if = |wanted: bool, how| if wanted { Step::Wrap(how) } else { Step::Nothing };
+        match self {
+            Self::Fold | Self::Resume => Step::Fold,
+            Self::Match if !change.removed.is_empty() => Step::Fold,
+            Self::Match => wrap_if(!change.is_none(), Rewrap::Match),
+            Self::Add => wrap_if(!change.added.is_empty(), Rewrap::Add),
+            Self::Supersede => wrap_if(!change.superseded.is_empty(), Rewrap::Supersede),
+        }
+    }
+}
+
+/// What was asked for.
+pub(crate) struct Order<'a> {
+    pub(crate) paths: &'a [PathBuf],
+    pub(crate) mode: Mode,
+    /// Only say what would be done; needs no key.
+    pub(crate) dry_run: bool,
+    pub(crate) write: WriteArgs,
+    pub(crate) identities: &'a IdentityArgs,
+}
+
+/// Carries out an order.
+pub(crate) fn run(order: &Order<'_>, ui: &Ui) -> Result<Code, CommandError> {
+    let found = survey::files(order.paths)?;
+    let work = Work {
+        order,
+        policies: Policies::default(),
+        identities: Identities::new(order.identities),
+        heads: if order.mode == Mode::Resume { keys_at_head(&found)? } else { HashMap::new() },
+    };
+    let mut summary = Summary::new(order, found.iter().any(|file| !file.named));
+    let mut code = Code::Done;
+    let progress = ui.progress("rekeying", found.len());
+    for some in found.chunks(BATCH) {
+        let results = files::each(some, |file| {
+            let result = work.file(file);
+            progress.step();
+            result
+        });
+        let mut batch = Batch::default();
+        let mut waiting = Vec::new();
+        for result in results {
+            match result {
+                Ok(Some(mut file)) => {
+                    if let Some(staged) = file.staged.take() {
+                        batch.add(staged);
+                        waiting.push(file);
+                    } else {
+                        summary.add(file);
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => code = code.max(progress.hidden(|| ui.failed(&error))),
+            }
+        }
+        for (file, written) in waiting.into_iter().zip(batch.commit()) {
+            match written {
+                Ok(()) => summary.add(file),
+                Err(error) => code = code.max(progress.hidden(|| ui.failed(&error))),
+            }
+        }
+    }
+    progress.end();
+    ui.notes(&summary.notes());
+    Ok(code)
+}
+
+/// What was done with a file, or would be.
+struct Done {
+    shown: String,
+    path: PathBuf,
+    documents: Vec<Document>,
+    staged: Option<Staged>,
+}
+
+/// What was done with a document of it.
+struct Document {
+    step: Step,
+    values: usize,
+    plan: String,
+    exposed: Vec<(Label, Vec<String>)>,
+    /// They are named, shall not read, and stay.
+    left: Vec<Label>,
+}
+
+struct Work<'a> {
+    order: &'a Order<'a>,
+    policies: Policies,
+    identities: Identities<'a>,
+    /// The keys of documents at HEAD, by file.
+    heads: HashMap<PathBuf, Vec<Option<KeyId>>>,
+}
+
+impl Work<'_> {
+    /// Looks at a file and changes what is to be changed; `None` for a file that holds nothing of ours.
+    fn file(&self, found: &Found) -> Result<Option<Done>, CommandError> {
+        let path = found.path.as_path();
+        let input = Input::read(path)?;
+        if !found.named && !survey::claims_values(input.bytes.expose()) {
+            return Ok(None);
+        }
+        let shown = input.shown.as_str();
+        let in_file = |error: Error| CommandError::in_file(shown, &error);
+        let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+        let plans = self.plans(path, shown, &file)?;
+        if plans.is_empty() {
+            let message = format!("{shown}: holds no encrypted document that a rule of the policy covers");
+            return Err(CommandError::usage(message));
+        }
+        let mut documents = Vec::new();
+        for (layout, plan) in &plans {
+            documents.push(self.look(path, &file, layout, plan).map_err(in_file)?);
+        }
+        let idle = documents.iter().all(|document| document.step == Step::Nothing);
+        let staged =
+            if idle || self.order.dry_run { None } else { self.change(path, &input, &file, &plans, &documents)? };
+        Ok(Some(Done { shown: input.shown.clone(), path: path.to_owned(), documents, staged }))
+    }
+
+    fn plans<'d>(&self, path: &Path, shown: &str, file: &'d File<'_>) -> Result<Vec<(Layout<'d>, Plan)>, CommandError> {
+        let in_file = |error: Error| CommandError::in_file(shown, &error);
+        let policy = self.policies.of(path)?;
+        let mut plans = Vec::new();
+        for index in 0..file.documents.len() {
+            let layout = Layout::read(file, index).map_err(in_file)?;
+            let Some(block) = &layout.block else { continue };
+            let Some(plan) = self.order.write.plan(shown, Some(path), policy.as_deref(), &layout)? else { continue };
+            native::same_place(&layout, block, &plan.place).map_err(|problem| in_file(Error::of_file(problem)))?;
+            plans.push((layout, plan));
+        }
+        Ok(plans)
+    }
+
+    /// What is to be done with a document: told without any key.
+    fn look(&self, path: &Path, file: &File<'_>, layout: &Layout<'_>, plan: &Plan) -> Result<Document, Error> {
+        let change = Change::between(&Named::of(file, layout)?, &plan.readers);
+        let mut step = self.order.mode.step(&change);
+        if self.order.mode == Mode::Resume && self.is_new(path, layout) {
+            step = Step::Nothing;
+        }
+        let (mut exposed, mut left) = (Vec::new(), Vec::new());
+        for label in change.removed {
+            if step == Step::Fold {
+                let paths = readable(file, layout, &label)?;
+                exposed.push((label, paths.iter().map(ToString::to_string).collect()));
+            } else {
+                left.push(label);
+            }
+        }
+        let mut values = 0;
+        for leaf in &layout.leaves {
+            values += usize::from(layout.token(file, leaf)?.is_some());
+        }
+        Ok(Document { step, values, plan: plan.describe(), exposed, left })
+    }
+
+    fn is_new(&self, path: &Path, layout: &Layout<'_>) -> bool {
+        let before = self.heads.get(path).and_then(|keys| keys.get(layout.index)?.as_ref());
+        before.is_some() && before != layout.block.as_ref().and_then(|block| Some(&block.key.as_ref()?.id))
+    }
+
+    fn change(
+        &self,
+        path: &Path,
+        input: &Input,
+        file: &File<'_>,
+        plans: &[(Layout<'_>, Plan)],
+        documents: &[Document],
+    ) -> Result<Option<Staged>, CommandError> {
+        let in_file = |error: Error| CommandError::in_file(&input.shown, &error);
+        let keyring = crate::open::keyring(&input.shown, Some(path), file, &self.policies, &self.identities)?;
+        let mut opener = Opener::new(&keyring);
+        let mut rewrite = Rewrite::new(file);
+        for ((layout, plan), document) in plans.iter().zip(documents) {
+            match document.step {
+                Step::Nothing => {}
+                Step::Wrap(how) => {
+                    native::rewrap(file, layout, &mut opener, &plan.readers, how, &mut rewrite).map_err(in_file)?;
+                }
+                Step::Fold => {
+                    let opened = native::open_all(file, layout, &mut opener).map_err(in_file)?;
+                    let readers = plan.readers.as_slice();
+                    native::fold(file, layout, &opened, &plan.place, readers, &mut OsRandom, &mut rewrite)
+                        .map_err(in_file)?;
+                }
+            }
+        }
+        let text = rewrite.finish().map_err(|error| in_file(Error::of_file(error)))?;
+        let changed = text.as_bytes() != input.bytes.expose();
+        changed.then(|| Staged::write(path, Some(&input.bytes), text.as_bytes())).transpose()
+    }
+}
+
+/// The keys that the documents of these files have at HEAD.
+fn keys_at_head(found: &[Found]) -> Result<HashMap<PathBuf, Vec<Option<KeyId>>>, CommandError> {
+    let repository = Repository::here()?;
+    let mut blobs = repository.blobs()?;
+    let mut keys = HashMap::new();
+    for file in found {
+        let Ok(real) = file.path.canonicalize() else { continue };
+        let Some(inside) = real.strip_prefix(repository.root()).ok().and_then(Path::to_str) else { continue };
+        if let Some(contents) = blobs.read(&format!("HEAD:{inside}"), files::MAX_INPUT)? {
+            keys.insert(file.path.clone(), document_keys(&contents, &file.path));
+        }
+    }
+    Ok(keys)
+}
+
+fn document_keys(contents: &SecretBytes, path: &Path) -> Vec<Option<KeyId>> {
+    let file = contents.expose_str().and_then(|text| File::parse(text, files::syntax_of(Some(path))).ok());
+    let Some(file) = file else { return Vec::new() };
+    let key = |index| Some(Layout::read(&file, index).ok()?.block?.key?.id);
+    (0..file.documents.len()).map(key).collect()
+}

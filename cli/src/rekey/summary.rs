@@ -1,0 +1,151 @@
+//! What a run over many files did, and which values must be changed at their origin, by who owns the files.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use sealwax_format::keys::Label;
+
+use super::{Document, Done, Order, Step};
+use crate::repo::{Owners, Repository};
+use crate::ui::Note;
+
+/// Values of one file that somebody has been able to read who shall not any more.
+pub(crate) struct Exposed {
+    pub(crate) label: Label,
+    pub(crate) path: PathBuf,
+    pub(crate) values: Vec<String>,
+}
+
+/// Collects what was done with each file.
+pub(super) struct Summary {
+    dry_run: bool,
+    /// Folders were searched: numbers instead of a line for each file.
+    brief: bool,
+    lines: Vec<Note>,
+    files: usize,
+    folded: (usize, usize),
+    wrapped: usize,
+    exposed: Vec<Exposed>,
+    /// Who is named against the policy and stays, in how many files.
+    left: BTreeMap<Label, usize>,
+}
+
+impl Summary {
+    pub(super) fn new(order: &Order<'_>, brief: bool) -> Self {
+        Self {
+            dry_run: order.dry_run,
+            brief,
+            lines: Vec::new(),
+            files: 0,
+            folded: (0, 0),
+            wrapped: 0,
+            exposed: Vec::new(),
+            left: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, file: Done) {
+        self.files += 1;
+        let is = |wanted: fn(&Step) -> bool| file.documents.iter().filter(move |document| wanted(&document.step));
+        let folded = is(|step| *step == Step::Fold).map(|document| document.values).collect::<Vec<_>>();
+        if !folded.is_empty() {
+            self.folded.0 += 1;
+            self.folded.1 += folded.iter().sum::<usize>();
+        } else if is(|step| matches!(step, Step::Wrap(_))).next().is_some() {
+            self.wrapped += 1;
+        }
+        for document in file.documents {
+            if !self.brief {
+                self.lines.push(Note::Done(format!("{}: {}", file.shown, self.line(&document))));
+            }
+            for label in document.left {
+                *self.left.entry(label).or_default() += 1;
+            }
+            let exposed = document.exposed.into_iter().filter(|(_, values)| !values.is_empty());
+            self.exposed.extend(exposed.map(|(label, values)| Exposed { label, path: file.path.clone(), values }));
+        }
+    }
+
+    fn line(&self, document: &Document) -> String {
+        let would = if self.dry_run { "would be " } else { "" };
+        match document.step {
+            Step::Nothing if document.left.is_empty() => "readers match already".to_owned(),
+            Step::Nothing => "nobody is added".to_owned(),
+            Step::Wrap(_) => format!("{would}wrapped for {}", document.plan),
+            Step::Fold => format!("{} values {would}under a new key, {}", document.values, document.plan),
+        }
+    }
+
+    pub(super) fn notes(mut self) -> Vec<Note> {
+        let mut notes = std::mem::take(&mut self.lines);
+        if self.brief {
+            let rest = self.files - self.folded.0 - self.wrapped;
+            let would = if self.dry_run { "would be " } else { "" };
+            notes.push(Note::Done(format!(
+                "{} encrypted files: {} {would}folded under new keys ({} values), {} {would}wrapped, {rest} left as they are",
+                self.files, self.folded.0, self.folded.1, self.wrapped
+            )));
+        }
+        notes.extend(exposures(&self.exposed));
+        for (label, files) in self.left {
+            notes.push(Note::Warning(format!(
+                "{label} is a reader of {files} documents and none by the policy; `sealwax rekey` takes the right away"
+            )));
+        }
+        notes
+    }
+}
+
+/// What must be changed at its origin: by reader, then owner, then file.
+pub(crate) fn exposures(exposed: &[Exposed]) -> Vec<Note> {
+    let mut owners = Owned::default();
+    let mut by_label: BTreeMap<&Label, BTreeMap<String, Vec<&Exposed>>> = BTreeMap::new();
+    for one in exposed {
+        by_label.entry(&one.label).or_default().entry(owners.of(&one.path)).or_default().push(one);
+    }
+    let mut notes = Vec::new();
+    for (label, by_owner) in by_label {
+        let count: usize = by_owner.values().flatten().map(|one| one.values.len()).sum();
+        let mut text =
+            format!("{label} has been able to read {count} {}:", if count == 1 { "value" } else { "values" });
+        let named = by_owner.keys().any(|owner| !owner.is_empty());
+        for (owner, files) in by_owner {
+            if named {
+                let _ = write!(text, "\n  {}", if owner.is_empty() { "owned by nobody" } else { &owner });
+            }
+            let indent = if named { "    " } else { "  " };
+            for one in files {
+                let _ = write!(text, "\n{indent}{}: {}", one.path.display(), one.values.join(", "));
+            }
+        }
+        notes.push(Note::Warning(text));
+    }
+    if !notes.is_empty() {
+        let text = "Change these values at their origin; encrypting them again does not take them back.";
+        notes.push(Note::Hint(text.to_owned()));
+    }
+    notes
+}
+
+/// The owners of files, each repository's read once.
+#[derive(Default)]
+struct Owned {
+    repositories: Vec<(PathBuf, Owners)>,
+}
+
+impl Owned {
+    /// Empty for nobody.
+    fn of(&mut self, file: &Path) -> String {
+        let Ok(real) = file.canonicalize() else { return String::new() };
+        let known = self.repositories.iter().position(|(root, _)| real.starts_with(root));
+        let index = known.or_else(|| {
+            let repository = Repository::around(real.parent()?)?;
+            self.repositories.push((repository.root().to_owned(), Owners::read(repository.root())));
+            Some(self.repositories.len() - 1)
+        });
+        let found = index.and_then(|index| self.repositories.get(index));
+        let owner = found.and_then(|(root, owners)| owners.of(real.strip_prefix(root).ok()?));
+        owner.unwrap_or_default().to_owned()
+    }
+}

@@ -1,0 +1,75 @@
+//! Which files a command over folders works on.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Code, CommandError};
+use crate::repo::Repository;
+
+/// A file to look at.
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    /// Named on the command line, and not merely found: it must be what the command works on.
+    pub(crate) named: bool,
+}
+
+/// The files that were named, and those below the folders that were named: in a Git work tree what Git tracks or would
+/// add, elsewhere everything. Only YAML and JSON files are found so.
+pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Found>, CommandError> {
+    let mut found = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            found.push(Found { path: path.clone(), named: true });
+            continue;
+        }
+        let below = match Repository::around(path) {
+            Some(repository) => tracked(&repository, path)?,
+            None => walked(path)?,
+        };
+        let below = below.into_iter().filter(|path| is_document(path));
+        found.extend(below.map(|path| Found { path, named: false }));
+    }
+    Ok(found)
+}
+
+/// Whether a file holds, or claims to hold, encrypted values of ours. Repositories hold templates and other files that
+/// are no YAML: only one that claims secrets must be sound.
+pub(crate) fn claims_values(contents: &[u8]) -> bool {
+    contents.windows(MARK.len()).any(|window| window == MARK)
+}
+
+const MARK: &[u8] = b"ENC[wax1,";
+
+fn is_document(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known))
+}
+
+fn tracked(repository: &Repository, folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
+    let real = folder.canonicalize().map_err(|error| unreadable(folder, &error))?;
+    let inside = real.strip_prefix(repository.root()).unwrap_or(Path::new(""));
+    let files = repository.files()?;
+    let below = files.iter().filter_map(|path| path.strip_prefix(inside).ok());
+    // As people wrote it: `clusters/prod/db.yaml` for `clusters`, and no dot before it for the folder itself.
+    Ok(below.map(|path| if folder == Path::new(".") { path.to_owned() } else { folder.join(path) }).collect())
+}
+
+fn walked(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
+    let failed = |error: std::io::Error| unreadable(folder, &error);
+    let mut entries = std::fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.path();
+        // Symbolic links are not followed: they lead out of the tree, or around in it.
+        let kind = entry.file_type().map_err(failed)?;
+        if kind.is_dir() && entry.file_name() != ".git" {
+            files.extend(walked(&path)?);
+        } else if kind.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+fn unreadable(folder: &Path, error: &std::io::Error) -> CommandError {
+    CommandError::io(Code::Unreadable, "cannot be read", folder, error)
+}
