@@ -37,20 +37,19 @@ impl Accepted {
         Self { root: root.to_owned(), record: Mutex::default() }
     }
 
-    /// Agrees to the readers of a rule: because they are those of last time, because it is the first time, because
+    /// Agrees to the readers of a rule or the members of a team: because they are those of last time, because it is the first time, because
     /// `accept` says so, or because someone at the terminal does.
-    pub(crate) fn check(&self, rule: &str, readers: &[Recipient], accept: bool) -> Result<(), CommandError> {
+    pub(crate) fn check(&self, subject: &str, readers: &[Recipient], accept: bool) -> Result<(), CommandError> {
         let now: BTreeSet<_> = readers.iter().map(|reader| reader.label().to_string()).collect();
         let mut record = self.record.lock().map_err(|_| CommandError::refused("another thread failed"))?;
         let record = record.get_or_insert_with(|| self.load());
-        match record.rules.get(rule) {
+        match record.rules.get(subject) {
             Some(before) if *before == now => return Ok(()),
             Some(before) if !accept => {
-                let question =
-                    format!("{}: the readers of the rule for {rule} changed: {}", self.shown(), change(before, &now));
-                let asked = !record.declined.contains(rule) && ui::is_interactive();
+                let question = format!("{}: the readers of {subject} changed: {}", self.shown(), change(before, &now));
+                let asked = !record.declined.contains(subject) && ui::is_interactive();
                 if !asked || !ui::agree(&format!("{question}.\nEncrypt for them?")) {
-                    record.declined.insert(rule.to_owned());
+                    record.declined.insert(subject.to_owned());
                     return Err(CommandError::refused(format!("{question}; nothing was written")).hint(
                         "Is it meant? `git log -p` shows who changed the policy; then pass --accept-recipients.",
                     ));
@@ -58,16 +57,16 @@ impl Accepted {
             }
             _ => {}
         }
-        record.rules.insert(rule.to_owned(), now);
+        record.rules.insert(subject.to_owned(), now);
         self.save(record);
         Ok(())
     }
 
     /// The readers that were agreed to last, where they are others than these; for people.
-    pub(crate) fn difference(&self, rule: &str, readers: &[Recipient]) -> Option<String> {
+    pub(crate) fn difference(&self, subject: &str, readers: &[Recipient]) -> Option<String> {
         let now: BTreeSet<_> = readers.iter().map(|reader| reader.label().to_string()).collect();
         let mut record = self.record.lock().ok()?;
-        let before = record.get_or_insert_with(|| self.load()).rules.get(rule)?;
+        let before = record.get_or_insert_with(|| self.load()).rules.get(subject)?;
         (*before != now).then(|| change(before, &now))
     }
 

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     completions, copy, decrypt, edit, encrypt, get, import, inspect, keygen, keys, man, rebind, recipients, rekey,
-    render, rotate, seal, set, unset, verify,
+    render, rotate, seal, set, team, unset, verify,
 };
 
 /// Keep secrets in Git: encrypt the secret values of YAML and JSON files, and only those.
@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Verify(verify::Args),
     Inspect(inspect::Args),
     Recipients(recipients::Args),
+    Team(team::Args),
     Keys(keys::Args),
     Completions(completions::Args),
     Man(man::Args),

@@ -28,7 +28,7 @@ impl From<Code> for ExitCode {
 }
 
 /// Why a command, or its work on one file, failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CommandError {
     code: Code,
     message: String,

@@ -9,8 +9,8 @@ use sealwax_format::native::{Layout, Object, OwnTokens, Place, Previous, Request
 use sealwax_format::{Pattern, Problem};
 
 use crate::error::CommandError;
-use crate::plugins;
 use crate::policy::{self, Governing, Policy};
+use crate::recipient;
 use crate::ui::Note;
 
 /// Flags that stand in for a policy, or narrow what it says.
@@ -140,11 +140,11 @@ impl WriteArgs {
         }
         let readers = if self.to.is_empty() {
             if let (Some(policy), Some(rule), false) = (policy, &governing, self.preview) {
-                policy.accepted.check(&rule.rule, &rule.readers, self.accept_recipients)?;
+                policy.accepted.check(&rule.subject(), &rule.readers, self.accept_recipients)?;
             }
             governing.as_ref().map(|rule| rule.readers.clone()).unwrap_or_default()
         } else {
-            let readers = self.to.iter().map(|text| parse_recipient(text)).collect::<Result<Vec<_>, _>>()?;
+            let readers = self.to.iter().map(|text| recipient::parse("--to", text)).collect::<Result<Vec<_>, _>>()?;
             policy.map_or(Ok(()), |policy| policy.allow(&readers))?;
             readers
         };
@@ -215,33 +215,6 @@ impl WriteArgs {
         place
             .map(|place| (place, false))
             .map_err(|problem: Problem| CommandError::in_file(shown, &sealwax_format::Error::of_file(problem)))
-    }
-}
-
-/// `RECIPIENT`, `NAME=RECIPIENT` or a file that holds one.
-fn parse_recipient(text: &str) -> Result<Recipient, CommandError> {
-    let (name, rest) = match text.split_once('=') {
-        // A base64 key of SSH may end in `=`, and then has a space before it.
-        Some((name, rest)) if !name.contains(' ') && !rest.is_empty() && !name.starts_with("age1") => {
-            (Some(name.to_owned()), rest.to_owned())
-        }
-        _ => (None, text.to_owned()),
-    };
-    let known = ["age1", "ssh-", "AGE-", "age-"].iter().any(|prefix| rest.starts_with(prefix));
-    let (name, key) = if known || !Path::new(&rest).is_file() {
-        (name, rest)
-    } else {
-        let stem = Path::new(&rest).file_stem().and_then(|stem| stem.to_str()).map(str::to_owned);
-        (name.or(stem), policy::first_recipient(Path::new(&rest))?)
-    };
-    let parse = |name: &str| {
-        let error = |error| CommandError::usage(format!("--to: {}", crate::error::chain(&error)));
-        plugins::recipient(name, &key).map_err(error)
-    };
-    match name {
-        Some(name) => parse(&name),
-        // Named after its key: two people without a name must not pass for one with a newer key.
-        None => parse(&format!("key-{}", &parse("key")?.label().fingerprint().as_str()[..8])),
     }
 }
 

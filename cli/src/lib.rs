@@ -5,6 +5,8 @@
 //! | `args` | the command line |
 //! | `commands` | one file per subcommand, no logic that another needs |
 //! | `policy` | `.sealwax.toml`: which rule governs a file, and who reads it |
+//! | `team` | one key for many people |
+//! | `recipient` | recipients of the command line |
 //! | `accepted`, `state` | the readers that were agreed to on this machine; where it keeps that |
 //! | `job` | one file of a command: policy, place and readers resolved |
 //! | `survey` | the files of folders |
@@ -37,10 +39,12 @@ mod paths;
 mod plugins;
 mod policy;
 mod readers;
+mod recipient;
 mod rekey;
 mod repo;
 mod state;
 mod survey;
+mod team;
 mod ui;
 mod unix;
 

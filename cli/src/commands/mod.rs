@@ -18,6 +18,7 @@ pub(crate) mod render;
 pub(crate) mod rotate;
 pub(crate) mod seal;
 pub(crate) mod set;
+pub(crate) mod team;
 pub(crate) mod unset;
 pub(crate) mod verify;
 
@@ -45,6 +46,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<Code, CommandError> {
         Command::Verify(args) => verify::run(&args, ui),
         Command::Inspect(args) => inspect::run(&args, ui),
         Command::Recipients(args) => recipients::run(&args, ui),
+        Command::Team(args) => team::run(&args, ui),
         Command::Keys(args) => keys::run(&args, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),

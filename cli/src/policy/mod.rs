@@ -1,6 +1,8 @@
 //! `.sealwax.toml`: which values of which files are encrypted, for whom, and for which place.
 
 mod discover;
+pub(crate) mod edit;
+mod listing;
 mod parse;
 mod rule;
 
@@ -9,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 pub(crate) use discover::discover;
+pub(crate) use listing::Listed;
 pub(crate) use rule::Governing;
 
 use parse::{FileSource, Parsed, RecipientSource, TeamSource};
@@ -113,19 +116,21 @@ impl Policy {
         Ok(recipient)
     }
 
-    /// The files that hold the identities of those teams that are among the readers, wrapped for their members.
+    /// The files that hold the identities of those teams that are among the readers, wrapped for their members. Where
+    /// none is, all teams: somebody may have left one, whose file holds its earlier identities too.
     pub(crate) fn team_identities(&self, readers: &BTreeSet<Fingerprint>) -> Vec<PathBuf> {
-        let mut files = Vec::new();
+        let (mut files, mut others) = (Vec::new(), Vec::new());
         for part in &self.parts {
             for (name, source) in &part.parsed.recipients {
                 let RecipientSource::Team(TeamSource { team }) = source else { continue };
                 let is_reader = self
                     .load_recipient(part, name)
                     .is_ok_and(|recipient| readers.contains(recipient.label().fingerprint()));
-                files.extend(inside(&part.folder, &format!("{team}.age")).ok().filter(|_| is_reader));
+                let file = inside(&part.folder, &format!("{team}.age")).ok();
+                if is_reader { files.extend(file) } else { others.extend(file) }
             }
         }
-        files
+        if files.is_empty() { others } else { files }
     }
 }
 

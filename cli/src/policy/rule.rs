@@ -27,6 +27,13 @@ pub(crate) struct Governing {
     pub(crate) context: Option<String>,
 }
 
+impl Governing {
+    /// What the record of agreed readers calls it.
+    pub(crate) fn subject(&self) -> String {
+        format!("the rule for {}", self.rule)
+    }
+}
+
 impl Policy {
     /// The first rule that matches a file and the kind of one of its documents.
     pub(crate) fn govern(&self, file: &Path, kind: Option<&str>) -> Result<Option<Governing>, CommandError> {
@@ -53,22 +60,22 @@ impl Policy {
         refuse_classical(&main.file, strict, readers)
     }
 
-    /// The folder of an included policy, to which its paths belong.
-    fn prefix(&self, part: &Part) -> String {
+    /// What people call a rule: its path, below the folder of an included policy, and its kinds.
+    pub(super) fn title(&self, part: &Part, rule: &Rule) -> String {
+        let kinds = rule.kinds.as_ref().map(|kinds| format!(" ({})", kinds.join(", "))).unwrap_or_default();
         let inside = part.folder.strip_prefix(&self.parts[0].folder).unwrap_or(Path::new(""));
-        if inside.as_os_str().is_empty() { String::new() } else { format!("{}/", inside.display()) }
+        format!("{}{kinds}", inside.join(&rule.path).display())
     }
 
-    fn resolve(&self, part: &Part, rule: &Rule) -> Result<Governing, CommandError> {
+    pub(super) fn resolve(&self, part: &Part, rule: &Rule) -> Result<Governing, CommandError> {
         let select = rule.encrypt.iter().map(|pattern| Pattern::parse(pattern)).collect::<Result<_, _>>();
         let readers =
             rule.recipients.iter().map(|name| self.load_recipient(part, name)).collect::<Result<Vec<_>, _>>()?;
         let strict = self.parts[0].parsed.post_quantum == PostQuantum::Require
             || part.parsed.post_quantum == PostQuantum::Require;
         refuse_classical(&part.file, strict, &readers)?;
-        let kinds = rule.kinds.as_ref().map(|kinds| format!(" ({})", kinds.join(", "))).unwrap_or_default();
         Ok(Governing {
-            rule: format!("{}{}{kinds}", self.prefix(part), rule.path),
+            rule: self.title(part, rule),
             select: select.map_err(|error| in_file(&part.file, &error.to_string()))?,
             readers,
             scope: rule.scope.map(|scope| match scope {

@@ -24,6 +24,7 @@ use crate::repo::Repository;
 use crate::survey::{self, Found};
 use crate::ui::Ui;
 use summary::Summary;
+pub(crate) use summary::{Exposed, exposures};
 
 /// Files that become visible together. As many as are worth one call to make them durable, and no more in memory.
 const BATCH: usize = 512;
@@ -244,6 +245,27 @@ impl Work<'_> {
         let changed = text.as_bytes() != input.bytes.expose();
         changed.then(|| Staged::write(path, Some(&input.bytes), text.as_bytes())).transpose()
     }
+}
+
+/// Every value below a folder whose key is wrapped for a label.
+pub(crate) fn readable_by(folder: &Path, label: &Label) -> Result<Vec<Exposed>, CommandError> {
+    let found = survey::files(&[folder.to_owned()])?;
+    let looked = files::each(&found, |file| -> Result<Option<Exposed>, CommandError> {
+        let input = Input::read(&file.path)?;
+        if !survey::claims_values(input.bytes.expose()) {
+            return Ok(None);
+        }
+        let in_file = |error: Error| CommandError::in_file(&input.shown, &error);
+        let parsed = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+        let mut values = Vec::new();
+        for index in 0..parsed.documents.len() {
+            let layout = Layout::read(&parsed, index).map_err(in_file)?;
+            let paths = readable(&parsed, &layout, label).map_err(in_file)?;
+            values.extend(paths.iter().map(ToString::to_string));
+        }
+        Ok((!values.is_empty()).then(|| Exposed { label: label.clone(), path: file.path.clone(), values }))
+    });
+    looked.into_iter().filter_map(Result::transpose).collect()
 }
 
 /// The keys that the documents of these files have at HEAD.

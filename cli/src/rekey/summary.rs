@@ -116,7 +116,7 @@ pub(crate) fn exposures(exposed: &[Exposed]) -> Vec<Note> {
             }
             let indent = if named { "    " } else { "  " };
             for one in files {
-                let _ = write!(text, "\n{indent}{}: {}", one.path.display(), one.values.join(", "));
+                let _ = write!(text, "\n{indent}{}: {}", owners.shown(&one.path), one.values.join(", "));
             }
         }
         notes.push(Note::Warning(text));
@@ -147,5 +147,11 @@ impl Owned {
         let found = index.and_then(|index| self.repositories.get(index));
         let owner = found.and_then(|(root, owners)| owners.of(real.strip_prefix(root).ok()?));
         owner.unwrap_or_default().to_owned()
+    }
+
+    /// As it was named, or below the root of its repository.
+    fn shown(&self, file: &Path) -> String {
+        let inside = self.repositories.iter().find_map(|(root, _)| file.strip_prefix(root).ok());
+        inside.unwrap_or(file).display().to_string()
     }
 }

@@ -24,4 +24,5 @@ mod rekey;
 mod render;
 mod roundtrip;
 mod seal;
+mod team;
 mod verify_inspect;

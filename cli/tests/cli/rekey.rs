@@ -223,11 +223,34 @@ fn a_leaver_of_a_whole_repository() {
     sandbox.policy(&[&alice]);
     let before: Vec<_> = names.iter().map(|name| sandbox.read(name)).collect();
     let expected = sandbox.sealwax(["rekey", "--dry-run", "."]).run();
-    assert_snapshot!(expected, @"");
+    assert_snapshot!(expected, @"
+    exit 0
+    err: 3 encrypted files: 3 would be folded under new keys (6 values), 0 would be wrapped, 0 left as they are
+    err: warning: bob@FINGERPRINT has been able to read 6 values:
+    err:   @org/all
+    err:     apps/web/1.yaml: stringData.username, stringData.password
+    err:   @org/pay
+    err:     apps/pay/0.yaml: stringData.username, stringData.password
+    err:     apps/pay/2.yaml: stringData.username, stringData.password
+    err: hint: Change these values at their origin; encrypting them again does not take them back.
+    ");
     assert_eq!(names.iter().map(|name| sandbox.read(name)).collect::<Vec<_>>(), before, "a dry run changes nothing");
-    assert_snapshot!(sandbox.sealwax(["rekey", "."]).by(&alice).run(), @"");
+    assert_snapshot!(sandbox.sealwax(["rekey", "."]).by(&alice).run(), @"
+    exit 0
+    err: 3 encrypted files: 3 folded under new keys (6 values), 0 wrapped, 0 left as they are
+    err: warning: bob@FINGERPRINT has been able to read 6 values:
+    err:   @org/all
+    err:     apps/web/1.yaml: stringData.username, stringData.password
+    err:   @org/pay
+    err:     apps/pay/0.yaml: stringData.username, stringData.password
+    err:     apps/pay/2.yaml: stringData.username, stringData.password
+    err: hint: Change these values at their origin; encrypting them again does not take them back.
+    ");
     assert!(names.iter().all(|name| reads(&sandbox, &alice, name) && !reads(&sandbox, &bob, name)));
-    assert_snapshot!(sandbox.sealwax(["rekey", "."]).by(&alice).run(), @"");
+    assert_snapshot!(sandbox.sealwax(["rekey", "."]).by(&alice).run(), @"
+    exit 0
+    err: 3 encrypted files: 0 folded under new keys (0 values), 0 wrapped, 3 left as they are
+    ");
 }
 
 #[test]
@@ -236,7 +259,11 @@ fn a_job_that_adds_takes_nothing_away() {
     let (alice, bob, ci) = (sandbox.person("alice"), sandbox.person("bob"), sandbox.person("ci"));
     let names = repository(&sandbox, &[&alice, &bob], 2);
     sandbox.policy(&[&alice, &ci]);
-    assert_snapshot!(sandbox.sealwax(["rekey", "--add-only", "apps"]).by(&alice).run(), @"");
+    assert_snapshot!(sandbox.sealwax(["rekey", "--add-only", "apps"]).by(&alice).run(), @"
+    exit 0
+    err: 2 encrypted files: 0 folded under new keys (0 values), 2 wrapped, 0 left as they are
+    err: warning: bob@FINGERPRINT is a reader of 2 documents and none by the policy; `sealwax rekey` takes the right away
+    ");
     for name in &names {
         assert!([&alice, &bob, &ci].iter().all(|person| reads(&sandbox, person, name)), "{name}");
     }
@@ -252,7 +279,10 @@ fn superseded_wraps_are_all_that_is_replaced() {
     let newer = sandbox.person("prod");
     sandbox.policy(&[&alice, &newer, &bob]);
     let before = sandbox.read(&names[0]);
-    assert_snapshot!(sandbox.sealwax(["rekey", "--superseded", "."]).by(&alice).run(), @"");
+    assert_snapshot!(sandbox.sealwax(["rekey", "--superseded", "."]).by(&alice).run(), @"
+    exit 0
+    err: 2 encrypted files: 0 folded under new keys (0 values), 2 wrapped, 0 left as they are
+    ");
     assert!(names.iter().all(|name| reads(&sandbox, &newer, name) && !reads(&sandbox, &bob, name)));
     let after = sandbox.read(&names[0]);
     assert_eq!(key_of(&after), key_of(&before));
@@ -267,7 +297,10 @@ fn a_rotation_that_was_cut_off_goes_on() {
     let before: Vec<_> = names.iter().map(|name| sandbox.read(name)).collect();
     sandbox.sealwax(["rotate", &names[0], &names[1]]).by(&alice).run().ok();
     let half: Vec<_> = names.iter().map(|name| sandbox.read(name)).collect();
-    assert_snapshot!(sandbox.sealwax(["rotate", "--resume", "."]).by(&alice).run(), @"");
+    assert_snapshot!(sandbox.sealwax(["rotate", "--resume", "."]).by(&alice).run(), @"
+    exit 0
+    err: 4 encrypted files: 2 folded under new keys (4 values), 0 wrapped, 2 left as they are
+    ");
     for (n, name) in names.iter().enumerate() {
         let now = sandbox.read(name);
         assert_ne!(key_of(&now), key_of(&before[n]), "{name}");
@@ -299,8 +332,16 @@ fn other_readers_than_last_time_are_agreed_to_first() {
         .replace("recipients = [\"alice\"]", "recipients = [\"alice\", \"mallory\"]");
     sandbox.write(".sealwax.toml", changed);
     let before = sandbox.read(&names[0]);
-    assert_snapshot!(sandbox.sealwax(["rekey", &names[0]]).by(&alice).run(), @"");
-    assert_snapshot!(sandbox.sealwax(["set", &names[0], "password"]).input("s3cr3t").run(), @"");
+    assert_snapshot!(sandbox.sealwax(["rekey", &names[0]]).by(&alice).run(), @"
+    exit 1
+    err: error: [HOME]/repo/.sealwax.toml: the readers of the rule for ** (Secret, EncryptedSecret) changed: mallory@FINGERPRINT came; nothing was written
+    err: hint: Is it meant? `git log -p` shows who changed the policy; then pass --accept-recipients.
+    ");
+    assert_snapshot!(sandbox.sealwax(["set", &names[0], "password"]).input("s3cr3t").run(), @"
+    exit 1
+    err: error: [HOME]/repo/.sealwax.toml: the readers of the rule for ** (Secret, EncryptedSecret) changed: mallory@FINGERPRINT came; nothing was written
+    err: hint: Is it meant? `git log -p` shows who changed the policy; then pass --accept-recipients.
+    ");
     assert_eq!(sandbox.read(&names[0]), before);
     assert_eq!(sandbox.sealwax(["rekey", "--dry-run", "."]).run().code, Some(0), "looking needs no agreement");
     sandbox.sealwax(["rekey", "--accept-recipients", &names[0]]).by(&alice).run().ok();

@@ -1,8 +1,7 @@
-//! `sealwax recipients`.
+//! `sealwax recipients fetch`.
 
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
 use sealwax_format::SecretBytes;
 use sealwax_format::keys::PublicSigningKey;
 use sealwax_format::keys::published::{Published, PublishedError};
@@ -12,18 +11,6 @@ use crate::error::{Code, CommandError, chain};
 use crate::files;
 use crate::plugins;
 use crate::ui::{Note, Ui};
-
-/// Public keys of clusters
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    Fetch(FetchArgs),
-}
 
 /// Fetch a cluster's public key through kubeconfig
 ///
@@ -35,7 +22,7 @@ enum Command {
 ///
 /// Example: sealwax recipients fetch --context prod -o keys/prod.pub
 #[derive(Debug, clap::Args)]
-struct FetchArgs {
+pub(crate) struct Args {
     #[command(flatten)]
     cluster: ClusterArgs,
     /// Where to write it; standard output if absent
@@ -50,7 +37,6 @@ struct FetchArgs {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
-    let Command::Fetch(args) = &args.command;
     let published = filed(&Cluster::new(&args.cluster)?.published()?)?;
     let sealing = published.entries().next().map(|entry| entry.recipient);
     let sealing = sealing.ok_or_else(|| CommandError::refused("the cluster publishes no recipient yet"))?;
@@ -82,7 +68,7 @@ fn filed(published: &Published) -> Result<Published, CommandError> {
 }
 
 /// Writes the file, or replaces it if its pinned key allows.
-fn write(output: &Path, published: &Published, args: &FetchArgs, notes: &mut Vec<Note>) -> Result<(), CommandError> {
+fn write(output: &Path, published: &Published, args: &Args, notes: &mut Vec<Note>) -> Result<(), CommandError> {
     let (file, accept) = (published.to_file(), args.accept_new_signing_key);
     if !output.exists() {
         notes.extend(endorsement(&Pinned::Nothing, published, accept)?);

@@ -1,0 +1,30 @@
+//! `sealwax recipients remove`.
+
+use super::policy_here;
+use crate::error::{Code, CommandError};
+use crate::policy::edit::Edit;
+use crate::ui::{Note, Ui};
+
+/// Take a recipient out of the policy, with all its rules
+///
+/// What is encrypted stays readable for it until `sealwax rekey` has run, which also lists the values that it has been
+/// able to read: those must be changed at their origin.
+///
+/// Example: sealwax recipients remove bob && sealwax rekey .
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What the policy calls it
+    name: String,
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
+    let policy = policy_here()?;
+    let mut edit = Edit::begin(&policy)?;
+    let rules = edit.remove_recipient(&args.name)?;
+    edit.finish()?;
+    ui.notes(&[
+        Note::Done(format!("{} is no longer a recipient of the policy; it was named in {rules}", args.name)),
+        Note::Hint("`sealwax rekey .` takes the wraps away and lists what must be changed at its origin.".to_owned()),
+    ]);
+    Ok(Code::Done)
+}
