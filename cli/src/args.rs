@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, copy, decrypt, edit, encrypt, get, import, inspect, keygen, keys, man, rebind, recipients, rekey,
-    render, rotate, seal, set, team, unset, verify,
+    completions, copy, decrypt, diff, edit, encrypt, get, git, import, inspect, keygen, keys, man, rebind, recipients,
+    rekey, render, rotate, seal, set, status, team, unset, verify,
 };
 
 /// Keep secrets in Git: encrypt the secret values of YAML and JSON files, and only those.
@@ -43,9 +43,12 @@ pub(crate) enum Command {
     Rekey(rekey::Args),
     Rotate(rotate::Args),
     Verify(verify::Args),
+    Status(status::Args),
+    Diff(diff::Args),
     Inspect(inspect::Args),
     Recipients(recipients::Args),
     Team(team::Args),
+    Git(git::Args),
     Keys(keys::Args),
     Completions(completions::Args),
     Man(man::Args),

@@ -6,6 +6,7 @@
 //! | `commands` | one file per subcommand, no logic that another needs |
 //! | `policy` | `.sealwax.toml`: which rule governs a file, and who reads it |
 //! | `team` | one key for many people |
+//! | `view` | encrypted files for people, every value masked |
 //! | `recipient` | recipients of the command line |
 //! | `accepted`, `state` | the readers that were agreed to on this machine; where it keeps that |
 //! | `job` | one file of a command: policy, place and readers resolved |
@@ -47,6 +48,7 @@ mod survey;
 mod team;
 mod ui;
 mod unix;
+mod view;
 
 use std::process::ExitCode;
 

@@ -39,7 +39,8 @@ pub(crate) fn claims_values(contents: &[u8]) -> bool {
 
 const MARK: &[u8] = b"ENC[wax1,";
 
-fn is_document(path: &Path) -> bool {
+/// Whether a file is YAML or JSON by its name.
+pub(crate) fn is_document(path: &Path) -> bool {
     path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known))
 }
 

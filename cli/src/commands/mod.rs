@@ -3,9 +3,11 @@
 pub(crate) mod completions;
 pub(crate) mod copy;
 pub(crate) mod decrypt;
+pub(crate) mod diff;
 pub(crate) mod edit;
 pub(crate) mod encrypt;
 pub(crate) mod get;
+pub(crate) mod git;
 pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
@@ -18,6 +20,7 @@ pub(crate) mod render;
 pub(crate) mod rotate;
 pub(crate) mod seal;
 pub(crate) mod set;
+pub(crate) mod status;
 pub(crate) mod team;
 pub(crate) mod unset;
 pub(crate) mod verify;
@@ -44,6 +47,9 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<Code, CommandError> {
         Command::Rekey(args) => rekey::run(&args, ui),
         Command::Rotate(args) => rotate::run(&args, ui),
         Command::Verify(args) => verify::run(&args, ui),
+        Command::Status(args) => status::run(&args, ui),
+        Command::Diff(args) => diff::run(&args, ui),
+        Command::Git(args) => git::run(&args, ui),
         Command::Inspect(args) => inspect::run(&args, ui),
         Command::Recipients(args) => recipients::run(&args, ui),
         Command::Team(args) => team::run(&args, ui),

@@ -62,6 +62,11 @@ impl Repository {
         changes(&self.git(["diff-tree", "-r", "--no-renames", "-z", "--raw", before, after]).output()?)
     }
 
+    /// What differs between a commit and the disk. An object of nothing but zeros is what lies there now.
+    pub(crate) fn changes_on_disk(&self, commit: &str) -> Result<Vec<Change>, CommandError> {
+        changes(&self.git(["diff-index", "--no-renames", "-z", "--raw", commit]).output()?)
+    }
+
     /// The commit that is checked out; in a repository without any, the name of the empty tree.
     fn head(&self) -> Result<String, CommandError> {
         self.commit("HEAD").or_else(|_| {

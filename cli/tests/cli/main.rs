@@ -8,6 +8,7 @@ mod common;
 mod normalise;
 
 mod decrypt;
+mod diff;
 mod edit;
 mod encrypt;
 mod encrypt_refusals;

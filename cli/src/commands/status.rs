@@ -1,0 +1,193 @@
+//! `sealwax status`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use sealwax_format::document::File;
+use sealwax_format::document::resolve::resolve;
+use sealwax_format::native::{self, Layout, Object};
+use sealwax_format::{Error, ValueType};
+use serde::Serialize;
+
+use crate::error::{Code, CommandError};
+use crate::files::{self, Input};
+use crate::job::{Policies, WriteArgs};
+use crate::readers::{Change, Named};
+use crate::survey::{self, Found};
+use crate::ui::{Note, Ui};
+
+/// Show what is encrypted, by which rule, for whom, and what today's policy would change; needs no key
+///
+/// Documents that no rule covers and that hold nothing encrypted are left out.
+///
+/// Examples:
+///   sealwax status
+///   sealwax status --format json clusters/prod
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Files and folders
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// One document.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    file: String,
+    document: String,
+    /// The policy's rule; `null` if none covers it.
+    rule: Option<String>,
+    sealed_for: Option<String>,
+    /// Encrypted values.
+    encrypted: usize,
+    readers: Vec<String>,
+    /// Paths that the rule selects and that stand in the clear.
+    clear: Vec<String>,
+    /// What `sealwax rekey` would change of the readers.
+    add: Vec<String>,
+    remove: Vec<String>,
+    supersede: Vec<String>,
+    /// Why the policy cannot be applied.
+    problem: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
+    let found = survey::files(&args.paths)?;
+    let policies = Policies::default();
+    let progress = ui.progress("reading", found.len());
+    let results = files::each(&found, |file| {
+        let status = one(&policies, file);
+        progress.step();
+        status
+    });
+    progress.end();
+    let (mut all, mut code) = (Vec::new(), Code::Done);
+    for result in results {
+        match result {
+            Ok(documents) => all.extend(documents),
+            Err(error) => code = code.max(ui.failed(&error)),
+        }
+    }
+    match args.format {
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&all).unwrap_or_default() + "\n";
+            ui.data(json.as_bytes())?;
+        }
+        Format::Text => {
+            ui.data(all.iter().map(text).collect::<String>().as_bytes())?;
+            ui.notes(&[Note::Done(total(&all))]);
+        }
+    }
+    Ok(code)
+}
+
+fn one(policies: &Policies, found: &Found) -> Result<Vec<Status>, CommandError> {
+    let input = Input::read(&found.path)?;
+    let in_file = |error: Error| CommandError::in_file(&input.shown, &error);
+    let policy = policies.of(&found.path)?;
+    let file = match input.text().and_then(|text| File::parse(text, input.syntax()).map_err(|e| in_file(e.into()))) {
+        Ok(file) => file,
+        // Templates and other files that only look like YAML.
+        Err(_) if !found.named && !survey::claims_values(input.bytes.expose()) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut documents = Vec::new();
+    for index in 0..file.documents.len() {
+        let layout = Layout::read(&file, index).map_err(in_file)?;
+        let kind = layout.object.as_ref().map(|object| object.kind.as_str());
+        let rule = policy.as_deref().map(|policy| policy.govern(&found.path, kind)).transpose()?.flatten();
+        if rule.is_none() && layout.block.is_none() {
+            continue;
+        }
+        let named = Named::of(&file, &layout).map_err(in_file)?;
+        let preview = WriteArgs { preview: true, ..WriteArgs::default() };
+        let plan = match &rule {
+            Some(_) => preview.plan(&input.shown, Some(&found.path), policy.as_deref(), &layout),
+            None => Ok(None),
+        };
+        let mut status = Status {
+            file: input.shown.clone(),
+            document: layout.object.as_ref().map_or_else(|| format!("document {}", index + 1), Object::shown),
+            rule: rule.as_ref().map(|rule| rule.rule.clone()),
+            sealed_for: layout
+                .stated_place()
+                .map_or_else(|problem| Some(problem.to_string()), |p| p.map(|p| p.to_string())),
+            encrypted: 0,
+            readers: named.anywhere.iter().map(ToString::to_string).collect(),
+            clear: Vec::new(),
+            add: Vec::new(),
+            remove: Vec::new(),
+            supersede: Vec::new(),
+            problem: None,
+        };
+        let select = rule.as_ref().map(|rule| rule.select.as_slice()).unwrap_or_default();
+        for leaf in &layout.leaves {
+            if layout.token(&file, leaf).map_err(in_file)?.is_some() {
+                status.encrypted += 1;
+            } else if native::is_selected(&layout, select, &leaf.path) && !is_null(leaf) {
+                status.clear.push(leaf.path.to_string());
+            }
+        }
+        match plan {
+            Ok(Some(plan)) if status.encrypted > 0 => {
+                let change = Change::between(&named, &plan.readers);
+                status.add = change.added.iter().map(ToString::to_string).collect();
+                status.remove = change.removed.iter().map(ToString::to_string).collect();
+                status.supersede = change.superseded.iter().map(ToString::to_string).collect();
+            }
+            Ok(_) => {}
+            Err(error) => status.problem = Some(error.message().to_owned()),
+        }
+        // A rule that covers whole folders covers many files without a secret.
+        if status.encrypted > 0 || !status.clear.is_empty() || layout.block.is_some() {
+            documents.push(status);
+        }
+    }
+    Ok(documents)
+}
+
+fn is_null(leaf: &sealwax_format::document::walk::Leaf<'_>) -> bool {
+    let resolved = leaf.scalar.and_then(|scalar| resolve(leaf.node, scalar).ok());
+    resolved.is_some_and(|resolved| resolved.value_type == ValueType::Null)
+}
+
+fn text(status: &Status) -> String {
+    let mut text = String::new();
+    let rule = status.rule.as_deref().unwrap_or("none");
+    let _ = writeln!(text, "{}: {}", status.file, status.document);
+    let _ = writeln!(text, "  {} values encrypted, rule: {rule}", status.encrypted);
+    let lines = [
+        ("sealed for", status.sealed_for.iter().cloned().collect()),
+        ("readers", status.readers.clone()),
+        ("in the clear, to be encrypted", status.clear.clone()),
+        ("rekey would add", status.add.clone()),
+        ("rekey would remove", status.remove.clone()),
+        ("rekey would replace", status.supersede.clone()),
+        ("problem", status.problem.iter().cloned().collect::<Vec<_>>()),
+    ];
+    for (title, what) in lines.iter().filter(|(_, what)| !what.is_empty()) {
+        let _ = writeln!(text, "  {title}: {}", what.join(", "));
+    }
+    text
+}
+
+fn total(all: &[Status]) -> String {
+    let values: usize = all.iter().map(|status| status.encrypted).sum();
+    let clear: usize = all.iter().map(|status| status.clear.len()).sum();
+    let stale = all.iter().filter(|s| !(s.add.is_empty() && s.remove.is_empty() && s.supersede.is_empty())).count();
+    format!(
+        "{values} values encrypted in {} documents; {clear} in the clear that should be; {stale} documents with other readers than the policy's",
+        all.len()
+    )
+}

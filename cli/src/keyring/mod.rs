@@ -1,0 +1,150 @@
+//! Where identities are looked up: command line, environment, configuration, `~/.ssh`, and through them the teams.
+
+mod load;
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use age::secrecy::{ExposeSecret as _, SecretString};
+use sealwax_format::keys::{Fingerprint, Keyring, pq};
+use zeroize::Zeroizing;
+
+use load::Loader;
+
+use crate::error::CommandError;
+use crate::policy::Policy;
+
+/// The environment variable with the path of an identity file.
+const PATH_VARIABLE: &str = "SEALWAX_IDENTITY";
+/// The environment variable with an identity itself, for CI.
+const KEY_VARIABLE: &str = "SEALWAX_IDENTITY_KEY";
+/// The file below the user's configuration folder.
+const CONFIGURED: &str = "sealwax/identity.txt";
+
+/// Flags that say whose keys to use.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct IdentityArgs {
+    /// File with your private key: age, post-quantum age, SSH, or an age plugin's (repeatable)
+    #[arg(long, short = 'i', value_name = "FILE")]
+    identity: Vec<PathBuf>,
+}
+
+/// The identities of this run, loaded no sooner than needed and no more than needed.
+pub(crate) struct Identities<'a> {
+    args: &'a IdentityArgs,
+    attended: bool,
+    /// Those named outright. The lock is held while they load, so that a passphrase is asked for once.
+    near: Mutex<Option<Arc<Keyring>>>,
+    /// Those and `~/.ssh` and teams, by the teams' files.
+    far: Mutex<HashMap<Vec<PathBuf>, Arc<Keyring>>>,
+}
+
+impl<'a> Identities<'a> {
+    pub(crate) fn new(args: &'a IdentityArgs) -> Self {
+        Self { args, attended: true, near: Mutex::default(), far: Mutex::default() }
+    }
+
+    /// Those that open without a person, a device or another program: nothing is asked, nothing is waited for, and what
+    /// cannot be loaded is passed over.
+    pub(crate) fn unattended(args: &'a IdentityArgs) -> Self {
+        Self { attended: false, ..Self::new(args) }
+    }
+
+    /// The identities for a file whose wraps carry these fingerprints: those named outright if one of them fits, else
+    /// also `~/.ssh` and those teams of the policy that are among the readers.
+    pub(crate) fn for_readers(
+        &self,
+        readers: &BTreeSet<Fingerprint>,
+        policy: Option<&Policy>,
+    ) -> Result<Arc<Keyring>, CommandError> {
+        let near = self.near()?;
+        if near.fingerprints().any(|own| readers.contains(own)) {
+            return Ok(near);
+        }
+        let teams = policy.map(|policy| policy.team_identities(readers)).unwrap_or_default();
+        let mut far = self.far.lock().map_err(|_| poisoned())?;
+        if let Some(known) = far.get(&teams) {
+            return Ok(Arc::clone(known));
+        }
+        let mut loader = self.loader()?;
+        loader.usual_ssh_keys();
+        loader.teams(&teams);
+        let ring = Arc::new(loader.ring);
+        far.insert(teams, Arc::clone(&ring));
+        Ok(ring)
+    }
+
+    /// All of them but the teams', for files that do not say who reads them.
+    pub(crate) fn own(&self) -> Result<Keyring, CommandError> {
+        let mut loader = self.loader()?;
+        loader.usual_ssh_keys();
+        Ok(loader.ring)
+    }
+
+    fn near(&self) -> Result<Arc<Keyring>, CommandError> {
+        let mut near = self.near.lock().map_err(|_| poisoned())?;
+        if let Some(near) = &*near {
+            return Ok(Arc::clone(near));
+        }
+        let ring = self.loader()?.ring;
+        Ok(Arc::clone(near.insert(Arc::new(ring))))
+    }
+
+    /// Whether any identity has been named or configured, so that trying to open something makes sense.
+    pub(crate) fn any_configured(&self) -> bool {
+        let variable = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        !self.args.identity.is_empty()
+            || variable(PATH_VARIABLE)
+            || variable(KEY_VARIABLE)
+            || configured().is_some_and(|path| path.is_file())
+    }
+
+    /// With those named outright.
+    fn loader(&self) -> Result<Loader, CommandError> {
+        let mut loader = Loader::new(self.attended);
+        match self.load_near(&mut loader) {
+            Err(error) if self.attended => Err(error),
+            _ => Ok(loader),
+        }
+    }
+
+    fn load_near(&self, loader: &mut Loader) -> Result<(), CommandError> {
+        for file in &self.args.identity {
+            loader.file(file)?;
+        }
+        if let Some(path) = std::env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
+            loader.file(Path::new(&path))?;
+        }
+        if let Some(text) = std::env::var(KEY_VARIABLE).ok().map(Zeroizing::new).filter(|text| !text.trim().is_empty())
+        {
+            loader.lines(&text).map_err(|reason| CommandError::usage(format!("{KEY_VARIABLE}: {reason}")))?;
+        }
+        match configured().filter(|path| path.is_file()) {
+            Some(path) => loader.file(&path),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The identity file that `keygen` makes by default and every command finds.
+pub(crate) fn configured() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")))?;
+    Some(folder.join(CONFIGURED))
+}
+
+fn poisoned() -> CommandError {
+    CommandError::refused("loading the identities failed in another thread")
+}
+
+/// The text of a new identity file and its recipient.
+pub(crate) fn generate(post_quantum: bool) -> (SecretString, String) {
+    if post_quantum {
+        let identity = pq::Identity::generate();
+        (identity.to_secret_string(), identity.to_public().to_string())
+    } else {
+        let identity = age::x25519::Identity::generate();
+        (SecretString::from(identity.to_string().expose_secret().to_owned()), identity.to_public().to_string())
+    }
+}
