@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, copy, decrypt, diff, edit, encrypt, get, git, import, inspect, keygen, keys, man, rebind, recipients,
-    rekey, render, rotate, seal, set, status, team, unset, verify,
+    completions, copy, decrypt, diff, edit, encrypt, exec, get, git, import, inspect, keygen, keys, man, rebind,
+    recipients, rekey, render, rotate, seal, set, status, team, unset, verify,
 };
 
 /// Keep secrets in Git: encrypt the secret values of YAML and JSON files, and only those.
@@ -33,6 +33,7 @@ pub(crate) enum Command {
     Decrypt(decrypt::Args),
     Edit(edit::Args),
     Get(get::Args),
+    Exec(exec::Args),
     Set(set::Args),
     Unset(unset::Args),
     Seal(seal::Args),

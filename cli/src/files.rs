@@ -246,6 +246,12 @@ pub(crate) fn put_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.persist(path).map(|_| ()).map_err(|error| error.error)
 }
 
+/// Writes a new file for plaintext into a private folder.
+pub(crate) fn write_new_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = unix::create_private(path)?;
+    file.write_all(bytes)
+}
+
 /// A folder for plaintext that nobody else can read, outside the repository, gone when dropped. In memory where
 /// the system offers that.
 pub(crate) fn private_folder() -> Result<tempfile::TempDir, CommandError> {

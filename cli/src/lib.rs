@@ -7,6 +7,7 @@
 //! | `policy` | `.sealwax.toml`: which rule governs a file, and who reads it |
 //! | `team` | one key for many people |
 //! | `view` | encrypted files for people, every value masked |
+//! | `values`, `mask` | values by name, for programs; hidden in the log of a CI job |
 //! | `recipient` | recipients of the command line |
 //! | `accepted`, `state` | the readers that were agreed to on this machine; where it keeps that |
 //! | `job` | one file of a command: policy, place and readers resolved |
@@ -35,6 +36,7 @@ mod import;
 mod job;
 mod keyring;
 mod manifest;
+mod mask;
 mod open;
 mod paths;
 mod plugins;
@@ -48,6 +50,7 @@ mod survey;
 mod team;
 mod ui;
 mod unix;
+mod values;
 mod view;
 
 use std::process::ExitCode;
@@ -63,7 +66,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let ui = Ui::new();
     match commands::run(cli, &ui) {
-        Ok(code) => code.into(),
+        Ok(code) => code,
         Err(error) => {
             ui.error(&error);
             error.code().into()

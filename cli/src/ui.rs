@@ -69,6 +69,11 @@ impl Ui {
         }
     }
 
+    /// A line for the runner of a CI job, which reads standard error too: data must stay data.
+    pub(crate) fn workflow_command(&self, line: &str) {
+        eprintln!("{line}");
+    }
+
     /// A failure.
     pub(crate) fn error(&self, error: &CommandError) {
         eprintln!("{} {}", self.paint("31", "error:"), error.message());

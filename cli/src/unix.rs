@@ -4,7 +4,7 @@ use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -96,6 +96,62 @@ impl SignalGuard {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
     }
+}
+
+/// Makes a new file that only its owner may read.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Whether a folder lies in memory, so that what is in it never reaches a disk.
+pub(crate) fn is_in_memory(folder: &Path) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        // tmpfs and ramfs, from linux/magic.h.
+        const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
+        rustix::fs::statfs(folder).is_ok_and(|system| IN_MEMORY.contains(&i64::from(system.f_type)))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = folder;
+        false
+    }
+}
+
+/// Becomes another program, and returns only if that failed.
+pub(crate) fn become_command(command: &mut Command) -> io::Error {
+    use std::os::unix::process::CommandExt as _;
+    command.exec()
+}
+
+/// Runs a command and passes on what this process is told, so that it can clean up behind the command.
+pub(crate) fn run_to_end(command: &mut Command) -> io::Result<ExitStatus> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT])?;
+    let handle = signals.handle();
+    let mut child = command.spawn()?;
+    let id = rustix::process::Pid::from_child(&child);
+    let status = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // An interrupt of the terminal goes to the command by itself.
+            for signal in signals.forever().filter(|signal| *signal != SIGINT) {
+                let signal =
+                    if signal == SIGHUP { rustix::process::Signal::HUP } else { rustix::process::Signal::TERM };
+                let _ = rustix::process::kill_process(id, signal);
+            }
+        });
+        let status = child.wait();
+        handle.close();
+        status
+    });
+    status
+}
+
+/// A command's exit code; as a shell would have it where a signal ended the command.
+pub(crate) fn exit_code(status: ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt as _;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    u8::try_from(code).unwrap_or(1)
 }
 
 /// Overwrites a file's contents in place.

@@ -12,6 +12,7 @@ use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
 use crate::repo::work_tree;
 use crate::ui::{Note, Ui};
+use crate::{mask, values};
 
 /// Print files with their values opened, exactly as they were before they were encrypted
 ///
@@ -32,6 +33,9 @@ pub(crate) struct Args {
     /// Write plaintext even into a Git work tree
     #[arg(long, requires = "in_place")]
     force: bool,
+    /// Hide the values in the log of GitHub Actions
+    #[arg(long)]
+    mask: bool,
     #[command(flatten)]
     identities: IdentityArgs,
 }
@@ -39,7 +43,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
-    let results = files::each(&args.files, |path| one(args, &policies, &identities, path));
+    let results = files::each(&args.files, |path| one(args, &policies, &identities, path, ui));
     let mut outcomes = Outcomes::default();
     for (path, result) in args.files.iter().zip(results) {
         outcomes.add(result.and_then(|(input, text, notes)| {
@@ -56,7 +60,13 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
 
 type Decrypted = (Input, Zeroizing<String>, Vec<Note>);
 
-fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Path) -> Result<Decrypted, CommandError> {
+fn one(
+    args: &Args,
+    policies: &Policies,
+    identities: &Identities<'_>,
+    path: &Path,
+    ui: &Ui,
+) -> Result<Decrypted, CommandError> {
     let input = Input::read(path)?;
     let shown = input.shown.clone();
     if args.in_place {
@@ -68,6 +78,10 @@ fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Pat
     let opened = native::decrypt(&file, &mut Opener::new(&keyring)).map_err(in_file)?;
     if opened.values == 0 && !has_block(&file) {
         return Err(CommandError::refused(format!("{shown}: holds no encrypted values")));
+    }
+    if args.mask {
+        let sealed = values::sealed(&file, &mut Opener::new(&keyring)).map_err(in_file)?;
+        mask::on_github(&sealed, ui)?;
     }
     let mut notes: Vec<_> = opened
         .rewritten

@@ -6,6 +6,7 @@ pub(crate) mod decrypt;
 pub(crate) mod diff;
 pub(crate) mod edit;
 pub(crate) mod encrypt;
+pub(crate) mod exec;
 pub(crate) mod get;
 pub(crate) mod git;
 pub(crate) mod import;
@@ -25,13 +26,17 @@ pub(crate) mod team;
 pub(crate) mod unset;
 pub(crate) mod verify;
 
+use std::process::ExitCode;
+
 use crate::args::{Cli, Command};
-use crate::error::{Code, CommandError};
+use crate::error::CommandError;
 use crate::ui::Ui;
 
 /// Runs the chosen subcommand.
-pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<Code, CommandError> {
-    match cli.command {
+pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<ExitCode, CommandError> {
+    let code = match cli.command {
+        // The exit code of the command that it ran.
+        Command::Exec(args) => return exec::run(&args, ui),
         Command::Keygen(args) => keygen::run(&args, ui),
         Command::Encrypt(args) => encrypt::run(&args, ui),
         Command::Decrypt(args) => decrypt::run(&args, ui),
@@ -56,5 +61,6 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<Code, CommandError> {
         Command::Keys(args) => keys::run(&args, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),
-    }
+    };
+    code.map(ExitCode::from)
 }

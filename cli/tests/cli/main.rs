@@ -12,6 +12,7 @@ mod diff;
 mod edit;
 mod encrypt;
 mod encrypt_refusals;
+mod exec;
 mod files;
 mod get_set;
 mod help;
