@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, copy, decrypt, diff, edit, encrypt, exec, get, git, import, inspect, keygen, keys, man, rebind,
-    recipients, rekey, render, rotate, seal, set, status, team, unset, verify,
+    completions, copy, decrypt, diff, doctor, edit, encrypt, exec, get, git, import, init, inspect, keygen, keys, man,
+    rebind, recipients, rekey, render, rotate, seal, set, status, team, unset, verify,
 };
 
 /// Keep secrets in Git: encrypt the secret values of YAML and JSON files, and only those.
@@ -28,6 +28,8 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage or policy, 3 an input cou
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Init(init::Args),
+    Doctor(doctor::Args),
     Keygen(keygen::Args),
     Encrypt(encrypt::Args),
     Decrypt(decrypt::Args),

@@ -8,6 +8,7 @@
 //! | `team` | one key for many people |
 //! | `view` | encrypted files for people, every value masked |
 //! | `values`, `mask` | values by name, for programs; hidden in the log of a CI job |
+//! | `setup` | what a clone and its machine need |
 //! | `recipient` | recipients of the command line |
 //! | `accepted`, `state` | the readers that were agreed to on this machine; where it keeps that |
 //! | `job` | one file of a command: policy, place and readers resolved |
@@ -45,6 +46,7 @@ mod readers;
 mod recipient;
 mod rekey;
 mod repo;
+mod setup;
 mod state;
 mod survey;
 mod team;

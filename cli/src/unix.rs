@@ -98,6 +98,16 @@ impl SignalGuard {
     }
 }
 
+/// Whether others than its owner may read a file.
+pub(crate) fn is_open_to_others(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
+}
+
+/// Lets everybody who may read a file run it.
+pub(crate) fn make_executable(path: &Path) -> io::Result<()> {
+    std::fs::set_permissions(path, Permissions::from_mode(0o755))
+}
+
 /// Makes a new file that only its owner may read.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;

@@ -2,11 +2,7 @@
 
 use std::path::PathBuf;
 
-use age::secrecy::ExposeSecret as _;
-use zeroize::Zeroizing;
-
 use crate::error::{Code, CommandError};
-use crate::files;
 use crate::keyring;
 use crate::ui::{Note, Ui};
 
@@ -27,18 +23,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let path = match &args.output {
         Some(path) => path.clone(),
-        None => keyring::configured()
-            .ok_or_else(|| CommandError::usage("neither HOME nor XDG_CONFIG_HOME is set; pass -o FILE"))?,
+        None => keyring::configured_or_error()?,
     };
-    if args.output.is_none()
-        && let Some(folder) = path.parent()
-    {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| CommandError::io(Code::Refused, "cannot be created", folder, &error))?;
-    }
-    let (identity, recipient) = keyring::generate(args.pq);
-    let text = Zeroizing::new(format!("# public key: {recipient}\n{}\n", identity.expose_secret()));
-    files::create(&path, text.as_bytes(), true)?;
+    let recipient = keyring::create(&path, args.pq)?;
     ui.data(format!("{recipient}\n").as_bytes())?;
     ui.notes(&[Note::Done(format!("private key written to {}", path.display()))]);
     Ok(Code::Done)

@@ -4,12 +4,14 @@ pub(crate) mod completions;
 pub(crate) mod copy;
 pub(crate) mod decrypt;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod encrypt;
 pub(crate) mod exec;
 pub(crate) mod get;
 pub(crate) mod git;
 pub(crate) mod import;
+pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod keys;
@@ -37,6 +39,8 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<ExitCode, CommandError> {
     let code = match cli.command {
         // The exit code of the command that it ran.
         Command::Exec(args) => return exec::run(&args, ui),
+        Command::Init(args) => init::run(&args, ui),
+        Command::Doctor(args) => doctor::run(&args, ui),
         Command::Keygen(args) => keygen::run(&args, ui),
         Command::Encrypt(args) => encrypt::run(&args, ui),
         Command::Decrypt(args) => decrypt::run(&args, ui),

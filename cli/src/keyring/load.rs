@@ -93,11 +93,7 @@ impl Loader {
 
     /// The usual SSH keys. What cannot be used is passed over: nobody asked for it by name.
     pub(super) fn usual_ssh_keys(&mut self) {
-        let Some(home) = std::env::var_os("HOME").map(PathBuf::from) else {
-            return;
-        };
-        for name in ["id_ed25519", "id_rsa"] {
-            let path = home.join(".ssh").join(name);
+        for path in super::ssh_keys() {
             if let Ok(text) = std::fs::read_to_string(&path).map(Zeroizing::new) {
                 let _ = self.ssh_key(&text, &path);
             }

@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 
 use load::Loader;
 
-use crate::error::CommandError;
+use crate::error::{Code, CommandError};
+use crate::files;
 use crate::policy::Policy;
 
 /// The environment variable with the path of an identity file.
@@ -136,6 +137,50 @@ pub(crate) fn configured() -> Option<PathBuf> {
 
 fn poisoned() -> CommandError {
     CommandError::refused("loading the identities failed in another thread")
+}
+
+/// The same, where one is to be made.
+pub(crate) fn configured_or_error() -> Result<PathBuf, CommandError> {
+    configured().ok_or_else(|| CommandError::usage("neither HOME nor XDG_CONFIG_HOME is set; name a file with -o FILE"))
+}
+
+/// Makes an identity file that does not exist yet, and the folder of the usual one; gives the recipient.
+pub(crate) fn create(path: &Path, post_quantum: bool) -> Result<String, CommandError> {
+    if configured().as_deref() == Some(path)
+        && let Some(folder) = path.parent()
+    {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| CommandError::io(Code::Refused, "cannot be created", folder, &error))?;
+    }
+    let (identity, recipient) = generate(post_quantum);
+    let text = Zeroizing::new(format!("# public key: {recipient}\n{}\n", identity.expose_secret()));
+    files::create(path, text.as_bytes(), true)?;
+    Ok(recipient)
+}
+
+/// The recipient of the usual identity file, as its comment says, or of an SSH key.
+pub(crate) fn own_recipient() -> Option<String> {
+    let named = std::env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let file = named.or_else(configured).and_then(|file| std::fs::read_to_string(file).ok()).map(Zeroizing::new);
+    let stated = file.and_then(|text| {
+        text.lines().find_map(|line| line.strip_prefix("# public key: ").map(|key| key.trim().to_owned()))
+    });
+    stated.or_else(|| {
+        let public = ssh_keys().map(|key| key.with_extension("pub"));
+        public.filter_map(|file| std::fs::read_to_string(file).ok()).next().map(|text| text.trim().to_owned())
+    })
+}
+
+/// Whether one of the usual SSH keys is there.
+pub(crate) fn has_ssh_key() -> bool {
+    ssh_keys().any(|key| key.is_file())
+}
+
+/// The usual SSH keys.
+fn ssh_keys() -> impl Iterator<Item = PathBuf> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let names = ["id_ed25519", "id_rsa"];
+    home.into_iter().flat_map(move |home| names.map(|name| home.join(".ssh").join(name)))
 }
 
 /// The text of a new identity file and its recipient.

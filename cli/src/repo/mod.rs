@@ -63,6 +63,34 @@ impl Repository {
         Some(value.trim_end_matches('\n').to_owned())
     }
 
+    /// Sets a value in the configuration of this clone.
+    pub(crate) fn set(&self, name: &str, value: &str) -> Result<(), CommandError> {
+        self.git(["config", "--local", name, value]).output().map(|_| ())
+    }
+
+    /// The value of an attribute of a path.
+    pub(crate) fn attribute(&self, name: &str, path: &str) -> Result<String, CommandError> {
+        // path NUL attribute NUL value NUL
+        let told = self.git(["check-attr", "-z", name, "--", path]).text()?;
+        Ok(told.split('\0').nth(2).unwrap_or_default().to_owned())
+    }
+
+    /// Where Git keeps something of its own, such as hooks.
+    pub(crate) fn git_path(&self, name: &str) -> Result<PathBuf, CommandError> {
+        let path = self.git(["rev-parse", "--git-path", name]).text()?;
+        Ok(self.root.join(path.trim_end_matches('\n')))
+    }
+
+    /// Major and minor version of Git.
+    pub(crate) fn git_version(&self) -> Result<(u32, u32), CommandError> {
+        let text = self.git(["version"]).text()?;
+        let mut numbers = text.split_whitespace().nth(2).unwrap_or_default().split('.').map(str::parse);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
+            _ => Err(CommandError::refused("git version: is not understood")),
+        }
+    }
+
     fn git<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Git {
         Git::new(&self.root, arguments)
     }

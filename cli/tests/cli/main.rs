@@ -18,6 +18,7 @@ mod get_set;
 mod help;
 mod history;
 mod import;
+mod init;
 mod keygen;
 mod keys;
 mod policy;
