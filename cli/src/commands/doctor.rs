@@ -1,6 +1,6 @@
 //! `sealwax doctor`.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use sealwax_format::document::File;
 use sealwax_format::native::Layout;
@@ -29,13 +29,17 @@ enum Verdict {
     Bad(String, String),
 }
 
+type Check = fn(&Setup, &Args) -> Result<Verdict, CommandError>;
+
+/// What is looked at besides the pieces that `init` makes.
+const CHECKS: [(&str, Check); 4] =
+    [("git", git), ("recipients", recipients), ("diff cache", diff_cache), ("access", access)];
+
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let setup = Setup { repository: Repository::here()?, hook: HookKind::Plain, post_quantum: false };
     let mut code = Code::Done;
     let pieces = PIECES.iter().map(|piece| (piece.name, piece.look(&setup).map(verdict)));
-    let more: [(&str, fn(&Setup, &Args) -> Result<Verdict, CommandError>); 4] =
-        [("git", git), ("recipients", recipients), ("diff cache", diff_cache), ("access", access)];
-    let more = more.iter().map(|(name, check)| (*name, check(&setup, args)));
+    let more = CHECKS.iter().map(|(name, check)| (*name, check(&setup, args)));
     for (name, verdict) in pieces.chain(more) {
         let (what, mend) = match verdict {
             Ok(Verdict::Good(what)) => {
@@ -76,7 +80,7 @@ fn recipients(setup: &Setup, _: &Args) -> Result<Verdict, CommandError> {
     let Some(policy) = crate::policy::discover(&setup.repository.root().join(crate::policy::FILE_NAME))? else {
         return Ok(Verdict::Good("no policy yet".to_owned()));
     };
-    let listed = policy.listed();
+    let listed = policy.listed_recipients();
     for one in &listed {
         if let Err(error) = &one.recipient {
             return Err(error.clone());
@@ -125,7 +129,7 @@ fn access(setup: &Setup, args: &Args) -> Result<Verdict, CommandError> {
 }
 
 /// `None` for a file without encrypted values.
-fn readable(path: &PathBuf, policies: &Policies, identities: &Identities<'_>) -> Option<bool> {
+fn readable(path: &Path, policies: &Policies, identities: &Identities<'_>) -> Option<bool> {
     let input = Input::read(path).ok()?;
     if !survey::claims_values(input.bytes.expose()) {
         return None;

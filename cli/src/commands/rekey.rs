@@ -24,6 +24,7 @@ use crate::ui::Ui;
 ///   sealwax rekey --superseded .       after a cluster's key was rotated
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 pub(crate) struct Args {
     /// Files and folders
     #[arg(required = true, value_name = "PATH")]

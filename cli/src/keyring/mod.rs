@@ -167,7 +167,7 @@ pub(crate) fn own_recipient() -> Option<String> {
     });
     stated.or_else(|| {
         let public = ssh_keys().map(|key| key.with_extension("pub"));
-        public.filter_map(|file| std::fs::read_to_string(file).ok()).next().map(|text| text.trim().to_owned())
+        public.find_map(|file| std::fs::read_to_string(file).ok()).map(|text| text.trim().to_owned())
     })
 }
 

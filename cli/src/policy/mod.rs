@@ -2,8 +2,8 @@
 
 mod discover;
 pub(crate) mod edit;
-mod listing;
 mod parse;
+mod recipients;
 mod rule;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 pub(crate) use discover::discover;
-pub(crate) use listing::Listed;
+pub(crate) use recipients::ListedRecipient;
 pub(crate) use rule::Governing;
 
 use parse::{FileSource, Parsed, RecipientSource, TeamSource};

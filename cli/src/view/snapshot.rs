@@ -22,8 +22,6 @@ pub(crate) struct Snapshot {
 pub(crate) struct Document {
     /// Where its values open.
     pub(crate) place: Option<String>,
-    /// The document key's id, shortened.
-    pub(crate) key: Option<String>,
     pub(crate) readers: BTreeSet<Label>,
     /// Encrypted values by path.
     pub(crate) values: BTreeMap<String, Value>,
@@ -81,8 +79,7 @@ impl Document {
             Ok(place) => place.map(|place| place.to_string()),
             Err(problem) => Some(problem.to_string()),
         };
-        let key = layout.block.as_ref().and_then(|block| block.key.as_ref()).map(|key| key.id.short().to_owned());
-        Ok(Self { place, key, readers: Named::of(file, layout)?.anywhere, values, clear })
+        Ok(Self { place, readers: Named::of(file, layout)?.anywhere, values, clear })
     }
 }
 

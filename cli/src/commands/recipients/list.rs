@@ -17,7 +17,7 @@ pub(crate) struct Args {}
 pub(crate) fn run(_: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policy = policy_here()?;
     let (mut text, mut code) = (String::new(), Code::Done);
-    for listed in policy.listed() {
+    for listed in policy.listed_recipients() {
         let rules = if listed.rules.is_empty() { "no rule".to_owned() } else { listed.rules.join(", ") };
         match &listed.recipient {
             Ok(recipient) => {

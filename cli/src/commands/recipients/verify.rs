@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 use super::policy_here;
 use crate::error::{Code, CommandError, chain};
 use crate::files;
-use crate::policy::Listed;
+use crate::policy::ListedRecipient;
 use crate::ui::{Note, Ui};
 
 /// Compare recipients with what their owners say, with their clusters' signatures, and with what was agreed to here
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policy = policy_here()?;
-    let listed = policy.listed();
+    let listed = policy.listed_recipients();
     if let (Some(name), Some(fingerprint)) = (&args.name, &args.fingerprint) {
         return one(&listed, name, fingerprint, ui);
     }
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     Ok(ui.outcomes(outcomes))
 }
 
-fn one(listed: &[Listed], name: &str, fingerprint: &str, ui: &Ui) -> Result<Code, CommandError> {
+fn one(listed: &[ListedRecipient], name: &str, fingerprint: &str, ui: &Ui) -> Result<Code, CommandError> {
     let found = listed.iter().find(|listed| listed.name == name);
     let found = found.ok_or_else(|| CommandError::usage(format!("the policy has no recipient {name}")))?;
     let label = found.recipient.as_ref().map_err(Clone::clone)?.label();
@@ -69,7 +69,7 @@ fn one(listed: &[Listed], name: &str, fingerprint: &str, ui: &Ui) -> Result<Code
 }
 
 /// A file that names a cluster's signing key must bear its signature.
-fn endorsement(listed: &Listed) -> Result<Option<CommandError>, CommandError> {
+fn endorsement(listed: &ListedRecipient) -> Result<Option<CommandError>, CommandError> {
     let Some(file) = &listed.file else { return Ok(None) };
     let published = Published::from_file(&files::read_text(file)?);
     let problem = match published.signing_key() {

@@ -17,7 +17,7 @@ pub(crate) struct Args {}
 
 pub(crate) fn run(_: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let (mut text, mut code) = (String::new(), Code::Done);
-    for listed in policy_here()?.listed() {
+    for listed in policy_here()?.listed_recipients() {
         let Some(base) = &listed.team else { continue };
         match Team::read(&listed.name, base) {
             Ok(team) => {

@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
 
 /// The team that the policy calls so.
 fn team(policy: &Policy, name: &str) -> Result<Team, CommandError> {
-    let listed = policy.listed().into_iter().find(|listed| listed.name == name);
+    let listed = policy.listed_recipients().into_iter().find(|listed| listed.name == name);
     let base = listed.and_then(|listed| listed.team);
     let base = base.ok_or_else(|| {
         CommandError::usage(format!("the policy has no team {name}")).hint("Make it with `sealwax team create`.")
@@ -52,7 +52,7 @@ fn team(policy: &Policy, name: &str) -> Result<Team, CommandError> {
 
 /// Members as they are named: a recipient of the policy, NAME=RECIPIENT, or a .pub file.
 fn members(policy: &Policy, named: &[String]) -> Result<BTreeMap<String, Recipient>, CommandError> {
-    let listed = policy.listed();
+    let listed = policy.listed_recipients();
     let mut members = BTreeMap::new();
     for text in named {
         let recipient = match listed.iter().find(|listed| listed.name == *text) {

@@ -9,7 +9,7 @@ use super::{Governing, Policy, inside};
 use crate::error::CommandError;
 
 /// A recipient as the policy lists it.
-pub(crate) struct Listed {
+pub(crate) struct ListedRecipient {
     pub(crate) name: String,
     /// Where its key stands, for people.
     pub(crate) source: String,
@@ -22,7 +22,7 @@ pub(crate) struct Listed {
     pub(crate) rules: Vec<String>,
 }
 
-impl Listed {
+impl ListedRecipient {
     /// What kind of key it is, for people.
     pub(crate) fn kind(&self, recipient: &Recipient) -> &'static str {
         let post_quantum = recipient.strength() == Strength::PostQuantum;
@@ -48,7 +48,7 @@ impl Policy {
     }
 
     /// Every recipient, those of included policies too.
-    pub(crate) fn listed(&self) -> Vec<Listed> {
+    pub(crate) fn listed_recipients(&self) -> Vec<ListedRecipient> {
         let mut found = Vec::new();
         for part in &self.parts {
             for (name, source) in &part.parsed.recipients {
@@ -62,7 +62,7 @@ impl Policy {
                 };
                 let recipient = self.load_recipient(part, name);
                 let rules = self.rules_naming(part, name);
-                found.push(Listed { name: name.clone(), source, file, team, recipient, rules });
+                found.push(ListedRecipient { name: name.clone(), source, file, team, recipient, rules });
             }
         }
         found
