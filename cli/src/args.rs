@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, copy, decrypt, edit, encrypt, get, import, inspect, keygen, keys, rebind, recipients, rekey, render,
-    seal, set, unset, verify,
+    check, completions, copy, decrypt, edit, encrypt, get, import, inspect, keygen, keys, rebind, recipients, rekey,
+    render, seal, set, unset, verify,
 };
 
 /// Keep secrets in Git: encrypt the secret values of YAML and JSON files, and only those.
@@ -42,6 +42,7 @@ pub(crate) enum Command {
     Copy(copy::Args),
     Rekey(rekey::Args),
     Verify(verify::Args),
+    Check(check::Args),
     Inspect(inspect::Args),
     Recipients(recipients::Args),
     Keys(keys::Args),

@@ -1,5 +1,6 @@
 //! One file per subcommand: its flags, whose comments are its help, and one function.
 
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod copy;
 pub(crate) mod decrypt;
@@ -40,6 +41,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<Code, CommandError> {
         Command::Copy(args) => copy::run(&args, ui),
         Command::Rekey(args) => rekey::run(&args, ui),
         Command::Verify(args) => verify::run(&args, ui),
+        Command::Check(args) => check::run(&args, ui),
         Command::Inspect(args) => inspect::run(&args, ui),
         Command::Recipients(args) => recipients::run(&args, ui),
         Command::Keys(args) => keys::run(&args, ui),
