@@ -47,7 +47,6 @@ macro_rules! rules {
     ($($id:ident $severity:ident $plaintext:literal $title:literal $explanation:literal $fix:literal)*) => {
         /// The rules, for code that reports one.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[expect(clippy::upper_case_acronyms, reason = "named as in the documentation")]
         pub(crate) enum Id {
             $(#[doc = $title] $id,)*
         }

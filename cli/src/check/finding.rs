@@ -49,8 +49,8 @@ impl Finding {
     }
 
     /// About this part of the file. Keys come from files: control characters must not reach a terminal or a report.
-    pub(crate) fn key(self, key: impl ToString) -> Self {
-        let key = key.to_string().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    pub(crate) fn key(self, key: impl AsRef<str>) -> Self {
+        let key = key.as_ref().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         Self { key: Some(key), ..self }
     }
 
@@ -67,7 +67,7 @@ impl Finding {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        data_encoding::HEXLOWER.encode(&hash.finalize()[..16])
     }
 
     /// The path as people and programs read it: with forward slashes, control characters escaped.

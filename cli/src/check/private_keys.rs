@@ -13,7 +13,7 @@ use super::finding::Finding;
 
 static AGE: LazyLock<Regex> = expression!(r"(?i)AGE-(?:SECRET-KEY-(?:PQ-)?|PLUGIN-[A-Z0-9+._-]*?-)1[A-Z0-9]{6,}");
 static PEM: LazyLock<Regex> =
-    expression!(r"(?s)-----BEGIN (?P<kind>(?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?)-----(?P<body>.{48,60000}?)-----END");
+    expression!(r"(?s)-----BEGIN (?P<kind>(?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?)-----(?P<body>.*?)-----END");
 /// Base64 of what key files start with: a PEM header, an age identity, and the comment above it.
 static ENCODED: LazyLock<Regex> =
     expression!(r"(?:LS0tLS1CRUdJTi|QUdFLVNFQ1JFVC1LRV|IyBjcmVhdGVkOi)[A-Za-z0-9+/]{60,}=*");

@@ -53,7 +53,7 @@ fn line_of_rule(context: &Context<'_>, position: usize) -> usize {
 }
 
 fn changed_together(context: &Context<'_>, state: &State, findings: &mut Vec<Finding>) {
-    let sources = context.policy.as_ref().map(|policy| policy.sources()).unwrap_or_default();
+    let sources = context.policy.as_ref().map(crate::policy::Policy::sources).unwrap_or_default();
     for source in sources {
         let changed = state.files.iter().any(|file| file.path == source && file.changed);
         if changed {

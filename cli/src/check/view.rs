@@ -62,7 +62,9 @@ impl<'d> View<'d> {
         for source in merged.into_iter().filter(|_| depth < MAX_MERGES) {
             match &source.kind {
                 Kind::Sequence { items, .. } => {
-                    items.iter().for_each(|item| self.collect(self.follow(item), entries, depth + 1));
+                    for item in items {
+                        self.collect(self.follow(item), entries, depth + 1);
+                    }
                 }
                 _ => self.collect(source, entries, depth + 1),
             }
@@ -75,7 +77,7 @@ impl<'d> View<'d> {
         let found = own.iter().find(|(k, _)| self.text(k).is_some_and(|text| *text == key)).map(|(_, value)| value);
         let merges = || own.iter().any(|(key, _)| is_merge(key));
         found.or_else(|| {
-            let entries = merges().then(|| self.entries(node)).unwrap_or_default();
+            let entries = if merges() { self.entries(node) } else { Vec::new() };
             entries.into_iter().find(|(k, _)| k == key).map(|(_, value)| value)
         })
     }

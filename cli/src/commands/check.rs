@@ -9,8 +9,8 @@ use crate::ui::{Note, Ui};
 
 /// The gate: is everything that must be encrypted encrypted, completely, to the right readers, for the right place?
 ///
-/// Needs no key, network or cluster, and prints no value. Looks at our files, at SOPS files, SealedSecrets and plain
-/// manifests alike; without a flag or a path, at all files of the work tree. The rules and what to do about each are in
+/// Needs no key, network or cluster, and prints no value. Looks at its own files, at those of SOPS and Sealed
+/// Secrets and at plain manifests alike; without a flag or a path, at all files of the work tree. The rules and what to do about each are in
 /// docs/check.md.
 ///
 /// Exit codes: 0 nothing found, 1 something found, 2 wrong usage or policy, 3 a file that could hold secrets cannot be

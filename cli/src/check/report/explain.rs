@@ -10,5 +10,6 @@ pub(crate) fn rule(rule: &Rule) -> String {
 
 /// Every rule in a line.
 pub(crate) fn list() -> String {
-    RULES.iter().map(|rule| format!("{} {:8} {}\n", rule.id, rule.severity.word(), rule.title)).collect()
+    let lines = RULES.iter().map(|rule| format!("{} {:8} {}", rule.id, rule.severity.word(), rule.title));
+    lines.collect::<Vec<_>>().join("\n") + "\n"
 }

@@ -29,6 +29,8 @@ pub(in crate::check) fn labels(text: &str) -> BTreeSet<&str> {
 
 /// A document as it is found again, and an encoded path in it.
 type Place = (String, Vec<u8>);
+/// Takes a place, the text there, and its line and key.
+type Visit<'v> = dyn FnMut(Place, &str, (usize, String)) + 'v;
 
 /// Values that were encrypted before, wherever their objects stand in the file now.
 pub(in crate::check) fn check(sheet: &Sheet<'_>, before: &str, findings: &mut Vec<Finding>) {
@@ -53,11 +55,7 @@ pub(in crate::check) fn check(sheet: &Sheet<'_>, before: &str, findings: &mut Ve
 }
 
 /// Calls a function with every text of a file: its place, itself, and its line and key.
-fn each(
-    file: &File<'_>,
-    prefix: &dyn Fn(usize, &View<'_>) -> String,
-    visit: &mut dyn FnMut(Place, &str, (usize, String)),
-) {
+fn each(file: &File<'_>, prefix: &dyn Fn(usize, &View<'_>) -> String, visit: &mut Visit<'_>) {
     for (index, document) in file.documents.iter().enumerate() {
         let view = View::new(document);
         let text = |node, key| view.get(node, key).and_then(|value| view.text(value)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! SealedSecrets: values that kubeseal did not encrypt, and templates that say what they hold.
+//! `SealedSecret`s: values that kubeseal did not encrypt, and templates that say what they hold.
 
 use sealwax_format::base64;
 use sealwax_format::document::Node;

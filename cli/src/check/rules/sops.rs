@@ -192,7 +192,7 @@ fn has_comment(sheet: &Sheet<'_>, document: &Document, leaf: &Leaf<'_>, expressi
         let here = lines.get(start - 1).is_some_and(|line| comment(line));
         let above = lines.get(..start - 1).unwrap_or_default().iter().rev();
         let mut above = above.map(|line| line.trim()).take_while(|line| line.is_empty() || line.starts_with('#'));
-        here || above.any(|line| comment(line))
+        here || above.any(comment)
     })
 }
 

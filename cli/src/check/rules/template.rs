@@ -83,7 +83,8 @@ fn value(text: &str, below: &[&str], column: usize) -> zeroize::Zeroizing<String
         return quoted.to_owned().into();
     }
     let deeper = |line: &&&str| line.trim().is_empty() || line.len() - line.trim_start().len() > column;
-    below.iter().take_while(deeper).map(|line| format!("{}\n", line.trim())).collect::<String>().into()
+    let lines: Vec<_> = below.iter().take_while(deeper).map(|line| line.trim()).collect();
+    lines.join("\n").into()
 }
 
 fn item(path: &Path, line: usize, field: &str, key: &str, value: &str, findings: &mut Vec<Finding>) {
