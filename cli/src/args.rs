@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, copy, decrypt, diff, doctor, edit, encrypt, exec, get, git, import, init, inspect, keygen, keys, man,
-    rebind, recipients, rekey, render, rotate, seal, set, status, team, unset, verify,
+    check, completions, copy, decrypt, diff, doctor, edit, encrypt, exec, get, git, import, init, inspect, keygen,
+    keys, man, rebind, recipients, rekey, render, rotate, seal, set, status, team, unset, verify,
 };
 
 /// Keep secrets in Git: encrypt the secret values of YAML and JSON files, and only those.
@@ -48,6 +48,7 @@ pub(crate) enum Command {
     Verify(verify::Args),
     Status(status::Args),
     Diff(diff::Args),
+    Check(check::Args),
     Inspect(inspect::Args),
     Recipients(recipients::Args),
     Team(team::Args),

@@ -18,6 +18,7 @@
 //! | `paths` | values and documents as people name them |
 //! | `manifest` | from a Secret to an EncryptedSecret in the clear |
 //! | `repo` | the Git repository; the only code that runs `git` |
+//! | `check` | the gate: the rules of `sealwax check`, and how findings are written |
 //! | `history`, `exposure` | tokens of Git's HEAD used again; nothing encrypted left in the clear |
 //! | `import` | values of Vault and AWS, read as whoever runs this |
 //! | `cluster` | the only use of Kubernetes |
@@ -27,6 +28,7 @@
 
 mod accepted;
 mod args;
+mod check;
 mod cluster;
 mod commands;
 mod error;

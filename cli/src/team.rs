@@ -59,11 +59,11 @@ impl Team {
     pub(crate) fn create(
         name: &str,
         base: &Path,
-        members: BTreeMap<String, Recipient>,
+        members: &BTreeMap<String, Recipient>,
     ) -> Result<Recipient, CommandError> {
-        let (identities, recipient) = Identities::generate(&members)?;
-        let text = public(name, &members, &recipient);
-        let sealed = identities.seal(&members)?;
+        let (identities, recipient) = Identities::generate(members)?;
+        let text = public(name, members, &recipient);
+        let sealed = identities.seal(members)?;
         if let Some(folder) = base.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)
                 .map_err(|error| CommandError::io(Code::Refused, "cannot be made", folder, &error))?;
@@ -74,26 +74,26 @@ impl Team {
     }
 
     /// Encrypts the same identities for other members.
-    pub(crate) fn add(&self, members: BTreeMap<String, Recipient>, keyring: &Keyring) -> Result<(), CommandError> {
+    pub(crate) fn add(&self, members: &BTreeMap<String, Recipient>, keyring: &Keyring) -> Result<(), CommandError> {
         let (before, identities) = self.open(keyring)?;
-        let sealed = identities.seal(&members)?;
+        let sealed = identities.seal(members)?;
         let recipient = self.recipient.canonical();
-        self.replace(&before, &sealed, &public(self.recipient.label().name(), &members, recipient))
+        self.replace(&before, &sealed, &public(self.recipient.label().name(), members, recipient))
     }
 
     /// Gives the team a new key, which only those who remain can open.
     pub(crate) fn remove(
         &self,
-        members: BTreeMap<String, Recipient>,
+        members: &BTreeMap<String, Recipient>,
         keyring: &Keyring,
     ) -> Result<Recipient, CommandError> {
         let (before, old) = self.open(keyring)?;
-        let (mut identities, recipient) = Identities::generate(&members)?;
+        let (mut identities, recipient) = Identities::generate(members)?;
         identities.0.push_str("# before:\n");
         identities.0.push_str(&old.0);
-        let sealed = identities.seal(&members)?;
+        let sealed = identities.seal(members)?;
         let name = self.recipient.label().name();
-        self.replace(&before, &sealed, &public(name, &members, &recipient))?;
+        self.replace(&before, &sealed, &public(name, members, &recipient))?;
         plugins::recipient(name, &recipient).map_err(|error| CommandError::refused(chain(&error)))
     }
 

@@ -120,7 +120,7 @@ pub(crate) fn is_in_memory(folder: &Path) -> bool {
     {
         // tmpfs and ramfs, from linux/magic.h.
         const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
-        rustix::fs::statfs(folder).is_ok_and(|system| IN_MEMORY.contains(&i64::from(system.f_type)))
+        rustix::fs::statfs(folder).is_ok_and(|system| IN_MEMORY.contains(&system.f_type))
     }
     #[cfg(not(target_os = "linux"))]
     {
@@ -141,7 +141,7 @@ pub(crate) fn run_to_end(command: &mut Command) -> io::Result<ExitStatus> {
     let handle = signals.handle();
     let mut child = command.spawn()?;
     let id = rustix::process::Pid::from_child(&child);
-    let status = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         scope.spawn(move || {
             // An interrupt of the terminal goes to the command by itself.
             for signal in signals.forever().filter(|signal| *signal != SIGINT) {
@@ -153,8 +153,7 @@ pub(crate) fn run_to_end(command: &mut Command) -> io::Result<ExitStatus> {
         let status = child.wait();
         handle.close();
         status
-    });
-    status
+    })
 }
 
 /// A command's exit code; as a shell would have it where a signal ended the command.

@@ -81,7 +81,7 @@ impl Cluster {
 
     /// The recipients that it publishes, which must be there.
     pub(crate) fn published(&self) -> Result<Published, CommandError> {
-        let found = self.listed_recipients()?.map(|listed| listed.published);
+        let found = self.listed()?.map(|listed| listed.published);
         found.filter(|published| !published.recipients().is_empty()).ok_or_else(|| {
             let namespace = &self.namespace;
             CommandError::refused(format!("there is no ConfigMap {namespace}/{RECIPIENTS_MAP} with a key {RECIPIENTS}"))

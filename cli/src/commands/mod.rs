@@ -1,5 +1,6 @@
 //! One file per subcommand: its flags, whose comments are its help, and one function.
 
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod copy;
 pub(crate) mod decrypt;
@@ -59,6 +60,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<ExitCode, CommandError> {
         Command::Status(args) => status::run(&args, ui),
         Command::Diff(args) => diff::run(&args, ui),
         Command::Git(args) => git::run(&args, ui),
+        Command::Check(args) => check::run(&args, ui),
         Command::Inspect(args) => inspect::run(&args, ui),
         Command::Recipients(args) => recipients::run(&args, ui),
         Command::Team(args) => team::run(&args, ui),

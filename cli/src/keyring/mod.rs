@@ -166,7 +166,7 @@ pub(crate) fn own_recipient() -> Option<String> {
         text.lines().find_map(|line| line.strip_prefix("# public key: ").map(|key| key.trim().to_owned()))
     });
     stated.or_else(|| {
-        let public = ssh_keys().map(|key| key.with_extension("pub"));
+        let mut public = ssh_keys().map(|key| key.with_extension("pub"));
         public.find_map(|file| std::fs::read_to_string(file).ok()).map(|text| text.trim().to_owned())
     })
 }

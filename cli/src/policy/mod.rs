@@ -2,19 +2,25 @@
 
 mod discover;
 pub(crate) mod edit;
+mod listing;
+mod origin;
 mod parse;
 mod recipients;
 mod rule;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 pub(crate) use discover::discover;
+pub(crate) use listing::{Listed, Reader};
+pub(crate) use origin::Origin;
 pub(crate) use recipients::ListedRecipient;
 pub(crate) use rule::Governing;
 
-use parse::{FileSource, Parsed, RecipientSource, TeamSource};
+use origin::Disk;
+
+use parse::{Parsed, RecipientSource, TeamSource};
 use sealwax_format::keys::{Fingerprint, Recipient};
 
 use crate::accepted::Accepted;
@@ -26,6 +32,8 @@ pub(crate) const FILE_NAME: &str = ".sealwax.toml";
 
 /// A policy with everything that it includes.
 pub(crate) struct Policy {
+    /// Where it and the files that it names are read from.
+    origin: Arc<dyn Origin>,
     /// The file itself, then the included ones.
     parts: Vec<Part>,
     /// Recipients already read: a call over a thousand files reads each key once.
@@ -45,20 +53,25 @@ struct Part {
 impl Policy {
     /// Reads a policy file and what it includes.
     pub(crate) fn load(file: &Path) -> Result<Self, CommandError> {
+        Self::load_from(Arc::new(Disk), file)
+    }
+
+    /// The same from elsewhere than the disk.
+    pub(crate) fn load_from(origin: Arc<dyn Origin>, file: &Path) -> Result<Self, CommandError> {
         let root = file.parent().unwrap_or(Path::new(".")).to_owned();
-        let main = Part::load(&root, file)?;
+        let main = Part::load(&*origin, &root, file)?;
         let mut parts = vec![];
         for include in &main.parsed.include {
-            let path = inside(&root, include).map_err(|reason| in_file(file, &reason))?;
+            let path = inside(&*origin, &root, include).map_err(|reason| in_file(file, &reason))?;
             let folder = path.parent().unwrap_or(&root).to_owned();
-            let part = Part::load(&folder, &path)?;
+            let part = Part::load(&*origin, &folder, &path)?;
             if !part.parsed.include.is_empty() {
                 return Err(in_file(&path, "an included policy cannot include others"));
             }
             parts.push(part);
         }
         parts.insert(0, main);
-        let policy = Self { parts, known: Mutex::default(), accepted: Accepted::of(&root) };
+        let policy = Self { origin, parts, known: Mutex::default(), accepted: Accepted::of(&root) };
         policy.refuse_shadowing()?;
         Ok(policy)
     }
@@ -98,22 +111,22 @@ impl Policy {
         if let Some(known) = self.known.lock().ok().and_then(|known| known.get(&key).cloned()) {
             return Ok(known);
         }
-        let text = match source {
-            RecipientSource::Text(text) => text.clone(),
-            RecipientSource::File(FileSource { file }) => {
-                first_recipient(&inside(&part.folder, file).map_err(|reason| in_file(&part.file, &reason))?)?
-            }
-            RecipientSource::Team(TeamSource { team }) => {
-                let file = format!("{team}.pub");
-                first_recipient(&inside(&part.folder, &file).map_err(|reason| in_file(&part.file, &reason))?)?
-            }
-        };
+        let text = self.recipient_text(part, source)?;
         let recipient = plugins::recipient(name, &text)
             .map_err(|error| in_file(&part.file, &format!("recipient {name}: {}", crate::error::chain(&error))))?;
         if let Ok(mut known) = self.known.lock() {
             known.insert(key, recipient.clone());
         }
         Ok(recipient)
+    }
+
+    /// The public key of a recipient as it is written.
+    fn recipient_text(&self, part: &Part, source: &RecipientSource) -> Result<String, CommandError> {
+        let Some(file) = source.file() else {
+            return Ok(if let RecipientSource::Text(text) = source { text.clone() } else { String::new() });
+        };
+        let path = inside(&*self.origin, &part.folder, &file).map_err(|reason| in_file(&part.file, &reason))?;
+        recipient_line(&path, &self.origin.text(&path)?)
     }
 
     /// The files that hold the identities of those teams that are among the readers, wrapped for their members. Where
@@ -126,7 +139,7 @@ impl Policy {
                 let is_reader = self
                     .load_recipient(part, name)
                     .is_ok_and(|recipient| readers.contains(recipient.label().fingerprint()));
-                let file = inside(&part.folder, &format!("{team}.age")).ok();
+                let file = inside(&*self.origin, &part.folder, &format!("{team}.age")).ok();
                 if is_reader { files.extend(file) } else { others.extend(file) }
             }
         }
@@ -135,8 +148,8 @@ impl Policy {
 }
 
 impl Part {
-    fn load(folder: &Path, file: &Path) -> Result<Self, CommandError> {
-        let text = files::read_text(file)?;
+    fn load(origin: &dyn Origin, folder: &Path, file: &Path) -> Result<Self, CommandError> {
+        let text = origin.text(file)?;
         let parsed = parse::parse(&text).map_err(|error| {
             let line = error.line.map(|line| format!(":{line}")).unwrap_or_default();
             CommandError::usage(format!("{}{line}: {}", file.display(), error.reason))
@@ -152,7 +165,7 @@ impl Part {
 }
 
 /// Joins a path of the policy to its folder; it must stay inside and pass no symbolic link.
-fn inside(folder: &Path, relative: &str) -> Result<PathBuf, String> {
+fn inside(origin: &dyn Origin, folder: &Path, relative: &str) -> Result<PathBuf, String> {
     let mut path = folder.to_owned();
     for component in Path::new(relative).components() {
         match component {
@@ -160,7 +173,7 @@ fn inside(folder: &Path, relative: &str) -> Result<PathBuf, String> {
             std::path::Component::CurDir => continue,
             _ => return Err(format!("the path {relative} leaves the policy's folder")),
         }
-        if path.is_symlink() {
+        if origin.is_link(&path) {
             return Err(format!("the path {relative} passes a symbolic link"));
         }
     }
@@ -169,7 +182,10 @@ fn inside(folder: &Path, relative: &str) -> Result<PathBuf, String> {
 
 /// The first line of a `.pub` file that is no comment.
 pub(crate) fn first_recipient(path: &Path) -> Result<String, CommandError> {
-    let text = files::read_text(path)?;
+    recipient_line(path, &files::read_text(path)?)
+}
+
+fn recipient_line(path: &Path, text: &str) -> Result<String, CommandError> {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     line.map(str::to_owned).ok_or_else(|| CommandError::usage(format!("{}: holds no recipient", path.display())))
 }

@@ -54,6 +54,17 @@ pub(super) struct TeamSource {
     pub(super) team: String,
 }
 
+impl RecipientSource {
+    /// The file that holds the public key, relative to the policy; `None` where the policy states the key itself.
+    pub(super) fn file(&self) -> Option<String> {
+        match self {
+            Self::Text(_) => None,
+            Self::File(FileSource { file }) => Some(file.clone()),
+            Self::Team(TeamSource { team }) => Some(format!("{team}.pub")),
+        }
+    }
+}
+
 /// A rule as written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -52,7 +52,7 @@ impl Policy {
         let mut found = Vec::new();
         for part in &self.parts {
             for (name, source) in &part.parsed.recipients {
-                let at = |file: &str| inside(&part.folder, file).ok();
+                let at = |file: &str| inside(&*self.origin, &part.folder, file).ok();
                 let (source, file, team) = match source {
                     RecipientSource::Text(_) => ("in the policy".to_owned(), None, None),
                     RecipientSource::File(FileSource { file }) => (file.clone(), at(file), None),

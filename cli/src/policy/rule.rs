@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sealwax_format::Pattern;
-use sealwax_format::keys::{Recipient, Strength};
+use sealwax_format::keys::{Label, Recipient, Strength};
 use sealwax_format::native::Scope;
 
 use super::discover::real_path;
@@ -38,26 +38,26 @@ impl Policy {
     /// The first rule that matches a file and the kind of one of its documents.
     pub(crate) fn govern(&self, file: &Path, kind: Option<&str>) -> Result<Option<Governing>, CommandError> {
         let path = real_path(file)?;
-        for part in &self.parts {
-            let Ok(relative) = path.strip_prefix(&part.folder) else {
-                continue;
-            };
-            for (rule, glob) in part.parsed.rule.iter().zip(&part.globs) {
-                let kind_fits =
-                    rule.kinds.as_ref().is_none_or(|kinds| kind.is_some_and(|k| kinds.iter().any(|x| x == k)));
-                if kind_fits && glob.is_match(relative) {
-                    return self.resolve(part, rule).map(Some);
-                }
-            }
-        }
-        Ok(None)
+        self.find(&path, kind).map(|(part, rule)| self.resolve(part, &part.parsed.rule[rule])).transpose()
+    }
+
+    /// The same without reading any key: the part and the number of its rule. The path starts as the policy's does.
+    pub(super) fn find(&self, path: &Path, kind: Option<&str>) -> Option<(&Part, usize)> {
+        let fits =
+            |rule: &Rule| rule.kinds.as_ref().is_none_or(|kinds| kind.is_some_and(|k| kinds.iter().any(|x| x == k)));
+        self.parts.iter().find_map(|part| {
+            let relative = path.strip_prefix(&part.folder).ok()?;
+            let mut rules = part.parsed.rule.iter().zip(&part.globs);
+            let rule = rules.position(|(rule, glob)| fits(rule) && glob.is_match(relative))?;
+            Some((part, rule))
+        })
     }
 
     /// Refuses a recipient of the command line that the policy's `post_quantum` forbids.
     pub(crate) fn allow(&self, readers: &[Recipient]) -> Result<(), CommandError> {
         let main = &self.parts[0];
         let strict = main.parsed.post_quantum == PostQuantum::Require;
-        refuse_classical(&main.file, strict, readers)
+        refuse_classical(&main.file, strict, strengths(readers))
     }
 
     /// What people call a rule: its path, below the folder of an included policy, and its kinds.
@@ -71,28 +71,45 @@ impl Policy {
         let select = rule.encrypt.iter().map(|pattern| Pattern::parse(pattern)).collect::<Result<_, _>>();
         let readers =
             rule.recipients.iter().map(|name| self.load_recipient(part, name)).collect::<Result<Vec<_>, _>>()?;
-        let strict = self.parts[0].parsed.post_quantum == PostQuantum::Require
-            || part.parsed.post_quantum == PostQuantum::Require;
-        refuse_classical(&part.file, strict, &readers)?;
+        refuse_classical(&part.file, self.is_strict(part), strengths(&readers))?;
         Ok(Governing {
             rule: self.title(part, rule),
             select: select.map_err(|error| in_file(&part.file, &error.to_string()))?,
             readers,
-            scope: rule.scope.map(|scope| match scope {
-                ScopeName::Strict => Scope::Strict,
-                ScopeName::Namespace => Scope::Namespace,
-                ScopeName::Cluster => Scope::Cluster,
-            }),
+            scope: rule.scope(),
             target: rule.target.clone(),
             context: rule.context.clone(),
         })
     }
+
+    /// Whether a part's readers must withstand a quantum computer: where it says so, or the main policy does.
+    pub(super) fn is_strict(&self, part: &Part) -> bool {
+        [&self.parts[0], part].iter().any(|part| part.parsed.post_quantum == PostQuantum::Require)
+    }
 }
 
-fn refuse_classical(policy: &Path, strict: bool, readers: &[Recipient]) -> Result<(), CommandError> {
-    match readers.iter().find(|reader| strict && reader.strength() == Strength::Classical) {
-        Some(weak) => {
-            let reason = format!("{} is no post-quantum recipient, and post_quantum = \"require\"", weak.label());
+impl Rule {
+    pub(super) fn scope(&self) -> Option<Scope> {
+        self.scope.map(|scope| match scope {
+            ScopeName::Strict => Scope::Strict,
+            ScopeName::Namespace => Scope::Namespace,
+            ScopeName::Cluster => Scope::Cluster,
+        })
+    }
+}
+
+fn strengths(readers: &[Recipient]) -> impl Iterator<Item = (&Label, Strength)> {
+    readers.iter().map(|reader| (reader.label(), reader.strength()))
+}
+
+pub(super) fn refuse_classical<'l>(
+    policy: &Path,
+    strict: bool,
+    mut readers: impl Iterator<Item = (&'l Label, Strength)>,
+) -> Result<(), CommandError> {
+    match readers.find(|(_, strength)| strict && *strength == Strength::Classical) {
+        Some((weak, _)) => {
+            let reason = format!("{weak} is no post-quantum recipient, and post_quantum = \"require\"");
             Err(in_file(policy, &reason))
         }
         None => Ok(()),

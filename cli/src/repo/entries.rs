@@ -57,6 +57,11 @@ impl Repository {
         changes(&self.git(["diff-index", "--cached", "--no-renames", "-z", "--raw", &self.head()?]).output()?)
     }
 
+    /// What differs between the last commit and the files on the disk. What these hold is in no object yet.
+    pub(crate) fn unstaged_changes(&self) -> Result<Vec<Change>, CommandError> {
+        self.changes_on_disk(&self.head()?)
+    }
+
     /// What differs between two commits.
     pub(crate) fn changes(&self, before: &str, after: &str) -> Result<Vec<Change>, CommandError> {
         changes(&self.git(["diff-tree", "-r", "--no-renames", "-z", "--raw", before, after]).output()?)
@@ -76,11 +81,11 @@ impl Repository {
     }
 }
 
-fn fields(listed: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn fields(listed: &[u8]) -> impl Iterator<Item = &[u8]> {
     listed.split(|byte| *byte == 0).filter(|field| !field.is_empty())
 }
 
-fn path(bytes: &[u8]) -> PathBuf {
+pub(super) fn path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(bytes))
 }
 
@@ -92,7 +97,7 @@ fn entry(field: &[u8], object: usize) -> Option<Entry> {
     is_regular(words).then(|| Entry { path: path(&field[tab + 1..]), object })
 }
 
-fn is_regular(mode: &str) -> bool {
+pub(super) fn is_regular(mode: &str) -> bool {
     mode.starts_with("100")
 }
 

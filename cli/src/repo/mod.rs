@@ -4,6 +4,7 @@ mod blobs;
 mod entries;
 mod git;
 mod owners;
+mod range;
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ pub(crate) use blobs::Blobs;
 pub(crate) use entries::{Change, Entry};
 use git::Git;
 pub(crate) use owners::Owners;
+pub(crate) use range::Introduced;
 
 use crate::error::CommandError;
 
@@ -33,6 +35,13 @@ impl Repository {
             CommandError::usage("this folder is in no Git repository")
                 .hint("Go to a clone of one, or make one with `git init`.")
         })
+    }
+
+    /// The same, or a repository without a work tree: hooks on a server are called in its folder.
+    pub(crate) fn here_or_bare() -> Result<Self, CommandError> {
+        let folder = Path::new(".").canonicalize().unwrap_or_default();
+        let is_git = ["HEAD", "objects", "refs"].iter().all(|name| folder.join(name).exists());
+        if is_git { Ok(Self { root: folder }) } else { Self::here() }
     }
 
     /// The root of its work tree, absolute, every symbolic link resolved.
@@ -89,6 +98,21 @@ impl Repository {
             (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
             _ => Err(CommandError::refused("git version: is not understood")),
         }
+    }
+
+    /// The settings whose names match a regular expression, and their values.
+    pub(crate) fn settings(&self, pattern: &str) -> Vec<(String, String)> {
+        let listed = self.git(["config", "-z", "--get-regexp", pattern]).quiet().text().unwrap_or_default();
+        let pairs = listed.split('\0').filter(|pair| !pair.is_empty());
+        // A setting without a value is true.
+        let pairs = pairs.map(|pair| pair.split_once('\n').unwrap_or((pair, "true")));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// The names of the refs below a prefix.
+    pub(crate) fn refs(&self, prefix: &str) -> Result<Vec<String>, CommandError> {
+        let listed = self.git(["for-each-ref", "--format=%(refname)", prefix]).text()?;
+        Ok(listed.lines().map(str::to_owned).collect())
     }
 
     fn git<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Git {

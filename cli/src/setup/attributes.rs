@@ -19,11 +19,9 @@ pub(super) fn look(setup: &Setup) -> Result<State, CommandError> {
 
 pub(super) fn make(setup: &Setup) -> Result<String, CommandError> {
     let missing = missing(setup)?;
-    let lines: String = missing.iter().map(|pattern| format!("{pattern} diff=sealwax merge=sealwax\n")).collect();
+    let lines = missing.join(" diff=sealwax merge=sealwax\n") + " diff=sealwax merge=sealwax\n";
     let path = setup.repository.root().join(FILE);
-    if !path.exists() {
-        files::create(&path, lines.as_bytes(), false)?;
-    } else {
+    if path.exists() {
         let before = std::fs::read(&path).map(SecretBytes::from);
         let before = before.map_err(|error| CommandError::io(Code::Unreadable, "cannot be read", &path, &error))?;
         let mut after = before.expose().to_vec();
@@ -32,6 +30,8 @@ pub(super) fn make(setup: &Setup) -> Result<String, CommandError> {
         }
         after.extend_from_slice(lines.as_bytes());
         files::replace(&path, &before, &after)?;
+    } else {
+        files::create(&path, lines.as_bytes(), false)?;
     }
     Ok(format!("{FILE}: {} are shown and merged by value; commit it", missing.join(", ")))
 }

@@ -154,10 +154,11 @@ fn glob(regex: &str) -> Option<String> {
         glob.push_str(if glob.is_empty() || glob.ends_with('/') { "**" } else { "*" });
     }
     if !anchored && !glob.starts_with("**") {
-        glob.insert_str(0, "**/");
+        // It may begin in the middle of a name.
+        glob.insert_str(0, "**/*");
     }
     let simple = |c: char| c.is_alphanumeric() || "-_./*{},".contains(c);
-    (glob.chars().all(simple) && globset::Glob::new(&glob).is_ok()).then_some(glob)
+    (!regex.contains('{') && glob.chars().all(simple) && globset::Glob::new(&glob).is_ok()).then_some(glob)
 }
 
 /// Which values a rule of SOPS encrypts. Whatever is not understood encrypts everything: the safe side.

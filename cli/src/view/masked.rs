@@ -42,7 +42,9 @@ pub(crate) fn revealed(file: &File<'_>, keyring: &Keyring) -> Option<Zeroizing<S
         let layout = Layout::read(file, index).ok()?;
         if let Some(key) = layout.block.as_ref().and_then(|block| block.key.as_ref()) {
             let _ = writeln!(text, "# document {}: readers:", index + 1);
-            key.wraps.iter().for_each(|(label, _)| drop(writeln!(text, "#   {label}")));
+            for (label, _) in &key.wraps {
+                let _ = writeln!(text, "#   {label}");
+            }
         }
     }
     Some(text)

@@ -1,6 +1,7 @@
 //! Help texts, the reference made of them, completions, man pages, and the shape of the command line.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use insta::assert_snapshot;
@@ -44,7 +45,7 @@ fn the_reference_is_what_the_help_says() {
     }
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/cli.md");
     if std::env::var_os("UPDATE_GOLDENS").is_some() {
-        std::fs::write(&file, &text).unwrap();
+        std::fs::File::create(&file).unwrap().write_all(text.as_bytes()).unwrap();
     }
     let committed = std::fs::read_to_string(&file).unwrap();
     assert!(

@@ -111,10 +111,10 @@ fn rules_of_sops_are_taken_over() {
 
     # As in .sops.yaml for apps/.*\.yaml$
     [[rule]]
-    path = "**/apps/**/*.yaml"
+    path = "**/*apps/**/*.yaml"
     encrypt = ["**.data", "**.stringData"]
     recipients = ["me", "sops-1", "sops-2"]
-    context = "**/apps/**/*.yaml"
+    context = "**/*apps/**/*.yaml"
 
     # .sops.yaml has a rule for (a|b)/x, which is no simple path: write it here yourself.
 

@@ -68,7 +68,7 @@ fn without_a_home() {
     let sandbox = Sandbox::new();
     assert_snapshot!(sandbox.sealwax(["keygen"]).env("HOME", "").run(), @"
     exit 2
-    err: error: neither HOME nor XDG_CONFIG_HOME is set; pass -o FILE
+    err: error: neither HOME nor XDG_CONFIG_HOME is set; name a file with -o FILE
     ");
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn verify(args: &VerifyArgs, ui: &Ui) -> Result<Code, CommandError> {
             None => Note::Warning(format!("{} has no fingerprint that could be compared", key.name)),
         })
         .collect();
-    let listed = cluster.listed_recipients()?.unwrap_or_default();
+    let listed = cluster.listed()?.unwrap_or_default();
     let signing = opened.bundle.controller.as_ref().map(|key| key.signing_key().public());
     let mut complete = missing.is_empty();
     if listed.published.signing_key().is_ok_and(|published| Some(published) != signing) {

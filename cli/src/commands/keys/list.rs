@@ -51,7 +51,7 @@ struct Row {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let cluster = Cluster::new(&args.cluster)?;
     let keys = cluster.keys()?;
-    let listed = cluster.listed_recipients()?.unwrap_or_default();
+    let listed = cluster.listed()?.unwrap_or_default();
     let copies = cluster.escrow_copies()?;
     let (objects, problem) = match cluster.objects(&args.namespaces, SOME) {
         Ok(objects) => (Some(objects), None),
@@ -134,7 +134,7 @@ pub(crate) fn needed_by(args: &NeededByArgs, ui: &Ui) -> Result<Code, CommandErr
     let cluster = Cluster::new(&args.cluster)?;
     let keys = cluster.keys()?;
     let wanted = args.key.as_deref().map(|wanted| cluster.key(wanted)).transpose()?;
-    let usable = usable(&keys, &cluster.listed_recipients()?.unwrap_or_default());
+    let usable = usable(&keys, &cluster.listed()?.unwrap_or_default());
     let objects = cluster.objects(&args.namespaces, SOME)?;
     let mut text = String::new();
     for key in &keys {

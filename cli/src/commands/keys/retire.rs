@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let cluster = Cluster::new(&args.cluster)?;
     let key = cluster.key(&args.key)?;
     let fingerprint = key.known_fingerprint()?;
-    let sealing = cluster.listed_recipients()?.unwrap_or_default().sealing();
+    let sealing = cluster.listed()?.unwrap_or_default().sealing();
     if let Some(refusal) = refusal(&key, sealing.as_deref() == Some(fingerprint), cluster.namespace()) {
         return Err(refusal);
     }
@@ -83,7 +83,7 @@ fn refusal(key: &Key, seals: bool, namespace: &str) -> Option<CommandError> {
 fn unneeded(cluster: &Cluster, key: &Key, fingerprint: &str) -> Result<usize, CommandError> {
     // Everywhere: a key is needed or not for the whole cluster.
     let objects = cluster.objects(&[], EVERYWHERE)?;
-    let usable = usable(&cluster.keys()?, &cluster.listed_recipients()?.unwrap_or_default());
+    let usable = usable(&cluster.keys()?, &cluster.listed()?.unwrap_or_default());
     let needing: Vec<_> = objects.iter().filter(|object| object.needs(fingerprint, &usable)).collect();
     if needing.is_empty() {
         return Ok(objects.len());

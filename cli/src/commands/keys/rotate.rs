@@ -37,7 +37,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let cluster = Cluster::new(&args.cluster)?;
-    let before = cluster.listed_recipients()?.unwrap_or_default().sealing();
+    let before = cluster.listed()?.unwrap_or_default().sealing();
     let deadline = Instant::now() + Duration::from_secs(args.timeout);
     let sealing = match &args.to {
         Some(wanted) => switch(&cluster, wanted, before.as_deref(), deadline, ui)?,
@@ -71,7 +71,7 @@ fn switch(
     cluster.relabel(&key, State::Made)?;
     ui.notes(&[Note::Done(format!("{} shall seal; waiting for the controller", key.name))]);
     wait(cluster, deadline, || {
-        if cluster.listed_recipients()?.unwrap_or_default().sealing().as_ref() == Some(&fingerprint) {
+        if cluster.listed()?.unwrap_or_default().sealing().as_ref() == Some(&fingerprint) {
             return Ok(Look::Seals(fingerprint.clone()));
         }
         Ok(undone(&cluster.keys()?, &key.name).map_or(Look::NotYet, Look::Undone))
@@ -108,7 +108,7 @@ fn renew(
     ui.notes(&[Note::Done("a new key is asked for; waiting for the controller".to_owned())]);
     let mut told = false;
     wait(cluster, deadline, || {
-        let listed = cluster.listed_recipients()?.unwrap_or_default();
+        let listed = cluster.listed()?.unwrap_or_default();
         let answered = listed.annotations.get(ROTATED) == Some(&request);
         let sealing = listed.sealing().filter(|now| Some(now.as_str()) != before);
         if answered && sealing.is_none() && !told {

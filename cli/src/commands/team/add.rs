@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     policy.accepted.check(&rule, &team.readers(), args.accept_recipients)?;
     let readers: Vec<_> = all.values().cloned().collect();
     let names = all.keys().cloned().collect::<Vec<_>>().join(", ");
-    team.add(all, &Identities::new(&args.identities).own()?)?;
+    team.add(&all, &Identities::new(&args.identities).own()?)?;
     policy.accepted.check(&rule, &readers, true)?;
     ui.notes(&[Note::Done(format!("{}: members: {names}", team.recipient.label()))]);
     Ok(Code::Done)

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     edit.add_recipient(&args.name, &Source::Team(base.clone()))?;
     let rules = edit.add_reader(&args.name, &args.rules, false)?;
     let readers: Vec<_> = members.values().cloned().collect();
-    let recipient = Team::create(&args.name, &policy.folder().join(Path::new(&base)), members)?;
+    let recipient = Team::create(&args.name, &policy.folder().join(Path::new(&base)), &members)?;
     edit.finish()?;
     policy.accepted.check(&rule_of(&args.name), &readers, true)?;
     ui.notes(&[

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     policy.accepted.check(&rule, &team.readers(), args.accept_recipients)?;
     let exposed = rekey::readable_by(policy.folder(), team.recipient.label())?;
     let readers: Vec<_> = rest.values().cloned().collect();
-    let recipient = team.remove(rest, &Identities::new(&args.identities).own()?)?;
+    let recipient = team.remove(&rest, &Identities::new(&args.identities).own()?)?;
     policy.accepted.check(&rule, &readers, true)?;
     let gone = args.members.join(", ");
     let mut notes = vec![Note::Done(format!("{}: a new key for the team, without {gone}", recipient.label()))];

@@ -1,0 +1,230 @@
+//! One file: is it read at all, is it parsed, and which rules look at it.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use sealwax_format::SecretBytes;
+use sealwax_format::document::{File, Syntax};
+
+use super::allow::Allowed;
+use super::catalog::Id;
+use super::finding::Finding;
+use super::rules::{self, change, leftovers, sops, sops_lines, template};
+use super::sheet::{Sheet, is_manifest};
+use super::source::{Look, State};
+use super::{Context, private_keys};
+use crate::files::{Input, syntax_of};
+
+/// Larger files are passed over, unless something claims them.
+const MAX_UNCLAIMED: usize = 5 << 20;
+/// Where Git looks for the zero byte that makes a file binary.
+const SNIFFED: usize = 8000;
+
+/// What came of looking at a file.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) findings: Vec<Finding>,
+    /// The rules of the policy that select something in it.
+    pub(super) selected: Vec<usize>,
+    /// How many findings its comments allow.
+    pub(super) allowed: usize,
+    /// Why it was not looked into.
+    pub(super) skipped: Option<Skipped>,
+    /// Whether other readers are named than before.
+    pub(super) readers_changed: bool,
+}
+
+/// Why a file was passed over.
+pub(super) enum Skipped {
+    Binary,
+    Large(PathBuf),
+}
+
+/// Looks at a file of a state; `before` is what it held before it changed.
+pub(super) fn look(
+    context: &Context<'_>,
+    state: &State,
+    file: &Look,
+    bytes: Option<&SecretBytes>,
+    before: Option<&SecretBytes>,
+) -> Seen {
+    let mut seen = Seen::default();
+    let Some(bytes) = bytes else {
+        pass_over(context, &file.path, Skipped::Large(file.path.clone()), &mut seen);
+        return seen;
+    };
+    let mut allowed = Allowed::default();
+    match decode(bytes.expose()) {
+        None => {
+            leftovers::by_name(&file.path, bytes.expose(), &mut seen.findings);
+            pass_over(context, &file.path, Skipped::Binary, &mut seen);
+        }
+        Some(text) if text.len() > MAX_UNCLAIMED && !is_claimed(context, &file.path) => {
+            seen.skipped = Some(Skipped::Large(file.path.clone()));
+        }
+        Some(text) => {
+            allowed = Allowed::read(&text);
+            let earlier = before.and_then(|before| decode(before.expose()));
+            text_file(context, file, &text, earlier.as_deref(), &mut seen);
+        }
+    }
+    let found = seen.findings.len();
+    seen.findings.retain(|finding| !allowed.allows(finding));
+    seen.allowed = found - seen.findings.len();
+    if is_manifest(&file.path) {
+        seen.findings.extend(allowed.findings(&file.path));
+    }
+    if let Some(commit) = &state.past {
+        in_the_past(commit, &mut seen);
+    }
+    seen
+}
+
+/// What later commits took away matters only if it was readable.
+fn in_the_past(commit: &str, seen: &mut Seen) {
+    seen.findings.retain(|finding| finding.rule.plaintext);
+    for finding in &mut seen.findings {
+        finding.commit = Some(commit.to_owned());
+        let short = commit.get(..10).unwrap_or(commit);
+        finding.message += &format!("; commit {short} holds it, and a later one took it away: change it at its origin");
+    }
+}
+
+/// A file that is not looked into: an error if something claims it.
+fn pass_over(context: &Context<'_>, path: &Path, why: Skipped, seen: &mut Seen) {
+    if is_claimed(context, path) {
+        let reason = match why {
+            Skipped::Binary => "the policy covers it, and it is not text",
+            Skipped::Large(_) => "the policy covers it, and it is larger than 64 MiB",
+        };
+        seen.findings.push(Finding::new(Id::WAX904, path, reason));
+    } else {
+        seen.skipped = Some(why);
+    }
+}
+
+/// The text of a file: UTF-8, or UTF-16 with a mark, as YAML may be; `None` for anything else.
+fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    let pair: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => {
+            let binary = bytes.iter().take(SNIFFED).any(|byte| *byte == 0);
+            let text = std::str::from_utf8(bytes).ok().filter(|_| !binary)?;
+            return Some(Cow::Borrowed(text));
+        }
+    };
+    let units = bytes.chunks_exact(2).filter_map(|two| Some(pair(two.try_into().ok()?)));
+    let text = char::decode_utf16(units.skip(1)).collect::<Result<String, _>>().ok()?;
+    Some(Cow::Owned(text))
+}
+
+/// Whether a rule of the policy is for a file, so that it has to be readable. A rule for everything below a folder is for
+/// the YAML and JSON there.
+fn is_claimed(context: &Context<'_>, path: &Path) -> bool {
+    let Some(policy) = &context.policy else { return false };
+    let matching = policy.matching(path);
+    let mut rules = matching.iter().filter_map(|position| context.rules.get(*position));
+    rules.any(|rule| is_manifest(path) || !rule.path.ends_with('*'))
+}
+
+/// A text: what every text is searched for, and, where that may matter, its documents.
+fn text_file(context: &Context<'_>, file: &Look, text: &str, before: Option<&str>, seen: &mut Seen) {
+    let path = file.path.as_path();
+    leftovers::by_name(path, text.as_bytes(), &mut seen.findings);
+    private_keys::scan(path, text, &mut seen.findings);
+    let was_encrypted = before.is_some_and(change::is_encrypted);
+    seen.readers_changed = before.is_some_and(|before| change::labels(before) != change::labels(text));
+    let claimed = is_claimed(context, path);
+    if !claimed && !is_manifest(path) {
+        sops_lines::check(path, text, context.sops.rule(path), &mut seen.findings);
+        return;
+    }
+    if change::is_encrypted(text)
+        && let Some(line) = leftovers::conflict(text)
+    {
+        let message = "conflict markers stand in a file with encrypted values";
+        seen.findings.push(Finding::new(Id::WAX505, path, message).line(line));
+        return;
+    }
+    if !claimed && !was_encrypted && context.sops.rule(path).is_none() && !may_matter(text) {
+        return;
+    }
+    match parse(path, text) {
+        Ok(parsed) => {
+            let sops = sops::Metadata::read(&parsed);
+            let sheet = Sheet { path, file: &parsed, context: Some(context), sops };
+            rules::run(&sheet, &mut seen.selected, &mut seen.findings);
+            if let Some(before) = before {
+                change::check(&sheet, before, &mut seen.findings);
+            }
+        }
+        Err(error) => unparsed(context, path, text, was_encrypted, &error, &mut seen.findings),
+    }
+}
+
+/// Whether a text has one of the words that any rule starts from, or an escape or a tag that could hide one.
+fn may_matter(text: &str) -> bool {
+    const WORDS: [&str; 10] =
+        ["Secret", "secretGenerator", "ENC[", "sops", "sealwax", "\\x", "\\u", "\\U", "!!", "\\\n"];
+    WORDS.iter().any(|word| text.contains(word))
+}
+
+/// By the name first; what is called JSON and is none may still be YAML to those who read it.
+fn parse<'t>(path: &Path, text: &'t str) -> Result<File<'t>, sealwax_format::document::ParseError> {
+    let syntax = syntax_of(Some(path));
+    File::parse(text, syntax).or_else(|error| match syntax {
+        Syntax::Json => File::parse(text, Syntax::Yaml).map_err(|_| error),
+        Syntax::Yaml => Err(error),
+    })
+}
+
+/// A file that is neither YAML nor JSON: templates are searched by lines; whatever else should have been readable is an
+/// error.
+fn unparsed(
+    context: &Context<'_>,
+    path: &Path,
+    text: &str,
+    was_encrypted: bool,
+    error: &sealwax_format::document::ParseError,
+    findings: &mut Vec<Finding>,
+) {
+    template::check(path, text, findings);
+    let rules = context.policy.as_ref().map(|policy| policy.matching(path)).unwrap_or_default();
+    let mut rules = rules.iter().filter_map(|position| context.rules.get(*position));
+    let by_policy = rules.any(|rule| rule.kinds.as_ref().is_none_or(|kinds| template::states_kind(text, kinds)));
+    let by_looks = template::states_secret(text) && !template::is_template(text);
+    let reason = if by_policy {
+        "the policy covers it"
+    } else if was_encrypted {
+        "it held encrypted values before"
+    } else if change::is_encrypted(text) {
+        "it holds encrypted values"
+    } else if by_looks {
+        "it looks like a Secret"
+    } else {
+        return;
+    };
+    findings.push(Finding::new(Id::WAX904, path, format!("{reason}, and it is {error}")).line(error.line()));
+}
+
+/// Looks at a file of rendered manifests: at what is encrypted in it and whether it will open.
+pub(super) fn rendered(input: &Input) -> Seen {
+    let mut seen = Seen::default();
+    let path = input.path.clone().unwrap_or_else(|| PathBuf::from("stdin"));
+    let Some(text) = decode(input.bytes.expose()) else {
+        seen.findings.push(Finding::new(Id::WAX904, &path, "it is not text"));
+        return seen;
+    };
+    match parse(&path, &text) {
+        Ok(parsed) => {
+            let sheet = Sheet { path: &path, file: &parsed, context: None, sops: None };
+            rules::run(&sheet, &mut seen.selected, &mut seen.findings);
+        }
+        Err(error) => {
+            let message = format!("it is rendered, and {error}");
+            seen.findings.push(Finding::new(Id::WAX904, &path, message).line(error.line()));
+        }
+    }
+    seen
+}

@@ -1,0 +1,101 @@
+//! What the gate has to say: a rule, a place and a sentence, never a value.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::catalog::{Id, Rule, Severity};
+
+/// One thing to look at.
+#[derive(Clone, Debug)]
+pub(crate) struct Finding {
+    /// Which rule.
+    pub(crate) rule: &'static Rule,
+    /// How much it matters; nearly always the rule's own.
+    pub(crate) severity: Severity,
+    /// The file, below the root of what is looked at.
+    pub(crate) path: PathBuf,
+    /// The line, counted from 1.
+    pub(crate) line: usize,
+    /// What in the file it is about, such as the path of a value.
+    pub(crate) key: Option<String>,
+    /// What is wrong.
+    pub(crate) message: String,
+    /// The commit that holds it, where later ones no longer do.
+    pub(crate) commit: Option<String>,
+    /// Tells equal findings of one file apart.
+    pub(crate) ordinal: usize,
+}
+
+impl Finding {
+    /// About a file as a whole, at its first line.
+    pub(crate) fn new(id: Id, path: &Path, message: impl Into<String>) -> Self {
+        let rule = id.rule();
+        Self {
+            rule,
+            severity: rule.severity,
+            path: path.to_owned(),
+            line: 1,
+            key: None,
+            message: message.into(),
+            commit: None,
+            ordinal: 0,
+        }
+    }
+
+    /// On this line.
+    pub(crate) fn line(self, line: usize) -> Self {
+        Self { line: line.max(1), ..self }
+    }
+
+    /// About this part of the file. Keys come from files: control characters must not reach a terminal or a report.
+    pub(crate) fn key(self, key: impl AsRef<str>) -> Self {
+        let key = key.as_ref().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        Self { key: Some(key), ..self }
+    }
+
+    /// With another weight than the rule's usual one.
+    pub(crate) fn severity(self, severity: Severity) -> Self {
+        Self { severity, ..self }
+    }
+
+    /// What stays the same while the finding does: a hash of rule, path and key, never of a value.
+    pub(crate) fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        let path = self.path.to_string_lossy();
+        for part in [self.rule.id, &*path, self.key.as_deref().unwrap_or_default(), &self.ordinal.to_string()] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        data_encoding::HEXLOWER.encode(&hash.finalize()[..16])
+    }
+
+    /// The path as people and programs read it: with forward slashes, control characters escaped.
+    pub(crate) fn shown_path(&self) -> String {
+        let path = self.path.to_string_lossy();
+        path.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    }
+}
+
+/// Numbers findings that are alike, so that a second one is not taken for the first.
+pub(crate) fn number(findings: &mut [Finding]) {
+    let mut seen = std::collections::HashMap::new();
+    for finding in findings {
+        let alike = (finding.rule.id, finding.path.clone(), finding.key.clone(), finding.commit.clone());
+        let count = seen.entry(alike).or_insert(0);
+        finding.ordinal = *count;
+        *count += 1;
+    }
+}
+
+/// Sorts for reading and drops what is said twice: of several findings about the leak of one value, the first stays.
+pub(crate) fn tidy(findings: &mut Vec<Finding>) {
+    findings.sort_by(|a, b| {
+        (&a.path, a.line, a.rule.id, &a.key, &a.message).cmp(&(&b.path, b.line, b.rule.id, &b.key, &b.message))
+    });
+    let mut leaks = std::collections::HashSet::new();
+    findings.retain(|finding| {
+        let place = (finding.path.clone(), finding.line, finding.key.clone(), finding.commit.clone());
+        !finding.rule.plaintext || leaks.insert(place)
+    });
+}

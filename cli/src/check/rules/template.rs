@@ -1,0 +1,119 @@
+//! Files that look like manifests and cannot be parsed, such as templates of Helm: their Secrets by lines.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::check::catalog::Id;
+use crate::check::finding::Finding;
+use crate::check::value::{Nature, nature, nature_of_base64};
+
+static SECRET: LazyLock<Regex> = expression!(r#"^[\s{,-]*["']?kind["']?\s*:\s*["']?Secret["']?[\s,}]*(?:#.*)?$"#);
+static FIELD: LazyLock<Regex> =
+    expression!(r#"^(?P<indent>\s*)["']?(?P<field>data|stringData)["']?\s*:\s*(?:\{\s*)?(?:#.*)?$"#);
+static ENTRY: LazyLock<Regex> =
+    expression!(r#"^(?P<indent>\s+)["']?(?P<key>[A-Za-z0-9._-]+)["']?\s*:(?:\s+(?P<value>.*))?$"#);
+
+/// Whether a text states a Secret somewhere.
+pub(in crate::check) fn states_secret(text: &str) -> bool {
+    text.contains("Secret") && text.lines().any(|line| SECRET.is_match(line))
+}
+
+/// Whether a text states one of these kinds somewhere.
+pub(in crate::check) fn states_kind(text: &str, kinds: &[String]) -> bool {
+    let stated = text.lines().filter_map(|line| line.trim().trim_matches(['"', '\'', ',']).split_once(':'));
+    let mut stated = stated.filter(|(key, _)| key.trim_matches(['"', '\'', ' ', '-']) == "kind");
+    stated.any(|(_, kind)| kinds.iter().any(|wanted| kind.trim().trim_matches(['"', '\'']) == wanted))
+}
+
+/// Whether a text is a template, so that nobody expects it to be YAML.
+pub(in crate::check) fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%") || text.contains("<%")
+}
+
+/// Items of Secrets that are no expressions.
+pub(in crate::check) fn check(path: &Path, text: &str, findings: &mut Vec<Finding>) {
+    let lines: Vec<_> = text.lines().collect();
+    let mut start = 0;
+    for end in 0..=lines.len() {
+        let is_end = lines.get(end).is_none_or(|line| line.starts_with("---"));
+        if is_end {
+            let document = lines.get(start..end).unwrap_or_default();
+            if document.iter().any(|line| SECRET.is_match(line)) {
+                secret(path, document, start, findings);
+            }
+            start = end + 1;
+        }
+    }
+}
+
+/// One document, by indentation: what stands below `data` and `stringData`.
+fn secret(path: &Path, lines: &[&str], first: usize, findings: &mut Vec<Finding>) {
+    let mut index = 0;
+    while let Some(line) = lines.get(index) {
+        index += 1;
+        let Some(field) = FIELD.captures(line) else { continue };
+        let indent = field.name("indent").map_or(0, |indent| indent.len());
+        let name = field.name("field").map_or("", |field| field.as_str());
+        let mut column = None;
+        while let Some(line) = lines.get(index) {
+            let deep = line.len() - line.trim_start().len();
+            let entry = ENTRY.captures(line).filter(|_| deep > indent && column.is_none_or(|column| column == deep));
+            if let Some(entry) = entry {
+                column = Some(deep);
+                let below = lines.get(index + 1..).unwrap_or_default();
+                let value = value(entry.name("value").map_or("", |value| value.as_str()), below, deep);
+                let key = entry.name("key").map_or("", |key| key.as_str());
+                item(path, first + index + 1, name, key, &value, findings);
+            } else if deep <= indent && !line.trim().is_empty() && !line.trim_start().starts_with(['{', '#']) {
+                break;
+            }
+            index += 1;
+        }
+    }
+}
+
+/// The value of an entry: what stands behind the colon, or, for block scalars, the lines below.
+fn value(text: &str, below: &[&str], column: usize) -> zeroize::Zeroizing<String> {
+    let text = text.trim();
+    let block = text.is_empty() || text.starts_with(['|', '>']);
+    if !block {
+        let quoted = text.trim_end_matches(',').trim_matches(['"', '\'']);
+        return quoted.to_owned().into();
+    }
+    let deeper = |line: &&&str| line.trim().is_empty() || line.len() - line.trim_start().len() > column;
+    let lines: Vec<_> = below.iter().take_while(deeper).map(|line| line.trim()).collect();
+    lines.join("\n").into()
+}
+
+fn item(path: &Path, line: usize, field: &str, key: &str, value: &str, findings: &mut Vec<Finding>) {
+    let nature = if field == "data" { nature_of_base64(value) } else { nature(value) };
+    let (id, message) = match nature {
+        Nature::Harmless => return,
+        Nature::Placeholder => (Id::WAX105, "the item of a Secret looks like a placeholder, in a template"),
+        Nature::Clear => (Id::WAX101, "the item of a Secret stands in the clear, in a template"),
+    };
+    findings.push(Finding::new(id, path, message).line(line).key(format!("{field}.{key}")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<usize> {
+        let mut findings = Vec::new();
+        check(Path::new("a.yaml"), text, &mut findings);
+        findings.iter().map(|finding| finding.line).collect()
+    }
+
+    #[test]
+    fn tells_expressions_from_values() {
+        let text = "{{- if .Values.x }}\napiVersion: v1\nkind: Secret\nmetadata:\n  name: {{ .Release.Name }}\n\
+            data:\n  {{- if .y }}\n  a: {{ .Values.a | b64enc }}\n  b: aHVudGVyMg==\n  {{- end }}\n  c: |\n    {{ .c }}\n\
+            stringData:\n  d: |-\n    hunter2\n  e: \"{{ .e }}\"\ntype: Opaque\n{{- end }}\n";
+        assert_eq!(lines(text), [9, 14]);
+        assert_eq!(lines(&text.replace("kind: Secret", "kind: ConfigMap")), [0; 0]);
+        assert_eq!(lines(&format!("a: b\n---\n{text}")), [11, 16]);
+    }
+}

@@ -1,0 +1,182 @@
+//! From the command line to the states that are looked at.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use super::policy_of;
+use super::sheet::is_manifest;
+use super::source::{Look, State, Tree};
+use crate::error::{Code, CommandError};
+use crate::files::{Input, STDIN};
+use crate::policy::FILE_NAME;
+use crate::repo::{Change, Introduced, Repository, work_tree};
+
+/// What to look at.
+#[derive(Clone, Debug)]
+pub(crate) enum Scope {
+    /// The files of the work tree.
+    Worktree,
+    /// What is staged for the next commit.
+    Staged,
+    /// Everything in a commit.
+    Revision(String),
+    /// What the commits of a range brought.
+    Range(String),
+    /// Files and folders on the disk.
+    Paths(Vec<PathBuf>),
+}
+
+impl Scope {
+    /// The states, the newest first, and the repository that they are of.
+    pub(crate) fn states(&self) -> Result<(Vec<State>, Option<Repository>), CommandError> {
+        if let Self::Paths(paths) = self {
+            return Ok((from_paths(paths)?, None));
+        }
+        let repository = Repository::here_or_bare()?;
+        let states = match self {
+            Self::Worktree => vec![worktree(&repository)?],
+            Self::Staged => vec![staged(&repository)?],
+            Self::Revision(revision) => {
+                let tree = Tree::objects(&repository, repository.tree(&repository.commit(revision)?)?);
+                vec![everything(tree, &HashMap::new(), &repository)]
+            }
+            Self::Range(range) => range_states(&repository, range)?,
+            Self::Paths(_) => Vec::new(),
+        };
+        Ok((states, Some(repository)))
+    }
+}
+
+/// The files that changed, each with the object that held it before, if there was one.
+type Changed<'c> = HashMap<&'c Path, Option<&'c str>>;
+
+/// All files of a tree, with what changed of them.
+fn everything(tree: Tree, changed: &Changed<'_>, repository: &Repository) -> State {
+    let look = |path: &Path| Look {
+        path: path.to_owned(),
+        object: tree.object(path).map(str::to_owned),
+        before: changed.get(path).copied().flatten().map(str::to_owned),
+        changed: changed.contains_key(path),
+    };
+    let files = tree.paths().into_iter().map(look).collect();
+    State { tree, files, whole: true, past: None, repository: Some(repository.clone()) }
+}
+
+fn worktree(repository: &Repository) -> Result<State, CommandError> {
+    let tree = Tree::disk(repository.root(), repository.files()?);
+    let changes = repository.unstaged_changes()?;
+    Ok(everything(tree, &changed(&changes), repository))
+}
+
+fn changed(changes: &[Change]) -> Changed<'_> {
+    changes.iter().map(|change| (change.path.as_path(), change.before.as_deref())).collect()
+}
+
+/// What differs from the last commit; everything if that includes what decides over other files.
+fn staged(repository: &Repository) -> Result<State, CommandError> {
+    let tree = Tree::objects(repository, repository.staged()?);
+    let changes = repository.staged_changes()?;
+    if decides(&tree, changes.iter().map(|change| change.path.as_path())) {
+        return Ok(everything(tree, &changed(&changes), repository));
+    }
+    let files = changes.into_iter().filter(|change| change.after.is_some());
+    let look = |change: Change| Look { path: change.path, object: change.after, before: change.before, changed: true };
+    let files = files.map(look).collect();
+    Ok(State { tree, files, whole: false, past: None, repository: Some(repository.clone()) })
+}
+
+/// Whether one of these files says how others are encrypted.
+fn decides<'p>(tree: &Tree, mut paths: impl Iterator<Item = &'p Path>) -> bool {
+    // A policy that is broken is told later; here it only decides how much is looked at.
+    let policy = policy_of(tree).ok().flatten();
+    let sources = policy.map(|policy| policy.sources()).unwrap_or_default();
+    let name = |path: &Path| path.file_name().is_some_and(|name| name == FILE_NAME || name == ".sops.yaml");
+    paths.any(|path| name(path) || sources.iter().any(|source| source == path))
+}
+
+/// The last state with what the range brought, and, for each commit, what it brought and later ones took away.
+fn range_states(repository: &Repository, range: &str) -> Result<Vec<State>, CommandError> {
+    let Some(range) = repository.range(range)? else { return Ok(Vec::new()) };
+    let brought = repository.introduced(&range)?;
+    let tip = Tree::objects(repository, repository.tree(&range.tip)?);
+    let is_there = |one: &Introduced| tip.object(&one.path) == Some(one.after.as_str());
+    // The oldest version counts as what was there before.
+    let before: Changed<'_> = brought.iter().rev().map(|one| (one.path.as_path(), one.before.as_deref())).collect();
+    let mut past: BTreeMap<&str, Vec<Look>> = BTreeMap::new();
+    let mut now = BTreeMap::new();
+    for one in &brought {
+        let was = if is_there(one) { before.get(one.path.as_path()).copied().flatten() } else { one.before.as_deref() };
+        let was = was.map(str::to_owned);
+        let look = Look { path: one.path.clone(), object: Some(one.after.clone()), before: was, changed: true };
+        if is_there(one) {
+            now.insert(one.path.clone(), look);
+        } else {
+            past.entry(&one.commit).or_default().push(look);
+        }
+    }
+    let newest = if decides(&tip, brought.iter().map(|one| one.path.as_path())) {
+        everything(tip.clone(), &before, repository)
+    } else {
+        let files = now.into_values().collect();
+        let repository = Some(repository.clone());
+        State { tree: tip.clone(), files, whole: false, past: None, repository }
+    };
+    let mut states = vec![newest];
+    for (commit, files) in past {
+        let tree = Tree::objects(repository, repository.tree(commit)?);
+        let (past, repository) = (Some(commit.to_owned()), Some(repository.clone()));
+        states.push(State { tree, files, whole: false, past, repository });
+    }
+    Ok(states)
+}
+
+/// Files and folders, each with the repository around it, or, outside Git, the folder of the nearest policy.
+fn from_paths(paths: &[PathBuf]) -> Result<Vec<State>, CommandError> {
+    let mut roots: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+    for path in paths {
+        let failed = |error| CommandError::io(Code::Unreadable, "cannot be read", path, &error);
+        let path = path.canonicalize().map_err(failed)?;
+        let folder = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(&path) };
+        let nearest = || folder.ancestors().find(|folder| folder.join(FILE_NAME).is_file()).map(Path::to_owned);
+        let root = work_tree(folder).or_else(nearest).unwrap_or_else(|| folder.to_owned());
+        let mut files = Vec::new();
+        collect(&path, &mut files)?;
+        let below = files.iter().filter_map(|file| Some(file.strip_prefix(&root).ok()?.to_owned()));
+        roots.entry(root.clone()).or_default().extend(below);
+    }
+    let state = |(root, mut paths): (PathBuf, Vec<PathBuf>)| {
+        paths.sort();
+        paths.dedup();
+        let look = |path: &PathBuf| Look { path: path.clone(), object: None, before: None, changed: false };
+        let files = paths.iter().map(look).collect();
+        let tree = Tree::disk(&root, paths);
+        State { tree, files, whole: false, past: None, repository: None }
+    };
+    Ok(roots.into_iter().map(state).collect())
+}
+
+/// Rendered manifests: the YAML and JSON files of a folder, a file, or standard input.
+pub(super) fn rendered(from: &Path) -> Result<Vec<Input>, CommandError> {
+    if from.as_os_str() == STDIN {
+        return Ok(vec![Input::read(from)?]);
+    }
+    let mut files = Vec::new();
+    collect(from, &mut files)?;
+    files.sort();
+    let manifests = files.iter().filter(|file| from.is_file() || is_manifest(file));
+    manifests.map(|file| Input::read(file)).collect()
+}
+
+/// The regular files below a path. Links are not followed: they lead out of the tree, or around in it.
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), CommandError> {
+    let failed = |error: std::io::Error| CommandError::io(Code::Unreadable, "cannot be read", path, &error);
+    let kind = path.symlink_metadata().map_err(failed)?.file_type();
+    if kind.is_file() {
+        files.push(path.to_owned());
+    } else if kind.is_dir() && path.file_name().is_none_or(|name| name != ".git") {
+        for entry in std::fs::read_dir(path).map_err(failed)? {
+            collect(&entry.map_err(failed)?.path(), files)?;
+        }
+    }
+    Ok(())
+}

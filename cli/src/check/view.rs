@@ -1,0 +1,145 @@
+//! A document as programs see it: aliases followed and merge keys merged, one look-up at a time, so that aliases that
+//! multiply cost nothing.
+
+use std::collections::HashMap;
+
+use sealwax_format::document::resolve::resolve;
+use sealwax_format::document::{Document, Kind, Node, Style};
+use sealwax_format::{Path, Step};
+use zeroize::Zeroizing;
+
+/// Deepest chain of merge keys that is followed.
+const MAX_MERGES: usize = 16;
+
+/// A document and its anchors.
+pub(crate) struct View<'d> {
+    /// The document's root.
+    pub(crate) root: &'d Node,
+    anchors: HashMap<usize, &'d Node>,
+}
+
+impl<'d> View<'d> {
+    /// Looks at a document.
+    pub(crate) fn new(document: &'d Document) -> Self {
+        let mut anchors = HashMap::new();
+        every(&document.root, &mut |node| {
+            if node.anchor != 0 {
+                anchors.insert(node.anchor, node);
+            }
+        });
+        Self { root: &document.root, anchors }
+    }
+
+    /// What a node is once an alias is followed.
+    pub(crate) fn follow(&self, node: &'d Node) -> &'d Node {
+        match node.kind {
+            // An anchor is never on an alias, so one step is enough.
+            Kind::Alias(target) => self.anchors.get(&target).copied().unwrap_or(node),
+            _ => node,
+        }
+    }
+
+    /// Keys and values of a mapping as programs see them; those that a merge key brings come last, and only where the
+    /// mapping has no such key itself.
+    pub(crate) fn entries(&self, node: &'d Node) -> Vec<(String, &'d Node)> {
+        let mut entries = Vec::new();
+        self.collect(self.follow(node), &mut entries, 0);
+        entries
+    }
+
+    fn collect(&self, node: &'d Node, entries: &mut Vec<(String, &'d Node)>, depth: usize) {
+        let mut merged = Vec::new();
+        for (key, value) in node.entries() {
+            match self.text(key) {
+                _ if is_merge(key) => merged.push(self.follow(value)),
+                // The parser refuses a key that stands twice, so only merged ones can be known already.
+                Some(key) if depth == 0 || !entries.iter().any(|(known, _)| *known == *key) => {
+                    entries.push((key.to_string(), value));
+                }
+                _ => {}
+            }
+        }
+        for source in merged.into_iter().filter(|_| depth < MAX_MERGES) {
+            match &source.kind {
+                Kind::Sequence { items, .. } => {
+                    for item in items {
+                        self.collect(self.follow(item), entries, depth + 1);
+                    }
+                }
+                _ => self.collect(source, entries, depth + 1),
+            }
+        }
+    }
+
+    /// The value under a key, before an alias is followed: its place in the file is where the mapping is.
+    pub(crate) fn entry(&self, node: &'d Node, key: &str) -> Option<&'d Node> {
+        let own = self.follow(node).entries();
+        let found = own.iter().find(|(k, _)| self.text(k).is_some_and(|text| *text == key)).map(|(_, value)| value);
+        let merges = || own.iter().any(|(key, _)| is_merge(key));
+        found.or_else(|| {
+            let entries = if merges() { self.entries(node) } else { Vec::new() };
+            entries.into_iter().find(|(k, _)| k == key).map(|(_, value)| value)
+        })
+    }
+
+    /// The value under a key.
+    pub(crate) fn get(&self, node: &'d Node, key: &str) -> Option<&'d Node> {
+        self.entry(node, key).map(|value| self.follow(value))
+    }
+
+    /// The items of a list.
+    pub(crate) fn items(&self, node: &'d Node) -> &'d [Node] {
+        if let Kind::Sequence { items, .. } = &self.follow(node).kind { items } else { &[] }
+    }
+
+    /// The text of a scalar; `!!binary` is decoded, as programs do.
+    pub(crate) fn text(&self, node: &'d Node) -> Option<Zeroizing<String>> {
+        let node = self.follow(node);
+        let scalar = node.scalar()?;
+        let binary = node.tag.as_ref().is_some_and(|tag| tag.name.ends_with(":binary"));
+        let resolved = binary.then(|| resolve(node, scalar).ok()).flatten();
+        let decoded =
+            resolved.and_then(|resolved| resolved.value.expose_str().map(|text| Zeroizing::new(text.to_owned())));
+        Some(decoded.unwrap_or_else(|| scalar.value.clone()))
+    }
+
+    /// Whether a value under a key has this text.
+    pub(crate) fn is(&self, node: &'d Node, key: &str, text: &str) -> bool {
+        self.get(node, key).and_then(|value| self.text(value)).is_some_and(|found| *found == text)
+    }
+}
+
+fn is_merge(key: &Node) -> bool {
+    key.scalar().is_some_and(|scalar| scalar.style == Style::Plain && *scalar.value == "<<")
+}
+
+/// Calls a function with every node of a tree, keys included; aliases are not followed.
+pub(crate) fn every<'d>(node: &'d Node, visit: &mut dyn FnMut(&'d Node)) {
+    visit(node);
+    match &node.kind {
+        Kind::Mapping { entries, .. } => entries.iter().for_each(|(key, value)| {
+            every(key, visit);
+            every(value, visit);
+        }),
+        Kind::Sequence { items, .. } => items.iter().for_each(|item| every(item, visit)),
+        _ => {}
+    }
+}
+
+/// The same with mappings alone, and their paths.
+pub(crate) fn every_mapping<'d>(node: &'d Node, path: &Path, visit: &mut dyn FnMut(&'d Node, &Path)) {
+    match &node.kind {
+        Kind::Mapping { entries, .. } => {
+            visit(node, path);
+            for (key, value) in entries {
+                every_mapping(value, &path.child(Step::Key(key.text().unwrap_or("?").to_owned())), visit);
+            }
+        }
+        Kind::Sequence { items, .. } => {
+            for (index, item) in items.iter().enumerate() {
+                every_mapping(item, &path.child(Step::Item(index)), visit);
+            }
+        }
+        _ => {}
+    }
+}
