@@ -52,11 +52,18 @@ async fn the_readme_works_as_it_stands() {
         .env("PATH", format!("{}:{path}", programs.display()))
         .env("HOME", &home)
         .env("KUBECONFIG", plane.kubeconfig())
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .envs(["AUTHOR", "COMMITTER"].iter().flat_map(|role| {
+            [(format!("GIT_{role}_NAME"), "Alice"), (format!("GIT_{role}_EMAIL"), "alice@example.org")]
+        }))
         .output()
         .unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{stdout}\n{stderr}");
     assert!(stdout.contains("correct horse"), "get prints the value:\n{stdout}\n{stderr}");
+    assert!(stdout.contains("newly named"), "diff tells who came:\n{stdout}\n{stderr}");
+    let committed = repository.join(".git/refs/heads").read_dir().unwrap().next();
+    assert!(committed.is_some(), "the hook lets encrypted files pass:\n{stdout}\n{stderr}");
     assert!(stdout.contains("password: hunter2  # rotated in May"), "decrypt gives back the file:\n{stdout}");
 
     let secrets: Api<Secret> = Api::namespaced(plane.client().await, "prod");
