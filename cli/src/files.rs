@@ -10,7 +10,7 @@ use sealwax_format::document::Syntax;
 use tempfile::TempPath;
 
 use crate::error::{Code, CommandError};
-use crate::ui::Note;
+use crate::ui::{Note, Ui};
 use crate::unix;
 
 /// Largest input in bytes: far above any manifest, far below what would fill the memory.
@@ -177,6 +177,23 @@ pub(crate) fn each<T: Sync, R: Send>(files: &[T], work: impl Fn(&T) -> R + Send 
         [one] => vec![work(one)],
         several => several.par_iter().map(work).collect(),
     }
+}
+
+/// The same, and how far it is on a terminal.
+pub(crate) fn each_shown<T: Sync, R: Send>(
+    ui: &Ui,
+    doing: &'static str,
+    files: &[T],
+    work: impl Fn(&T) -> R + Send + Sync,
+) -> Vec<R> {
+    let progress = ui.progress(doing, files.len());
+    let results = each(files, |file| {
+        let result = work(file);
+        progress.step();
+        result
+    });
+    progress.end();
+    results
 }
 
 /// The outcomes of a command over several files, some of them waiting for their file to be replaced.

@@ -43,7 +43,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
-    let results = files::each(&args.files, |path| one(args, &policies, &identities, path, ui));
+    let results = files::each_shown(ui, "decrypting", &args.files, |path| one(args, &policies, &identities, path, ui));
     let mut outcomes = Outcomes::default();
     for (path, result) in args.files.iter().zip(results) {
         outcomes.add(result.and_then(|(input, text, notes)| {

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         policies: Policies::default(),
         tags: Tags::new(),
     };
-    let compared = files::each(&pairs, |pair| comparer.compare(pair));
+    let compared = files::each_shown(ui, "comparing", &pairs, |pair| comparer.compare(pair));
     if args.summary {
         ui.data(summary(&compared).as_bytes())?;
     } else {

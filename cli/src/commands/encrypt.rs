@@ -44,7 +44,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
-    let results = files::each(&args.files, |path| one(args, &policies, &identities, path));
+    let results = files::each_shown(ui, "encrypting", &args.files, |path| one(args, &policies, &identities, path));
     let mut outcomes = Outcomes::default();
     for result in results {
         outcomes.add(result.and_then(|Encrypted { staged, printed, notes }| {

@@ -65,13 +65,7 @@ struct Status {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let found = survey::files(&args.paths)?;
     let policies = Policies::default();
-    let progress = ui.progress("reading", found.len());
-    let results = files::each(&found, |file| {
-        let status = one(&policies, file);
-        progress.step();
-        status
-    });
-    progress.end();
+    let results = files::each_shown(ui, "reading", &found, |file| one(&policies, file));
     let (mut all, mut code) = (Vec::new(), Code::Done);
     for result in results {
         match result {

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let files = survey::files(&args.paths)?;
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
-    let counts = files::each(&files, |file| one(&policies, &identities, file));
+    let counts = files::each_shown(ui, "opening", &files, |file| one(&policies, &identities, file));
     let (mut opened, mut values) = (0, 0);
     let mut outcomes = Vec::new();
     for count in counts {
