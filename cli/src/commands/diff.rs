@@ -19,8 +19,9 @@ use crate::view::{Difference, Document, Snapshot, Tags};
 
 /// Show which values and readers changed, with every value masked
 ///
-/// Compares the work tree with a commit (HEAD by default), or two commits. With a key, values are compared; without,
-/// their ciphertexts: values that were all encrypted again under a new key then count as unknown.
+/// Compares the work tree with a commit (HEAD by default), or two commits. With a key, values are
+/// compared; without, their ciphertexts: values that were all encrypted again under a new key then
+/// count as unknown.
 ///
 /// Examples:
 ///   sealwax diff

@@ -17,8 +17,8 @@ use crate::ui::{Note, Ui};
 
 /// Encrypt the selected values of files, in place; everything else stays byte for byte as it is
 ///
-/// Which values, and for whom, comes from the policy (.sealwax.toml) or from --select and --to. Values that are
-/// encrypted already stay as they are. No private key is needed.
+/// Which values, and for whom, comes from the policy (.sealwax.toml) or from --select and --to.
+/// Values that are encrypted already stay as they are. No private key is needed.
 ///
 /// Examples:
 ///   sealwax encrypt clusters/prod/*.yaml

@@ -20,9 +20,10 @@ use crate::{mask, unix, values};
 
 /// Run a command with the values of a file, which never lie on a disk
 ///
-/// As environment variables: items of a Secret or EncryptedSecret by their keys, of other files all values, the keys of
-/// nested ones joined by _. Or as private files in memory, which are gone when the command ends; {} in the command
-/// is replaced by the folder, or the file. The exit code is the command's.
+/// As environment variables: items of a Secret or EncryptedSecret by their keys, of other files all
+/// values, the keys of nested ones joined by _. Or as private files in memory, which are gone when
+/// the command ends; {} in the command is replaced by the folder, or the file. The exit code is the
+/// command's.
 ///
 /// Other programs of the same user can read the environment and the files of a process.
 ///

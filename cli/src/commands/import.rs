@@ -14,7 +14,7 @@ use crate::import::{self, Imported, Shape, Wishes};
 use crate::job::{Plan, Policies, WriteArgs};
 use crate::ui::{Note, Ui};
 
-/// Read values from Vault or AWS, with your own credentials, and write them as EncryptedSecrets for Git
+/// Read values from Vault or AWS, with your own credentials, and write them as EncryptedSecrets
 ///
 /// FILEs hold ExternalSecrets and their stores, of sealwax or of External Secrets Operator. Each
 /// ExternalSecret becomes an EncryptedSecret that makes the same Secret. All are written, or none.

@@ -5,10 +5,10 @@ use crate::repo::Repository;
 use crate::setup::{HookKind, PIECES, Setup, State};
 use crate::ui::{Note, Ui};
 
-/// Set up a repository and this clone of it: key, policy, drivers for diffs and merges, and the hook that guards commits
+/// Set up a repository and this clone of it: key, policy, drivers for Git, and the guarding hook
 ///
-/// Makes what is missing and changes nothing that is there, so it can run any time, and should run once in each new clone.
-/// The policy is proposed from the Secrets and the .sops.yaml that it finds.
+/// Makes what is missing and changes nothing that is there, so it can run any time, and should run
+/// once in each new clone. The policy is proposed from the Secrets and the .sops.yaml that it finds.
 ///
 /// Examples:
 ///   sealwax init

@@ -10,13 +10,13 @@ use crate::ui::Ui;
 
 /// Make the readers of files match the policy
 ///
-/// Added readers get a wrap of the keys that are there; values are not touched. If a reader is removed, every value
-/// is encrypted again under a new key, and the values that he has been able to read are listed, by who owns the files
-/// (CODEOWNERS): change those at their origin. A reader of the same name with a newer key is replaced quietly. You must
-/// be able to read the values.
+/// Added readers get a wrap of the keys that are there; values are not touched. If a reader is
+/// removed, every value is encrypted again under a new key, and the values that he has been able to
+/// read are listed, by who owns the files (CODEOWNERS): change those at their origin. A reader of the
+/// same name with a newer key is replaced quietly. You must be able to read the values.
 ///
-/// In folders all encrypted files are found. Each file is replaced as a whole or not at all; files that fit are left
-/// alone, so a run that was interrupted is taken up by running it again.
+/// In folders all encrypted files are found. Each file is replaced as a whole or not at all; files
+/// that fit are left alone, so a run that was interrupted is taken up by running it again.
 ///
 /// Examples:
 ///   sealwax rekey --dry-run .          what would be done; needs no key

@@ -10,9 +10,9 @@ use crate::ui::Ui;
 
 /// Encrypt every value again, each document under a new data key
 ///
-/// The values stay what they are, and the readers become those of the policy. This protects what is written from now
-/// on; it takes nothing back that somebody has read, and nothing out of Git's history. You must be able to read the
-/// values.
+/// The values stay what they are, and the readers become those of the policy. This protects what is
+/// written from now on; it takes nothing back that somebody has read, and nothing out of Git's
+/// history. You must be able to read the values.
 ///
 /// Examples:
 ///   sealwax rotate .

@@ -16,9 +16,9 @@ use crate::ui::{self, Note, Ui};
 
 /// Seal a value and write it at a path; no private key is needed
 ///
-/// The value comes from standard input (which loses one final line break, and says so), a hidden prompt, a file,
-/// an environment variable, or chance; never from an argument, which other users could see. A lone key that does not
-/// exist yet goes where the object keeps its items.
+/// The value comes from standard input (which loses one final line break, and says so), a hidden
+/// prompt, a file, an environment variable, or chance; never from an argument, which other users
+/// could see. A lone key that does not exist yet goes where the object keeps its items.
 ///
 /// Examples:
 ///   sealwax set db.yaml password                      asks for it

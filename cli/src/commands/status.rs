@@ -16,7 +16,7 @@ use crate::readers::{Change, Named};
 use crate::survey::{self, Found};
 use crate::ui::{Note, Ui};
 
-/// Show what is encrypted, by which rule, for whom, and what today's policy would change; needs no key
+/// Show what is encrypted, by which rule, for whom, and what today's policy would change
 ///
 /// Documents that no rule covers and that hold nothing encrypted are left out.
 ///

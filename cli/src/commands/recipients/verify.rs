@@ -9,11 +9,11 @@ use crate::files;
 use crate::policy::ListedRecipient;
 use crate::ui::{Note, Ui};
 
-/// Compare recipients with what their owners say, with their clusters' signatures, and with what was agreed to here
+/// Compare recipients with what their owners say and with what was agreed to here
 ///
-/// With a name and a fingerprint: whether the policy's recipient has it. Without: whether every recipient can be used,
-/// every list of a cluster's keys bears its signature, and every rule has the readers that were last agreed to on this
-/// machine.
+/// With a name and a fingerprint: whether the policy's recipient has it. Without: whether every
+/// recipient can be used, every list of a cluster's keys bears its signature, and every rule has the
+/// readers that were last agreed to on this machine.
 ///
 /// Examples:
 ///   sealwax recipients verify bob 5f0c9a1d2b7e4m3n6p7q
