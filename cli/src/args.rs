@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, copy, decrypt, edit, encrypt, get, import, inspect, keygen, keys, rebind, recipients, rekey, render,
-    seal, set, unset, verify,
+    completions, copy, decrypt, edit, encrypt, get, git, import, inspect, keygen, keys, rebind, recipients, rekey,
+    render, seal, set, unset, verify,
 };
 
 /// Keep secrets in Git: encrypt the secret values of YAML and JSON files, and only those.
@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Inspect(inspect::Args),
     Recipients(recipients::Args),
     Keys(keys::Args),
+    Git(git::Args),
     Completions(completions::Args),
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod decrypt;
 pub(crate) mod edit;
 pub(crate) mod encrypt;
 pub(crate) mod get;
+pub(crate) mod git;
 pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
@@ -42,6 +43,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<Code, CommandError> {
         Command::Verify(args) => verify::run(&args, ui),
         Command::Inspect(args) => inspect::run(&args, ui),
         Command::Recipients(args) => recipients::run(&args, ui),
+        Command::Git(args) => git::run(&args, ui),
         Command::Keys(args) => keys::run(&args, ui),
         Command::Completions(args) => completions::run(&args, ui),
     }

@@ -3,12 +3,14 @@
 mod blobs;
 mod entries;
 mod git;
+mod merge_file;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use blobs::Blobs;
 pub(crate) use entries::{Change, Entry};
 use git::Git;
+pub(crate) use merge_file::{merge_file, shows_base};
 
 use crate::error::CommandError;
 

@@ -1,0 +1,328 @@
+//! What each value, and each key block, becomes: decided by what it was and what each side made of it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::Reason;
+use super::matching::{Matches, Pair};
+use super::version::{BRANCHES, Document, Side, Three, Version, What};
+use crate::keys::{Label, MAX_READERS};
+use crate::native::keyblock::DocumentKey;
+use crate::native::token::{Token, TokenKey};
+use crate::path::{Path, Step};
+use crate::primitives::KeyId;
+
+/// What a piece becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// As it stands on a side.
+    Take(Side),
+    /// The same ciphertext, with the readers of both sides.
+    Token(Token),
+    /// The same document key, with the readers of both sides.
+    Readers(DocumentKey),
+    /// Nobody can tell without a person.
+    Clash(Reason),
+}
+
+/// The pieces that stand for the same thing, and what becomes of it.
+pub(super) struct Slot {
+    /// Positions among the pieces of each side.
+    pub(super) at: Three<Option<usize>>,
+    pub(super) outcome: Outcome,
+}
+
+impl Slot {
+    /// A clash about something that one side alone has: it cannot be shown within a line that both have.
+    pub(super) fn is_lonely_clash(&self) -> bool {
+        matches!(self.outcome, Outcome::Clash(_)) && (self.at.ours.is_none() || self.at.theirs.is_none())
+    }
+}
+
+/// All slots, and which slot each piece belongs to.
+pub(super) struct Plan {
+    pub(super) slots: Vec<Slot>,
+    pub(super) of: Three<Vec<usize>>,
+}
+
+/// By what pieces of different sides are known to be the same thing.
+#[derive(PartialEq, Eq, Hash)]
+enum Name {
+    /// A path or field in documents that belong together.
+    At(usize, Place),
+    /// One ciphertext, wherever it moved: for items of lists, whose positions say nothing, and for what only one side
+    /// still has.
+    Alone(Vec<u8>, Core),
+    /// A field of a block that has no counterpart.
+    Field(String),
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Place {
+    Path(Path),
+    Key,
+    Readers,
+}
+
+/// What makes two tokens the same value beyond doubt: key id and ciphertext. Wraps may come and go around them.
+pub(super) type Core = (String, Vec<u8>);
+
+pub(super) fn core(token: &Token) -> Core {
+    let id = match &token.key {
+        TokenKey::Document(short) => short.clone(),
+        TokenKey::Own { id, .. } => id.to_string(),
+    };
+    (id, token.sealed.clone())
+}
+
+/// Decides for every piece of three versions.
+pub(super) fn plan(versions: &Three<Version<'_>>) -> Plan {
+    let matches = Matches::between(versions);
+    let mut plan = Plan { slots: Vec::new(), of: Three::default() };
+    let shared = shared(versions, &matches);
+    let mut known: HashMap<Name, usize> = HashMap::new();
+    for side in [Side::Base, Side::Ours, Side::Theirs] {
+        let version = versions.of(side);
+        for (index, piece) in version.pieces.iter().enumerate() {
+            let matched = matches.of(side, piece.document);
+            let place = place(&piece.what);
+            let name = match (&piece.what, matched) {
+                (_, Some(matched)) if shared.contains_key(&(matched, place.clone())) => Name::At(matched, place),
+                (What::Token { path, token }, _) => Name::Alone(path.encode(), core(token)),
+                _ => Name::Field(version.text(piece).to_owned()),
+            };
+            let slot = *known.entry(name).or_insert_with(|| {
+                plan.slots.push(Slot { at: Three::default(), outcome: Outcome::Take(side) });
+                plan.slots.len() - 1
+            });
+            let at = plan.slots[slot].at.of_mut(side);
+            *at = at.or(Some(index));
+            plan.of.of_mut(side).push(slot);
+        }
+    }
+    let judge = Judge { versions, matches: &matches };
+    for slot in &mut plan.slots {
+        slot.outcome = judge.outcome(&slot.at);
+    }
+    plan
+}
+
+fn place(what: &What) -> Place {
+    match what {
+        What::Token { path, .. } => Place::Path(path.clone()),
+        What::Key => Place::Key,
+        What::Readers => Place::Readers,
+    }
+}
+
+/// The paths and fields that both sides have in documents that belong together.
+fn shared(versions: &Three<Version<'_>>, matches: &Matches) -> HashMap<(usize, Place), ()> {
+    let mut sides = BRANCHES.map(|side| {
+        let mut found = HashMap::new();
+        for piece in &versions.of(side).pieces {
+            let steady = match &piece.what {
+                What::Token { path, .. } => !path.0.iter().any(|step| matches!(step, Step::Item(_))),
+                What::Key | What::Readers => true,
+            };
+            if let Some(matched) = matches.of(side, piece.document).filter(|_| steady) {
+                found.insert((matched, place(&piece.what)), ());
+            }
+        }
+        found
+    });
+    let [ours, theirs] = &mut sides;
+    ours.retain(|name, ()| theirs.contains_key(name));
+    std::mem::take(ours)
+}
+
+struct Judge<'j, 'v> {
+    versions: &'j Three<Version<'v>>,
+    matches: &'j Matches,
+}
+
+impl Judge<'_, '_> {
+    fn outcome(&self, at: &Three<Option<usize>>) -> Outcome {
+        let piece = |side: Side| at.of(side).and_then(|index| self.versions.of(side).pieces.get(index));
+        let (ours, theirs) = match (piece(Side::Ours), piece(Side::Theirs)) {
+            (Some(ours), Some(theirs)) => (ours, theirs),
+            (Some(alone), None) => return self.alone(Side::Ours, &alone.what, alone.document, at.base.is_some()),
+            (None, Some(alone)) => return self.alone(Side::Theirs, &alone.what, alone.document, at.base.is_some()),
+            (None, None) => return Outcome::Take(Side::Base),
+        };
+        let matched = self.matches.of(Side::Ours, ours.document);
+        match (&ours.what, &theirs.what) {
+            (What::Token { token: a, .. }, What::Token { token: b, .. }) => {
+                let base = piece(Side::Base).and_then(|base| match &base.what {
+                    What::Token { token, .. } => Some(token),
+                    _ => None,
+                });
+                self.token(matched, base, a, b)
+            }
+            (What::Key, _) => match self.block(matched) {
+                Outcome::Readers(_) => Outcome::Take(Side::Ours),
+                other => other,
+            },
+            _ => {
+                // Written anew, the list would lose its comments.
+                let commented =
+                    self.versions.ours.text(ours).contains('#') || self.versions.theirs.text(theirs).contains('#');
+                match self.block(matched) {
+                    Outcome::Readers(_) if commented => Outcome::Clash(Reason::Block),
+                    other => other,
+                }
+            }
+        }
+    }
+
+    fn token(&self, matched: Option<usize>, base: Option<&Token>, ours: &Token, theirs: &Token) -> Outcome {
+        let [o, a, b] = [base, Some(ours), Some(theirs)].map(|token| token.map(core));
+        if a == b {
+            return same_value(base.filter(|_| o == a), ours, theirs);
+        }
+        let winner = match (o == a, o == b) {
+            (true, _) => Side::Theirs,
+            (_, true) => Side::Ours,
+            _ => return Outcome::Clash(self.both_changed(matched, ours, theirs)),
+        };
+        let token = if winner == Side::Ours { ours } else { theirs };
+        match matched.and_then(|matched| self.objection(matched, winner, token)) {
+            Some(reason) => Outcome::Clash(reason),
+            None => Outcome::Take(winner),
+        }
+    }
+
+    /// A new document key and an edit have met, or two edits.
+    fn both_changed(&self, matched: Option<usize>, ours: &Token, theirs: &Token) -> Reason {
+        let pair = matched.and_then(|matched| self.pair(matched));
+        let folded = |side: Side, token: &Token| {
+            let key = |document: Option<&Document>| document.and_then(Document::key).map(|key| key.id.clone());
+            let changed = pair.as_ref().is_some_and(|pair| key(pair.base) != key(Some(pair.of(side))));
+            changed && matches!(token.key, TokenKey::Document(_))
+        };
+        if folded(Side::Ours, ours) != folded(Side::Theirs, theirs) { Reason::Fold } else { Reason::Changed }
+    }
+
+    /// Something that the other side does not have: new here, or gone there.
+    fn alone(&self, side: Side, what: &What, document: usize, in_base: bool) -> Outcome {
+        let (What::Token { token, .. }, false) = (what, in_base) else {
+            return Outcome::Take(side);
+        };
+        match self.matches.of(side, document).and_then(|matched| self.objection(matched, side, token)) {
+            Some(reason) => Outcome::Clash(reason),
+            None => Outcome::Take(side),
+        }
+    }
+
+    /// Why a token of one side cannot stand in the merged document.
+    fn objection(&self, matched: usize, side: Side, token: &Token) -> Option<Reason> {
+        let pair = self.pair(matched)?;
+        if three_way(pair.base.map(Document::spot), pair.ours.spot(), pair.theirs.spot()) != Some(pair.of(side).spot())
+        {
+            return Some(Reason::Place);
+        }
+        match &token.key {
+            TokenKey::Document(short) => {
+                let stays = self.key(matched).flatten().is_some_and(|id| id.short() == short);
+                (!stays).then_some(Reason::Key)
+            }
+            TokenKey::Own { wraps, .. } => {
+                let left = left(&pair, side.other());
+                wraps.iter().find(|(label, _)| left.contains(label)).map(|(label, _)| Reason::Leaver(label.clone()))
+            }
+        }
+    }
+
+    /// The id of the merged document's key; `None` if both sides changed it.
+    fn key(&self, matched: usize) -> Option<Option<KeyId>> {
+        let pair = self.pair(matched)?;
+        let id = |document: &Document| document.key().map(|key| key.id.clone());
+        three_way(pair.base.map(id), id(pair.ours), id(pair.theirs))
+    }
+
+    /// The document key and its readers.
+    fn block(&self, matched: Option<usize>) -> Outcome {
+        let Some(pair) = matched.and_then(|matched| self.pair(matched)) else {
+            return Outcome::Clash(Reason::Block);
+        };
+        let base = pair.base.and_then(Document::key);
+        let (Some(ours), Some(theirs)) = (pair.ours.key(), pair.theirs.key()) else {
+            return Outcome::Clash(Reason::Block);
+        };
+        if ours.id == theirs.id {
+            let base = base.filter(|base| base.id == ours.id).map(|base| base.wraps.as_slice());
+            return match join(base, &ours.wraps, &theirs.wraps) {
+                Some(wraps) if wraps == ours.wraps => Outcome::Take(Side::Ours),
+                Some(wraps) if wraps == theirs.wraps => Outcome::Take(Side::Theirs),
+                Some(wraps) => Outcome::Readers(DocumentKey { id: ours.id.clone(), wraps }),
+                None => Outcome::Clash(Reason::Block),
+            };
+        }
+        match (base == Some(ours), base == Some(theirs)) {
+            (true, _) => Outcome::Take(Side::Theirs),
+            (_, true) => Outcome::Take(Side::Ours),
+            _ => Outcome::Clash(Reason::Block),
+        }
+    }
+
+    fn pair(&self, matched: usize) -> Option<Pair<'_>> {
+        self.matches.pair(self.versions, matched)
+    }
+}
+
+/// The usual rule; `None` if both sides changed it to different things.
+pub(super) fn three_way<T: PartialEq>(base: Option<T>, ours: T, theirs: T) -> Option<T> {
+    if ours == theirs || base.as_ref() == Some(&theirs) {
+        return Some(ours);
+    }
+    (base.as_ref() == Some(&ours)).then_some(theirs)
+}
+
+type Wraps = [(Label, Vec<u8>)];
+
+/// The same ciphertext on both sides: only its wraps can differ.
+fn same_value(base: Option<&Token>, ours: &Token, theirs: &Token) -> Outcome {
+    let (TokenKey::Own { id, wraps: a }, TokenKey::Own { wraps: b, .. }) = (&ours.key, &theirs.key) else {
+        return Outcome::Take(Side::Ours);
+    };
+    let base = base.and_then(|base| match &base.key {
+        TokenKey::Own { wraps, .. } => Some(wraps.as_slice()),
+        TokenKey::Document(_) => None,
+    });
+    match join(base, a, b) {
+        Some(wraps) if wraps == *a => Outcome::Take(Side::Ours),
+        Some(wraps) if wraps == *b => Outcome::Take(Side::Theirs),
+        Some(wraps) => {
+            Outcome::Token(Token { key: TokenKey::Own { id: id.clone(), wraps }, sealed: ours.sealed.clone() })
+        }
+        None => Outcome::Clash(Reason::Changed),
+    }
+}
+
+/// Wraps of one key as a set: what neither side removed, and what either added. `None` if that leaves nobody, or too
+/// many.
+fn join(base: Option<&Wraps>, ours: &Wraps, theirs: &Wraps) -> Option<Vec<(Label, Vec<u8>)>> {
+    let find = |wraps: &Wraps, label: &Label| wraps.iter().find(|(l, _)| l == label).map(|(_, wrap)| wrap.clone());
+    let labels: BTreeSet<_> = ours.iter().chain(theirs).map(|(label, _)| label).collect();
+    let mut joined = Vec::new();
+    for label in labels {
+        let (o, a, b) = (base.and_then(|base| find(base, label)), find(ours, label), find(theirs, label));
+        let wrap = match (o, a, b) {
+            // Wrapped anew on both sides: the same key for the same reader.
+            (o, Some(a), Some(b)) => Some(if o.as_ref() == Some(&a) { b } else { a }),
+            // Taken away on one side; that counts if the other left it alone.
+            (Some(o), Some(stays), None) | (Some(o), None, Some(stays)) if o != stays => return None,
+            (Some(_), _, _) => None,
+            (None, a, b) => a.or(b),
+        };
+        joined.extend(wrap.map(|wrap| (label.clone(), wrap)));
+    }
+    joined.sort_by_key(|(label, _)| label.to_string());
+    (1..=MAX_READERS).contains(&joined.len()).then_some(joined)
+}
+
+/// Who was named in a document and is no longer on one side. A name that stands there with a newer key has not left.
+fn left<'d>(pair: &Pair<'d>, side: Side) -> BTreeSet<&'d Label> {
+    let now = &pair.of(side).labels;
+    let is_there = |label: &Label| now.iter().any(|stays| stays.name() == label.name());
+    let before = pair.base.into_iter().flat_map(|base| &base.labels);
+    before.filter(|label| !is_there(label)).collect()
+}
