@@ -2,13 +2,15 @@
 //!
 //! Tokens and key blocks are merged by what they mean, everything else as text: the texts are compared with each token
 //! replaced by the name of its path ([`lines`]), woven together ([`weave`]), and each token is then decided for itself
-//! ([`rule`]). What no rule can decide is left to a person, between the usual markers. The result is read again and its
+//! ([`slots`], [`rule`]). What no rule can decide is left to a person, between the usual markers. The result is read again and its
 //! tokens are counted ([`proof`]): should anything not add up, every difference between the sides is shown instead.
 
 mod lines;
 mod matching;
 mod proof;
 mod rule;
+mod segments;
+mod slots;
 mod version;
 mod weave;
 mod write;
@@ -20,7 +22,9 @@ use zeroize::Zeroizing;
 use crate::document::{File, Syntax};
 use crate::keys::Label;
 use crate::path::Path;
+use segments::Segments;
 use version::{Side, Three, Version, What};
+use write::Writer;
 
 /// The three texts of a merge.
 #[derive(Clone, Copy)]
@@ -118,7 +122,7 @@ pub fn merge(texts: &Texts<'_>, syntax: Syntax, markers: &Markers<'_>) -> Option
     let base = if texts.base.trim().is_empty() { None } else { Some(parse(texts.base)?) };
     let (ours, theirs) = (parse(texts.ours)?, parse(texts.theirs)?);
     let versions = Three {
-        base: base.as_ref().map_or_else(|| Ok(Version::empty()), Version::read).ok()?,
+        base: base.as_ref().map_or_else(|| Ok(Version::text_only("")), Version::read).ok()?,
         ours: Version::read(&ours).ok()?,
         theirs: Version::read(&theirs).ok()?,
     };
@@ -127,29 +131,23 @@ pub fn merge(texts: &Texts<'_>, syntax: Syntax, markers: &Markers<'_>) -> Option
         return None;
     }
     let segments = by_value(&versions, syntax, markers.base.is_none()).unwrap_or_else(|| by_side(&versions));
-    let (text, conflicts) = write::marked(&segments, markers, ours.line_break());
+    let (text, conflicts) = segments.marked(markers, ours.line_break());
     Some(Merged { text: Zeroizing::new(text), conflicts })
 }
 
 /// Value by value; `None` if the proof fails.
-fn by_value(versions: &Three<Version<'_>>, syntax: Syntax, split: bool) -> Option<Vec<write::Segment>> {
-    let plan = rule::plan(versions);
-    let cut = |side: Side| lines::cut(versions.of(side), |piece| plan.of.of(side)[piece]);
+fn by_value(versions: &Three<Version<'_>>, syntax: Syntax, split: bool) -> Option<Segments> {
+    let plan = slots::plan(versions);
+    let cut = |side: Side| lines::cut(versions.of(side), |piece| plan.number(side, piece));
     let lines = Three { base: cut(Side::Base), ours: cut(Side::Ours), theirs: cut(Side::Theirs) };
-    let writer = write::Writer { versions, lines: &lines, plan: &plan, syntax };
+    let writer = Writer { versions, lines: &lines, plan: &plan, syntax };
     let segments = writer.segments(&weave::weave(&lines, split));
-    let (ours, theirs) = (write::resolved(&segments, Side::Ours), write::resolved(&segments, Side::Theirs));
+    let (ours, theirs) = (segments.resolved(Side::Ours), segments.resolved(Side::Theirs));
     proof::holds(&ours, &theirs, syntax, versions, &plan).then_some(segments)
 }
 
 /// Every difference between the sides as a conflict: nothing is decided, and nothing lost.
-fn by_side(versions: &Three<Version<'_>>) -> Vec<write::Segment> {
-    let alone = |side: Side| Version { source: versions.of(side).source, documents: Vec::new(), pieces: Vec::new() };
-    let raw = Three { base: Version::empty(), ours: alone(Side::Ours), theirs: alone(Side::Theirs) };
-    let lines = Three {
-        base: Vec::new(),
-        ours: lines::cut(&raw.ours, |piece| piece),
-        theirs: lines::cut(&raw.theirs, |piece| piece),
-    };
-    write::side_by_side(&lines, &raw)
+fn by_side(versions: &Three<Version<'_>>) -> Segments {
+    let cut = |version: &Version<'_>| lines::cut(&Version::text_only(version.source), |piece| piece);
+    Segments::side_by_side(&cut(&versions.ours), &cut(&versions.theirs))
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::rule::{Core, Outcome, Plan, core};
+use super::rule::{Core, Outcome, core};
+use super::slots::Plan;
 use super::version::{Side, Spot, Three, Version, What, spot};
 use crate::document::{File, Syntax};
 use crate::native::keyblock::DocumentKey;
@@ -21,13 +22,13 @@ struct Contents {
     whole: bool,
 }
 
-/// Whether a merge is right, told from what it would be with its clashes resolved to either side (the same text twice if
-/// there are none):
+/// Whether a merge is right, told from what it would be with everything that is not decided resolved to either side
+/// (the same text twice if there is nothing):
 ///
-/// * each value that either side brought, and each that both kept, is there, and no other;
-/// * what both sides have is not part of a clash;
+/// * each value that a side brought, and each that both kept, is there, and no other;
+/// * what is decided stands at a place where a side has it, and what both sides have is decided;
 /// * no token, wrap or document key stands there that is not a side's, or the join of the sides' readers;
-/// * at least one of the two texts opens as it is.
+/// * at least one of the two texts has a key for each token.
 pub(super) fn holds(ours: &str, theirs: &str, syntax: Syntax, versions: &Three<Version<'_>>, plan: &Plan) -> bool {
     let (Some(a), Some(b)) = (read(ours, syntax), read(theirs, syntax)) else {
         return false;
@@ -35,15 +36,21 @@ pub(super) fn holds(ours: &str, theirs: &str, syntax: Syntax, versions: &Three<V
     let [o, x, y] = [Side::Base, Side::Ours, Side::Theirs].map(|side| values_of(versions.of(side)));
     let kept: HashSet<_> = x.intersection(&y).collect();
     let brought: HashSet<_> = x.difference(&o).chain(y.difference(&o)).collect();
-    let agreed: HashSet<_> = a.values.intersection(&b.values).collect();
-    let shown: HashSet<_> = a.values.union(&b.values).collect();
+    let decided: HashSet<_> = a.values.intersection(&b.values).collect();
+    // What is not decided may be shown at a place for which it was not sealed: that can be why it is not decided.
+    let shown: HashSet<_> = a.values.iter().chain(&b.values).map(placeless).collect();
+    let sides: HashSet<_> = x.iter().chain(&y).map(placeless).collect();
     let known = Known::of(versions, plan);
-    kept.is_subset(&agreed)
-        && brought.is_subset(&shown)
-        && agreed.iter().all(|value| kept.contains(value) || brought.contains(value))
-        && shown.iter().all(|value| x.contains(*value) || y.contains(*value))
+    kept.is_subset(&decided)
+        && decided.iter().all(|value| kept.contains(value) || brought.contains(value))
+        && brought.iter().all(|value| shown.contains(&placeless(value)))
+        && shown.is_subset(&sides)
         && [&a, &b].iter().all(|contents| known.covers(contents))
         && (a.whole || b.whole)
+}
+
+fn placeless(value: &Value) -> (&[u8], &Core) {
+    (&value.1, &value.2)
 }
 
 fn values_of(version: &Version<'_>) -> HashSet<Value> {

@@ -1,14 +1,14 @@
 //! What each value, and each key block, becomes: decided by what it was and what each side made of it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::Reason;
 use super::matching::{Matches, Pair};
-use super::version::{BRANCHES, Document, Side, Three, Version, What};
+use super::slots::{Index, Place};
+use super::version::{Document, Piece, Side, Three, Version, What};
 use crate::keys::{Label, MAX_READERS};
 use crate::native::keyblock::DocumentKey;
 use crate::native::token::{Token, TokenKey};
-use crate::path::{Path, Step};
 use crate::primitives::KeyId;
 
 /// What a piece becomes.
@@ -24,45 +24,6 @@ pub(super) enum Outcome {
     Clash(Reason),
 }
 
-/// The pieces that stand for the same thing, and what becomes of it.
-pub(super) struct Slot {
-    /// Positions among the pieces of each side.
-    pub(super) at: Three<Option<usize>>,
-    pub(super) outcome: Outcome,
-}
-
-impl Slot {
-    /// A clash about something that one side alone has: it cannot be shown within a line that both have.
-    pub(super) fn is_lonely_clash(&self) -> bool {
-        matches!(self.outcome, Outcome::Clash(_)) && (self.at.ours.is_none() || self.at.theirs.is_none())
-    }
-}
-
-/// All slots, and which slot each piece belongs to.
-pub(super) struct Plan {
-    pub(super) slots: Vec<Slot>,
-    pub(super) of: Three<Vec<usize>>,
-}
-
-/// By what pieces of different sides are known to be the same thing.
-#[derive(PartialEq, Eq, Hash)]
-enum Name {
-    /// A path or field in documents that belong together.
-    At(usize, Place),
-    /// One ciphertext, wherever it moved: for items of lists, whose positions say nothing, and for what only one side
-    /// still has.
-    Alone(Vec<u8>, Core),
-    /// A field of a block that has no counterpart.
-    Field(String),
-}
-
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Place {
-    Path(Path),
-    Key,
-    Readers,
-}
-
 /// What makes two tokens the same value beyond doubt: key id and ciphertext. Wraps may come and go around them.
 pub(super) type Core = (String, Vec<u8>);
 
@@ -74,102 +35,54 @@ pub(super) fn core(token: &Token) -> Core {
     (id, token.sealed.clone())
 }
 
-/// Decides for every piece of three versions.
-pub(super) fn plan(versions: &Three<Version<'_>>) -> Plan {
-    let matches = Matches::between(versions);
-    let mut plan = Plan { slots: Vec::new(), of: Three::default() };
-    let shared = shared(versions, &matches);
-    let mut known: HashMap<Name, usize> = HashMap::new();
-    for side in [Side::Base, Side::Ours, Side::Theirs] {
-        let version = versions.of(side);
-        for (index, piece) in version.pieces.iter().enumerate() {
-            let matched = matches.of(side, piece.document);
-            let place = place(&piece.what);
-            let name = match (&piece.what, matched) {
-                (_, Some(matched)) if shared.contains_key(&(matched, place.clone())) => Name::At(matched, place),
-                (What::Token { path, token }, _) => Name::Alone(path.encode(), core(token)),
-                _ => Name::Field(version.text(piece).to_owned()),
-            };
-            let slot = *known.entry(name).or_insert_with(|| {
-                plan.slots.push(Slot { at: Three::default(), outcome: Outcome::Take(side) });
-                plan.slots.len() - 1
-            });
-            let at = plan.slots[slot].at.of_mut(side);
-            *at = at.or(Some(index));
-            plan.of.of_mut(side).push(slot);
-        }
-    }
-    let judge = Judge { versions, matches: &matches };
-    for slot in &mut plan.slots {
-        slot.outcome = judge.outcome(&slot.at);
-    }
-    plan
-}
-
-fn place(what: &What) -> Place {
-    match what {
-        What::Token { path, .. } => Place::Path(path.clone()),
-        What::Key => Place::Key,
-        What::Readers => Place::Readers,
-    }
-}
-
-/// The paths and fields that both sides have in documents that belong together.
-fn shared(versions: &Three<Version<'_>>, matches: &Matches) -> HashMap<(usize, Place), ()> {
-    let mut sides = BRANCHES.map(|side| {
-        let mut found = HashMap::new();
-        for piece in &versions.of(side).pieces {
-            let steady = match &piece.what {
-                What::Token { path, .. } => !path.0.iter().any(|step| matches!(step, Step::Item(_))),
-                What::Key | What::Readers => true,
-            };
-            if let Some(matched) = matches.of(side, piece.document).filter(|_| steady) {
-                found.insert((matched, place(&piece.what)), ());
-            }
-        }
-        found
-    });
-    let [ours, theirs] = &mut sides;
-    ours.retain(|name, ()| theirs.contains_key(name));
-    std::mem::take(ours)
-}
-
-struct Judge<'j, 'v> {
-    versions: &'j Three<Version<'v>>,
-    matches: &'j Matches,
+/// Decides for one piece after the other.
+pub(super) struct Judge<'j, 'v> {
+    pub(super) versions: &'j Three<Version<'v>>,
+    pub(super) matches: &'j Matches,
+    pub(super) index: &'j Index,
 }
 
 impl Judge<'_, '_> {
-    fn outcome(&self, at: &Three<Option<usize>>) -> Outcome {
+    /// What becomes of the pieces that stand for one thing.
+    pub(super) fn outcome(&self, at: &Three<Option<usize>>) -> Outcome {
         let piece = |side: Side| at.of(side).and_then(|index| self.versions.of(side).pieces.get(index));
+        let base = piece(Side::Base);
         let (ours, theirs) = match (piece(Side::Ours), piece(Side::Theirs)) {
             (Some(ours), Some(theirs)) => (ours, theirs),
-            (Some(alone), None) => return self.alone(Side::Ours, &alone.what, alone.document, at.base.is_some()),
-            (None, Some(alone)) => return self.alone(Side::Theirs, &alone.what, alone.document, at.base.is_some()),
+            (Some(alone), None) => return self.alone(Side::Ours, alone, base.is_some()),
+            (None, Some(alone)) => return self.alone(Side::Theirs, alone, base.is_some()),
             (None, None) => return Outcome::Take(Side::Base),
         };
+        let text = |side: Side, piece: &Piece| self.versions.of(side).text(piece);
+        let (a, b) = (text(Side::Ours, ours), text(Side::Theirs, theirs));
+        if a == b {
+            return Outcome::Take(Side::Ours);
+        }
+        let before = base.map(|base| text(Side::Base, base));
         let matched = self.matches.of(Side::Ours, ours.document);
         match (&ours.what, &theirs.what) {
-            (What::Token { token: a, .. }, What::Token { token: b, .. }) => {
-                let base = piece(Side::Base).and_then(|base| match &base.what {
-                    What::Token { token, .. } => Some(token),
-                    _ => None,
-                });
-                self.token(matched, base, a, b)
+            (What::Token { token: ours, .. }, What::Token { token: theirs, .. }) => {
+                let base =
+                    base.and_then(|base| if let What::Token { token, .. } = &base.what { Some(token) } else { None });
+                let outcome = self.token(matched, base, ours, theirs);
+                // The same token, written in another way.
+                if ours == theirs { Outcome::Take(changed(before, a, b).unwrap_or(Side::Ours)) } else { outcome }
             }
-            (What::Key, _) => match self.block(matched) {
-                Outcome::Readers(_) => Outcome::Take(Side::Ours),
-                other => other,
-            },
-            _ => {
-                // Written anew, the list would lose its comments.
-                let commented =
-                    self.versions.ours.text(ours).contains('#') || self.versions.theirs.text(theirs).contains('#');
-                match self.block(matched) {
-                    Outcome::Readers(_) if commented => Outcome::Clash(Reason::Block),
-                    other => other,
+            (What::Readers, _) => {
+                // Comments among the readers belong to one side's list, and would go with it.
+                let comments = a.contains('#') || b.contains('#') || before.is_some_and(|before| before.contains('#'));
+                match (self.block(matched), changed(before, a, b)) {
+                    (outcome, _) if !comments => outcome,
+                    (Outcome::Take(side), Some(changed)) if self.same_block(matched) || side == changed => {
+                        Outcome::Take(changed)
+                    }
+                    _ => Outcome::Clash(Reason::Block),
                 }
             }
+            _ => match self.block(matched) {
+                Outcome::Readers(_) => Outcome::Take(Side::Ours),
+                outcome => outcome,
+            },
         }
     }
 
@@ -202,14 +115,15 @@ impl Judge<'_, '_> {
     }
 
     /// Something that the other side does not have: new here, or gone there.
-    fn alone(&self, side: Side, what: &What, document: usize, in_base: bool) -> Outcome {
-        let (What::Token { token, .. }, false) = (what, in_base) else {
+    fn alone(&self, side: Side, piece: &Piece, in_base: bool) -> Outcome {
+        let matched = self.matches.of(side, piece.document);
+        let (What::Token { token, .. }, Some(matched), false) = (&piece.what, matched, in_base) else {
             return Outcome::Take(side);
         };
-        match self.matches.of(side, document).and_then(|matched| self.objection(matched, side, token)) {
-            Some(reason) => Outcome::Clash(reason),
-            None => Outcome::Take(side),
-        }
+        // Another token stood at its path: this one replaced it, while the other side took it away.
+        let replaced = Place::of(piece).is_some_and(|place| self.index.base.contains_key(&(matched, place)));
+        let objection = self.objection(matched, side, token).or(replaced.then_some(Reason::Removed));
+        objection.map_or(Outcome::Take(side), Outcome::Clash)
     }
 
     /// Why a token of one side cannot stand in the merged document.
@@ -263,9 +177,19 @@ impl Judge<'_, '_> {
         }
     }
 
+    fn same_block(&self, matched: Option<usize>) -> bool {
+        matched.and_then(|matched| self.pair(matched)).is_some_and(|pair| pair.ours.key() == pair.theirs.key())
+    }
+
     fn pair(&self, matched: usize) -> Option<Pair<'_>> {
         self.matches.pair(self.versions, matched)
     }
+}
+
+/// Which side's text stands by the usual rule; `None` if both changed it.
+fn changed(base: Option<&str>, ours: &str, theirs: &str) -> Option<Side> {
+    let text = three_way(base, ours, theirs)?;
+    Some(if text == ours { Side::Ours } else { Side::Theirs })
 }
 
 /// The usual rule; `None` if both sides changed it to different things.

@@ -129,9 +129,9 @@ pub(super) struct Version<'v> {
 }
 
 impl<'v> Version<'v> {
-    /// A side on which the file does not exist.
-    pub(super) fn empty() -> Self {
-        Self { source: "", documents: Vec::new(), pieces: Vec::new() }
+    /// A text that is nothing but text.
+    pub(super) fn text_only(source: &'v str) -> Self {
+        Self { source, documents: Vec::new(), pieces: Vec::new() }
     }
 
     /// Reads a side; an error if any of its documents or tokens is not what it should be.
