@@ -38,6 +38,7 @@ fn of_the_command_itself() {
                    its named readers are
       recipients   Public keys of clusters
       keys         Keys of clusters: make, list, rotate, retire, back up, restore
+      git          What Git calls: the merge driver
       completions  Print a completion script for a shell
 
     Options:
