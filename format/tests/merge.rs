@@ -1,5 +1,5 @@
 //! Merging over generated histories: every value of the result is what the rule says, or part of a conflict.
-#![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "a failing unwrap is a failing test")]
+#![expect(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 
 #[path = "merge/cases.rs"]
 mod cases;
@@ -8,7 +8,7 @@ mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use history::{Edit, Team, edit, edits, start};
+use history::{Edit, edit, edits, open, start, tokens};
 use proptest::prelude::*;
 use sealwax_format::document::Syntax;
 use sealwax_format::native::{Markers, Merged, Texts, merge};
@@ -37,35 +37,29 @@ fn resolve(text: &str, ours: bool) -> String {
 /// Everything that must hold of a merge, told by tokens: by what identifies them, and by path. Whether it was clean.
 fn check(base: &str, ours: &str, theirs: &str, syntax: Syntax) -> Result<bool, TestCaseError> {
     let result = merged(base, ours, theirs, syntax);
-    let team = Team::get();
-    let [o, a, b] = [base, ours, theirs].map(|text| team.tokens(text, syntax));
+    let [before, here, there] = [base, ours, theirs].map(|text| tokens(text, syntax));
     let (left, right) = (resolve(&result.text, true), resolve(&result.text, false));
-    let [x, y] = [&left, &right].map(|text| team.tokens(text, syntax));
+    let [in_left, in_right] = [&left, &right].map(|text| tokens(text, syntax));
     let context = || format!("{}\n--- of\n{base}\n--- and\n{ours}\n--- and\n{theirs}", *result.text);
     if result.conflicts.is_empty() {
         prop_assert!(left == *result.text, "markers without a conflict\n{}", context());
-        let opened = team.open(&left, syntax);
+        let opened = open(&left, syntax);
         prop_assert!(opened.is_ok(), "{opened:?}\n{}", context());
     } else {
-        let opens = team.open(&left, syntax).is_ok() || team.open(&right, syntax).is_ok();
+        let opens = open(&left, syntax).is_ok() || open(&right, syntax).is_ok();
         prop_assert!(opens, "no side of the conflict opens\n{}", context());
     }
     let named: BTreeSet<_> =
         result.conflicts.iter().filter_map(|conflict| conflict.path.as_ref()).map(ToString::to_string).collect();
     let whole = result.conflicts.iter().any(|conflict| conflict.path.is_none());
-    let paths: BTreeSet<_> = o.keys().chain(a.keys()).chain(b.keys()).collect();
+    let paths: BTreeSet<_> = before.keys().chain(here.keys()).chain(there.keys()).collect();
     for path in paths {
-        let [o, a, b, x, y] = [&o, &a, &b, &x, &y].map(|tokens| tokens.get(path));
-        let expected = if a == b || o == b {
-            Some(a)
-        } else if o == a {
-            Some(b)
-        } else {
-            None
-        };
+        let [o, a, b] = [&before, &here, &there].map(|tokens| tokens.get(path));
+        let (left, right) = (in_left.get(path), in_right.get(path));
+        let expected = if a == b || o == b { Some(a) } else { (o == a).then_some(b) };
         match expected {
-            Some(expected) if x == y => prop_assert_eq!(x, expected, "{}\n{}", path, context()),
-            _ if named.contains(path) || whole => prop_assert!(x == a && y == b, "{path}\n{}", context()),
+            Some(expected) if left == right => prop_assert_eq!(left, expected, "{}\n{}", path, context()),
+            _ if named.contains(path) || whole => prop_assert!(left == a && right == b, "{path}\n{}", context()),
             _ => prop_assert!(false, "{path}: a conflict that is not told\n{}", context()),
         }
     }

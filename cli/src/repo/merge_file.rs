@@ -7,26 +7,29 @@ use zeroize::Zeroizing;
 use super::git::Git;
 use crate::error::CommandError;
 
-/// Merges ours, base and theirs as Git merges text, with these labels: the result, and whether it is without conflicts.
-/// `None` for what Git does not take for text.
+/// What Git makes of three texts.
+pub(crate) struct MergedText {
+    pub(crate) text: Zeroizing<Vec<u8>>,
+    pub(crate) is_clean: bool,
+}
+
+/// Merges ours, base and theirs as Git merges text, with these labels; `None` for what Git does not take for text.
 pub(crate) fn merge_file(
     files: [&Path; 3],
     labels: [&str; 3],
     marker_size: usize,
-) -> Result<Option<(Zeroizing<Vec<u8>>, bool)>, CommandError> {
+) -> Result<Option<MergedText>, CommandError> {
     let size = format!("--marker-size={marker_size}");
     let mut git = Git::new(Path::new("."), ["merge-file", "--stdout", "--quiet", &size]);
     for label in labels {
         git = git.arg("-L").arg(label);
     }
-    let git = files.iter().fold(git.arg("--"), |git, file| git.arg(file));
+    let git = files.iter().fold(git.arg("--"), Git::arg);
     let output = git.start()?.wait_with_output();
     let output = output.map_err(|error| CommandError::refused(format!("git merge-file: {error}")))?;
     // The number of conflicts, at most 127; anything else is a failure, as for binary files.
-    Ok(match output.status.code() {
-        Some(conflicts @ 0..=127) => Some((Zeroizing::new(output.stdout), conflicts == 0)),
-        _ => None,
-    })
+    let conflicts = output.status.code().filter(|code| (0..=127).contains(code));
+    Ok(conflicts.map(|count| MergedText { text: Zeroizing::new(output.stdout), is_clean: count == 0 }))
 }
 
 /// Whether conflicts are to show what both sides started from (`merge.conflictStyle`).

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use blobs::Blobs;
 pub(crate) use entries::{Change, Entry};
 use git::Git;
-pub(crate) use merge_file::{merge_file, shows_base};
+pub(crate) use merge_file::{MergedText, merge_file, shows_base};
 
 use crate::error::CommandError;
 

@@ -112,6 +112,8 @@ fn shows_the_base_where_git_would() {
     }
 }
 
+type Bytes = Vec<u8>;
+
 #[test]
 fn what_is_not_ours_is_merged_as_git_merges_text() {
     let sops = |value: &str, mac: &str| {
@@ -123,7 +125,7 @@ fn what_is_not_ours_is_merged_as_git_merges_text() {
         let (sandbox, _) = Sandbox::with_policy();
         sandbox.encrypted("db.yaml", SECRET)
     };
-    let cases: [(&str, Vec<u8>, Vec<u8>, Vec<u8>); 7] = [
+    let cases: [(&str, Bytes, Bytes, Bytes); 7] = [
         ("text, clean", b"a: 1\nb: 2\nc: 3\n".into(), b"a: 9\nb: 2\nc: 3\n".into(), b"a: 1\nb: 2\nc: 9\n".into()),
         ("text, not clean", b"a: 1\n".into(), b"a: 2\n".into(), b"a: 3\n".into()),
         ("nothing in common", b"".into(), b"a: 2\n".into(), b"a: 3\n".into()),

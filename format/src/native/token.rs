@@ -10,7 +10,7 @@ use crate::primitives::{KeyId, NONCE_LEN, SHORT_ID_CHARS, TAG_LEN};
 /// What any encrypted value starts with, ours or another tool's.
 pub(super) const MARKER: &str = "ENC[";
 /// What every token starts with.
-pub const TOKEN_PREFIX: &str = "ENC[wax1,";
+pub(super) const TOKEN_PREFIX: &str = "ENC[wax1,";
 const MAX_CIPHERTEXT: usize = NONCE_LEN + MAX_PLAINTEXT + MAX_PLAINTEXT / 16 + TAG_LEN;
 
 /// Which data key a token needs.

@@ -3,7 +3,7 @@
 use sealwax_format::document::Syntax;
 use sealwax_format::native::Reason;
 
-use crate::history::{Edit, Start, Team, edit};
+use crate::history::{Edit, Start, edit, moved, open, replaced, seal};
 use crate::{check, merged};
 
 /// A Secret with its values at `stringData`, sealed for alice and bob.
@@ -88,12 +88,11 @@ fn a_value_changed_here_and_taken_away_there_clashes() {
 #[test]
 fn a_value_for_another_place_does_not_come_along() {
     let base = SECRET.text();
-    let team = Team::get();
-    let moved = team.moved(&base, "prod", "elsewhere");
+    let elsewhere = moved(&base, "prod", "elsewhere");
     let added = edited(&base, &[Edit::Set { key: 8, value: 1 }]);
-    assert_eq!(conflicts(&base, &moved, &added), [("stringData.k8".to_owned(), Reason::Place)]);
+    assert_eq!(conflicts(&base, &elsewhere, &added), [("stringData.k8".to_owned(), Reason::Place)]);
     let changed = edited(&base, &[Edit::Set { key: 0, value: 1 }]);
-    let told = conflicts(&base, &added, &team.moved(&changed, "prod", "elsewhere"));
+    let told = conflicts(&base, &added, &moved(&changed, "prod", "elsewhere"));
     assert_eq!(told, [("stringData.k8".to_owned(), Reason::Place)]);
 }
 
@@ -101,14 +100,13 @@ fn a_value_for_another_place_does_not_come_along() {
 #[test]
 fn documents_are_told_apart_by_their_objects() {
     let one = SECRET.text();
-    let team = Team::get();
-    let two = team.moved(&one, "name: db}", "name: other}");
+    let two = moved(&one, "name: db}", "name: other}");
     let base = format!("{one}---\n{two}");
     let swapped = format!("{two}---\n{}", edited(&one, &[Edit::Set { key: 0, value: 1 }]));
     let changed = format!("{one}---\n{}", edited(&two, &[Edit::Set { key: 0, value: 2 }]));
     let result = merged(&base, &swapped, &changed, Syntax::Yaml);
-    assert!(team.open(&result.text, Syntax::Yaml).is_ok() || !result.conflicts.is_empty());
-    let third = team.moved(&one, "name: db}", "name: third}");
+    assert!(open(&result.text, Syntax::Yaml).is_ok() || !result.conflicts.is_empty());
+    let third = moved(&one, "name: db}", "name: third}");
     let added = format!("{base}---\n{third}");
     let result = merged(&base, &added, &changed, Syntax::Yaml);
     assert!(result.conflicts.is_empty(), "{}", *result.text);
@@ -118,15 +116,14 @@ fn documents_are_told_apart_by_their_objects() {
 /// Items of lists have no names: their values follow the text.
 #[test]
 fn values_in_lists_follow_their_items() {
-    let team = Team::get();
     let item = |name: &str| format!("- name: {name}\n  k: secret-{name}\n");
-    let base = team.sealed(&format!("v:\n{}{}", item("a"), item("b")));
-    let with_first = team.sealed_again(&base.replacen("v:\n", &format!("v:\n{}", item("first")), 1));
-    let changed = team.sealed_again(&team.replaced(&base, "v[0].k", "new"));
+    let base = seal(&format!("v:\n{}{}", item("a"), item("b")));
+    let with_first = seal(&base.replacen("v:\n", &format!("v:\n{}", item("first")), 1));
+    let changed = seal(&replaced(&base, "v[0].k", "new"));
     for (ours, theirs) in [(&with_first, &changed), (&changed, &with_first)] {
         let result = merged(&base, ours, theirs, Syntax::Yaml);
         assert!(result.conflicts.is_empty(), "{}", *result.text);
         let expected = format!("v:\n{}{}{}", item("first"), item("a").replace("secret-a", "new"), item("b"));
-        assert_eq!(team.open(&result.text, Syntax::Yaml).unwrap(), expected);
+        assert_eq!(open(&result.text, Syntax::Yaml).unwrap(), expected);
     }
 }

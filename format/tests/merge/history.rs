@@ -13,7 +13,7 @@ use sealwax_format::{OsRandom, Path, Pattern, Plaintext, SecretBytes, ValueType}
 use crate::Tokens;
 
 /// Readers of the tests' files, and a key that opens everything.
-pub(crate) struct Team {
+struct Team {
     people: Vec<Recipient>,
     keyring: Keyring,
 }
@@ -29,65 +29,54 @@ static TEAM: LazyLock<Team> = LazyLock::new(|| {
     Team { people: people.into(), keyring }
 });
 
-impl Team {
-    pub(crate) fn get() -> &'static Self {
-        &TEAM
-    }
-
-    /// Every token of a text by document and path, without its wraps.
-    pub(crate) fn tokens(&self, text: &str, syntax: Syntax) -> Tokens {
-        let mut tokens = Tokens::new();
-        let file = File::parse(text, syntax).unwrap();
-        for index in 0..file.documents.len() {
-            let layout = Layout::read(&file, index).unwrap();
-            for leaf in &layout.leaves {
-                let Some(value) = leaf.scalar.filter(|scalar| scalar.value.starts_with("ENC[")) else { continue };
-                let token = native::Token::parse(&value.value).unwrap();
-                let id = match &token.key {
-                    TokenKey::Document(short) => short.clone(),
-                    TokenKey::Own { id, .. } => id.to_string(),
-                };
-                tokens.insert(leaf.path.to_string(), (id, token.sealed));
-            }
+/// Every token of a text by document and path, without its wraps.
+pub(crate) fn tokens(text: &str, syntax: Syntax) -> Tokens {
+    let mut tokens = Tokens::new();
+    let file = File::parse(text, syntax).unwrap();
+    for index in 0..file.documents.len() {
+        let layout = Layout::read(&file, index).unwrap();
+        for leaf in &layout.leaves {
+            let Some(value) = leaf.scalar.filter(|scalar| scalar.value.starts_with("ENC[")) else { continue };
+            let token = native::Token::parse(&value.value).unwrap();
+            let id = match &token.key {
+                TokenKey::Document(short) => short.clone(),
+                TokenKey::Own { id, .. } => id.to_string(),
+            };
+            tokens.insert(leaf.path.to_string(), (id, token.sealed));
         }
-        tokens
     }
+    tokens
+}
 
-    /// A file sealed anew for another place, as `rebind` does: some text outside the values is replaced.
-    pub(crate) fn moved(&self, text: &str, from: &str, to: &str) -> String {
-        let plain = self.open(text, Syntax::Yaml).unwrap().replace(from, to);
-        with(&plain, Syntax::Yaml, 2, |file, request| {
-            native::encrypt(file, &[Some(request)], &mut OsRandom).unwrap().0.to_string()
-        })
-    }
+/// A file sealed anew for another place, as `rebind` does: some text outside the values is replaced.
+pub(crate) fn moved(text: &str, from: &str, to: &str) -> String {
+    let plain = open(text, Syntax::Yaml).unwrap().replace(from, to);
+    with(&plain, Syntax::Yaml, 2, |file, request| {
+        native::encrypt(file, &[Some(request)], &mut OsRandom).unwrap().0.to_string()
+    })
+}
 
-    /// A file that is no Kubernetes object, with every `k` and `v.*` sealed.
-    pub(crate) fn sealed(&self, plain: &str) -> String {
-        self.sealed_again(plain)
-    }
+/// A file that is no Kubernetes object, with every `k` and `v.*` sealed that is not yet.
+pub(crate) fn seal(text: &str) -> String {
+    with(text, Syntax::Yaml, 2, |file, request| {
+        native::encrypt(file, &[Some(request)], &mut OsRandom).unwrap().0.to_string()
+    })
+}
 
-    /// The same for one that is sealed in part.
-    pub(crate) fn sealed_again(&self, text: &str) -> String {
-        with(text, Syntax::Yaml, 2, |file, request| {
-            native::encrypt(file, &[Some(request)], &mut OsRandom).unwrap().0.to_string()
-        })
-    }
+/// A value replaced, by its path.
+pub(crate) fn replaced(text: &str, path: &str, value: &str) -> String {
+    with(text, Syntax::Yaml, 2, |file, request| {
+        let layout = Layout::read(file, 0).unwrap();
+        let plaintext = Plaintext::canonical(ValueType::String, SecretBytes::from(value.as_bytes().to_vec()));
+        let path = Path::parse(path).unwrap();
+        native::set_value(file, &layout, &request, &path, &plaintext, &mut OsRandom).unwrap().to_string()
+    })
+}
 
-    /// A value replaced, by its path.
-    pub(crate) fn replaced(&self, text: &str, path: &str, value: &str) -> String {
-        with(text, Syntax::Yaml, 2, |file, request| {
-            let layout = Layout::read(file, 0).unwrap();
-            let plaintext = Plaintext::canonical(ValueType::String, SecretBytes::from(value.as_bytes().to_vec()));
-            let path = Path::parse(path).unwrap();
-            native::set_value(file, &layout, &request, &path, &plaintext, &mut OsRandom).unwrap().to_string()
-        })
-    }
-
-    /// Opens everything.
-    pub(crate) fn open(&self, text: &str, syntax: Syntax) -> Result<String, sealwax_format::Error> {
-        let file = File::parse(text, syntax)?;
-        native::decrypt(&file, &mut Opener::new(&self.keyring)).map(|opened| opened.text.to_string())
-    }
+/// Opens everything.
+pub(crate) fn open(text: &str, syntax: Syntax) -> Result<String, sealwax_format::Error> {
+    let file = File::parse(text, syntax)?;
+    native::decrypt(&file, &mut Opener::new(&TEAM.keyring)).map(|opened| opened.text.to_string())
 }
 
 /// How a file begins.
@@ -213,8 +202,7 @@ pub(crate) fn edit(text: &str, syntax: Syntax, edit: &Edit) -> String {
             let (before, after) = (lines[..at].concat(), lines[at..].concat());
             let commented = format!("{before}# a comment\n{after}");
             // Within a block scalar it would be part of the value.
-            let same = |team: &Team| team.open(&commented, syntax).is_ok();
-            (syntax == Syntax::Yaml && same(&TEAM)).then_some(commented)
+            (syntax == Syntax::Yaml && open(&commented, syntax).is_ok()).then_some(commented)
         }
     };
     changed.unwrap_or_else(|| text.to_owned())

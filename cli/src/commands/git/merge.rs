@@ -3,15 +3,15 @@
 //! Whatever happens, Git is told "merged" or "conflict" and finds a text in the file of our side: it takes an exit
 //! status of 129 or more for a reason to abort the whole operation.
 
+use std::panic::{self, UnwindSafe};
 use std::path::PathBuf;
 
-use sealwax_format::document::File;
-use sealwax_format::native::{self, Conflict, Layout, Markers, Texts};
+use sealwax_format::native::{self, Conflict, Markers, Texts};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
 use crate::files::{self, Input, syntax_of};
-use crate::repo;
+use crate::repo::{self, MergedText};
 use crate::ui::{Note, Ui};
 
 /// Largest file that is merged value by value; larger ones are merged as text.
@@ -105,38 +105,27 @@ impl Sides {
         let labels = Labels::of(args);
         let files = [&args.ours, &args.base, &args.theirs].map(PathBuf::as_path);
         let merged = repo::merge_file(files, [&labels.ours, &labels.base, &labels.theirs], args.marker_size)?;
-        let unmerged = || (Zeroizing::new(self.ours.bytes.expose().to_vec()), false);
-        let (text, is_clean) = merged.unwrap_or_else(unmerged);
-        let is_clean = is_clean && is_sound(&text, args);
-        Ok(Merged { text, is_clean, conflicts: Vec::new() })
+        let Some(MergedText { text, is_clean }) = merged else {
+            let text = Zeroizing::new(self.ours.bytes.expose().to_vec());
+            return Ok(Merged { text, is_clean: false, conflicts: Vec::new() });
+        };
+        // Lines that were merged without looking at what they mean could mix two keys.
+        let lines = Zeroizing::new(String::from_utf8_lossy(&text).into_owned());
+        let sound = guarded(|| native::is_sound(&lines, syntax_of(args.path.as_deref())));
+        Ok(Merged { is_clean: is_clean && sound == Some(true), text, conflicts: Vec::new() })
     }
 }
 
 fn merge(texts: &Texts<'_>, args: &Args, markers: &Markers<'_>) -> Option<native::Merged> {
-    let syntax = syntax_of(args.path.as_deref());
-    // A fault of ours must not end this process in a way that ends Git's work too. Its message could quote the file.
-    std::panic::set_hook(Box::new(|_| {}));
-    let merged = std::panic::catch_unwind(|| native::merge(texts, syntax, markers));
-    let _ = std::panic::take_hook();
-    merged.ok().flatten()
+    guarded(|| native::merge(texts, syntax_of(args.path.as_deref()), markers)).flatten()
 }
 
-/// Whether a text holds nothing of ours, or opens as it is: lines merged without looking at them could mix two keys.
-fn is_sound(text: &[u8], args: &Args) -> bool {
-    let text = String::from_utf8_lossy(text);
-    if !text.contains(native::TOKEN_PREFIX) {
-        return true;
-    }
-    let Ok(file) = File::parse(&text, syntax_of(args.path.as_deref())) else { return false };
-    (0..file.documents.len()).all(|index| {
-        let layout = Layout::read(&file, index);
-        layout.is_ok_and(|layout| {
-            layout.leaves.iter().all(|leaf| match layout.token(&file, leaf) {
-                Ok(token) => token.is_none() || layout.block.is_some(),
-                Err(_) => false,
-            })
-        })
-    })
+/// A fault of ours must not end this process in a way that ends Git's work too, and its message could quote the file.
+fn guarded<T>(work: impl FnOnce() -> T + UnwindSafe) -> Option<T> {
+    panic::set_hook(Box::new(|_| {}));
+    let done = panic::catch_unwind(work);
+    let _ = panic::take_hook();
+    done.ok()
 }
 
 impl Merged {

@@ -17,6 +17,7 @@ mod write;
 
 use std::fmt;
 
+pub use proof::is_sound;
 use zeroize::Zeroizing;
 
 use crate::document::{File, Syntax};

@@ -8,7 +8,7 @@ use super::version::{Side, Spot, Three, Version, What, spot};
 use crate::document::{File, Syntax};
 use crate::native::keyblock::DocumentKey;
 use crate::native::layout::Layout;
-use crate::native::token::Token;
+use crate::native::token::{TOKEN_PREFIX, Token};
 
 /// A value where it stands: the place it is for, its path, and its ciphertext.
 type Value = (Spot, Vec<u8>, Core);
@@ -22,6 +22,13 @@ struct Contents {
     whole: bool,
 }
 
+/// Whether a text can pass for merged: it names no token, or each of its tokens has a key.
+///
+/// For texts that were merged as lines, without looking at what they mean: that can mix two keys.
+pub fn is_sound(text: &str, syntax: Syntax) -> bool {
+    !text.contains(TOKEN_PREFIX) || read(text, syntax).is_some_and(|contents| contents.whole)
+}
+
 /// Whether a merge is right, told from what it would be with everything that is not decided resolved to either side
 /// (the same text twice if there is nothing):
 ///
@@ -30,23 +37,23 @@ struct Contents {
 /// * no token, wrap or document key stands there that is not a side's, or the join of the sides' readers;
 /// * at least one of the two texts has a key for each token.
 pub(super) fn holds(ours: &str, theirs: &str, syntax: Syntax, versions: &Three<Version<'_>>, plan: &Plan) -> bool {
-    let (Some(a), Some(b)) = (read(ours, syntax), read(theirs, syntax)) else {
+    let (Some(left), Some(right)) = (read(ours, syntax), read(theirs, syntax)) else {
         return false;
     };
-    let [o, x, y] = [Side::Base, Side::Ours, Side::Theirs].map(|side| values_of(versions.of(side)));
-    let kept: HashSet<_> = x.intersection(&y).collect();
-    let brought: HashSet<_> = x.difference(&o).chain(y.difference(&o)).collect();
-    let decided: HashSet<_> = a.values.intersection(&b.values).collect();
+    let [base, ours, theirs] = [Side::Base, Side::Ours, Side::Theirs].map(|side| values_of(versions.of(side)));
+    let kept: HashSet<_> = ours.intersection(&theirs).collect();
+    let brought: HashSet<_> = ours.difference(&base).chain(theirs.difference(&base)).collect();
+    let decided: HashSet<_> = left.values.intersection(&right.values).collect();
     // What is not decided may be shown at a place for which it was not sealed: that can be why it is not decided.
-    let shown: HashSet<_> = a.values.iter().chain(&b.values).map(placeless).collect();
-    let sides: HashSet<_> = x.iter().chain(&y).map(placeless).collect();
+    let shown: HashSet<_> = left.values.iter().chain(&right.values).map(placeless).collect();
+    let sides: HashSet<_> = ours.iter().chain(&theirs).map(placeless).collect();
     let known = Known::of(versions, plan);
     kept.is_subset(&decided)
         && decided.iter().all(|value| kept.contains(value) || brought.contains(value))
         && brought.iter().all(|value| shown.contains(&placeless(value)))
         && shown.is_subset(&sides)
-        && [&a, &b].iter().all(|contents| known.covers(contents))
-        && (a.whole || b.whole)
+        && [&left, &right].iter().all(|contents| known.covers(contents))
+        && (left.whole || right.whole)
 }
 
 fn placeless(value: &Value) -> (&[u8], &Core) {

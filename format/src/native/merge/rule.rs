@@ -9,7 +9,6 @@ use super::version::{Document, Piece, Side, Three, Version, What};
 use crate::keys::{Label, MAX_READERS};
 use crate::native::keyblock::DocumentKey;
 use crate::native::token::{Token, TokenKey};
-use crate::primitives::KeyId;
 
 /// What a piece becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,21 +67,24 @@ impl Judge<'_, '_> {
                 // The same token, written in another way.
                 if ours == theirs { Outcome::Take(changed(before, a, b).unwrap_or(Side::Ours)) } else { outcome }
             }
-            (What::Readers, _) => {
-                // Comments among the readers belong to one side's list, and would go with it.
-                let comments = a.contains('#') || b.contains('#') || before.is_some_and(|before| before.contains('#'));
-                match (self.block(matched), changed(before, a, b)) {
-                    (outcome, _) if !comments => outcome,
-                    (Outcome::Take(side), Some(changed)) if self.same_block(matched) || side == changed => {
-                        Outcome::Take(changed)
-                    }
-                    _ => Outcome::Clash(Reason::Block),
-                }
-            }
+            (What::Readers, _) => self.readers(matched, before, a, b),
             _ => match self.block(matched) {
                 Outcome::Readers(_) => Outcome::Take(Side::Ours),
                 outcome => outcome,
             },
+        }
+    }
+
+    /// The list of readers: decided with the block, unless it holds comments, which would go with one side's list.
+    fn readers(&self, matched: Option<usize>, base: Option<&str>, ours: &str, theirs: &str) -> Outcome {
+        let same =
+            matched.and_then(|matched| self.pair(matched)).is_some_and(|pair| pair.ours.key() == pair.theirs.key());
+        let commented = [base.unwrap_or_default(), ours, theirs].iter().any(|text| text.contains('#'));
+        match (self.block(matched), changed(base, ours, theirs)) {
+            (Outcome::Take(_), Some(side)) if same => Outcome::Take(side),
+            (outcome, _) if !commented => outcome,
+            (Outcome::Take(side), Some(changed)) if side == changed => Outcome::Take(side),
+            _ => Outcome::Clash(Reason::Block),
         }
     }
 
@@ -111,7 +113,7 @@ impl Judge<'_, '_> {
             let changed = pair.as_ref().is_some_and(|pair| key(pair.base) != key(Some(pair.of(side))));
             changed && matches!(token.key, TokenKey::Document(_))
         };
-        if folded(Side::Ours, ours) != folded(Side::Theirs, theirs) { Reason::Fold } else { Reason::Changed }
+        if folded(Side::Ours, ours) == folded(Side::Theirs, theirs) { Reason::Changed } else { Reason::Fold }
     }
 
     /// Something that the other side does not have: new here, or gone there.
@@ -129,13 +131,15 @@ impl Judge<'_, '_> {
     /// Why a token of one side cannot stand in the merged document.
     fn objection(&self, matched: usize, side: Side, token: &Token) -> Option<Reason> {
         let pair = self.pair(matched)?;
-        if three_way(pair.base.map(Document::spot), pair.ours.spot(), pair.theirs.spot()) != Some(pair.of(side).spot())
-        {
+        let spot = three_way(pair.base.map(Document::spot).as_ref(), &pair.ours.spot(), &pair.theirs.spot()).cloned();
+        if spot != Some(pair.of(side).spot()) {
             return Some(Reason::Place);
         }
         match &token.key {
             TokenKey::Document(short) => {
-                let stays = self.key(matched).flatten().is_some_and(|id| id.short() == short);
+                let id = |document: &Document| document.key().map(|key| key.id.clone());
+                let merged = three_way(pair.base.map(id).as_ref(), &id(pair.ours), &id(pair.theirs)).cloned();
+                let stays = merged.flatten().is_some_and(|id| id.short() == short);
                 (!stays).then_some(Reason::Key)
             }
             TokenKey::Own { wraps, .. } => {
@@ -143,13 +147,6 @@ impl Judge<'_, '_> {
                 wraps.iter().find(|(label, _)| left.contains(label)).map(|(label, _)| Reason::Leaver(label.clone()))
             }
         }
-    }
-
-    /// The id of the merged document's key; `None` if both sides changed it.
-    fn key(&self, matched: usize) -> Option<Option<KeyId>> {
-        let pair = self.pair(matched)?;
-        let id = |document: &Document| document.key().map(|key| key.id.clone());
-        three_way(pair.base.map(id), id(pair.ours), id(pair.theirs))
     }
 
     /// The document key and its readers.
@@ -177,10 +174,6 @@ impl Judge<'_, '_> {
         }
     }
 
-    fn same_block(&self, matched: Option<usize>) -> bool {
-        matched.and_then(|matched| self.pair(matched)).is_some_and(|pair| pair.ours.key() == pair.theirs.key())
-    }
-
     fn pair(&self, matched: usize) -> Option<Pair<'_>> {
         self.matches.pair(self.versions, matched)
     }
@@ -193,11 +186,11 @@ fn changed(base: Option<&str>, ours: &str, theirs: &str) -> Option<Side> {
 }
 
 /// The usual rule; `None` if both sides changed it to different things.
-pub(super) fn three_way<T: PartialEq>(base: Option<T>, ours: T, theirs: T) -> Option<T> {
-    if ours == theirs || base.as_ref() == Some(&theirs) {
+fn three_way<'t, T: PartialEq + ?Sized>(base: Option<&T>, ours: &'t T, theirs: &'t T) -> Option<&'t T> {
+    if ours == theirs || base == Some(theirs) {
         return Some(ours);
     }
-    (base.as_ref() == Some(&ours)).then_some(theirs)
+    (base == Some(ours)).then_some(theirs)
 }
 
 type Wraps = [(Label, Vec<u8>)];
