@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::common::{Outcome, SECRET, Sandbox};
+use crate::common::{Outcome, Person, SECRET, Sandbox};
 use crate::normalise::normalise;
 
 /// Three files as Git hands them over.
@@ -195,4 +195,46 @@ fn two_keys_are_never_mixed_by_a_merge_of_text() {
     let theirs = base.replace("# keep", "# kept");
     let three = Three::of(base, ours, theirs);
     assert_eq!(three.merge(&[]).code, Some(1));
+}
+
+/// Two branches that have merged each other's work have two common ancestors. Each continues with work of its own.
+fn criss_cross(ours: fn(&Sandbox), theirs: fn(&Sandbox)) -> (Sandbox, Person, bool) {
+    let (sandbox, alice) = Sandbox::with_policy();
+    sandbox.encrypted("db.yaml", SECRET);
+    sandbox.write(".gitattributes", "*.yaml merge=sealwax\n");
+    sandbox.commit_all();
+    let driver = format!("{} git merge %O %A %B --marker-size %L --path %P", env!("CARGO_BIN_EXE_sealwax"));
+    sandbox.git(&["config", "merge.sealwax.driver", &driver]);
+    for (branch, path) in [("ours", "password"), ("theirs", "username")] {
+        sandbox.git(&["checkout", "--quiet", "-b", branch, "main"]);
+        sandbox.sealwax(["set", "db.yaml", path]).input("s3cr3t-first").run().ok();
+        sandbox.git(&["commit", "--quiet", "--all", "--message", branch]);
+        sandbox.git(&["tag", &format!("first-{branch}")]);
+    }
+    for (branch, other, work) in [("ours", "first-theirs", ours), ("theirs", "first-ours", theirs)] {
+        sandbox.git(&["checkout", "--quiet", branch]);
+        sandbox.git(&["merge", "--quiet", "--no-edit", other]);
+        work(&sandbox);
+    }
+    let status = sandbox.command("git").args(["merge", "--quiet", "--no-edit", "ours"]).output().unwrap().status;
+    (sandbox, alice, status.success())
+}
+
+#[test]
+fn a_revert_stands_where_histories_cross() {
+    let (sandbox, alice, clean) = criss_cross(|_| {}, |sandbox| sandbox.git(&["revert", "--no-edit", "first-ours"]));
+    assert!(clean);
+    let password = sandbox.sealwax(["get", "db.yaml", "password"]).by(&alice).run().ok();
+    assert_eq!(password, "s3cr3t-pass");
+}
+
+#[test]
+fn two_choices_clash_where_histories_cross() {
+    fn set(sandbox: &Sandbox, value: &str) {
+        sandbox.sealwax(["set", "db.yaml", "password"]).input(value).run().ok();
+        sandbox.git(&["commit", "--quiet", "--all", "--message", value]);
+    }
+    let (sandbox, _, clean) = criss_cross(|sandbox| set(sandbox, "s3cr3t-1"), |sandbox| set(sandbox, "s3cr3t-2"));
+    assert!(!clean);
+    assert!(sandbox.read("db.yaml").contains("<<<<<<< ours\n"));
 }

@@ -87,7 +87,6 @@ impl Clones {
         let driver = format!("{} git merge %O %A %B --marker-size %L --path %P", env!("CARGO_BIN_EXE_sealwax"));
         if on {
             self.git(&["config", "merge.sealwax.driver", &driver]);
-            self.git(&["config", "merge.sealwax.recursive", "binary"]);
         } else {
             self.git(&["config", "--remove-section", "merge.sealwax"]);
         }
