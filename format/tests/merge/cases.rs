@@ -127,3 +127,25 @@ fn values_in_lists_follow_their_items() {
         assert_eq!(open(&result.text, Syntax::Yaml).unwrap(), expected);
     }
 }
+
+#[test]
+fn one_value_of_a_list_changed_twice_clashes() {
+    let base = seal("v:\n- k: a\n- k: b\n");
+    let [ours, theirs] = ["x", "y"].map(|value| replaced(&base, "v[1].k", value));
+    let told = conflicts(&base, &ours, &theirs);
+    assert_eq!(told, [("v[1].k".to_owned(), Reason::Changed)]);
+}
+
+/// In JSON, the comma after an entry depends on what follows: both sides add the same entry, one of them another.
+#[test]
+fn what_cannot_be_joined_is_shown_side_by_side() {
+    let start = Start::of(2);
+    let base = start.text();
+    let set = |keys: &[usize]| {
+        keys.iter().fold(base.clone(), |text, key| edit(&text, start.syntax, &Edit::Set { key: *key, value: 0 }))
+    };
+    let (ours, theirs) = (set(&[6]), set(&[6, 8]));
+    assert!(!check(&base, &ours, &theirs, start.syntax).unwrap());
+    let told = merged(&base, &ours, &theirs, start.syntax).conflicts;
+    assert!(told.iter().all(|conflict| conflict.reason == Reason::Whole), "{told:?}");
+}

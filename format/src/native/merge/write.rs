@@ -52,10 +52,8 @@ impl Writer<'_, '_> {
             Side::Ours => (&chunk.ours, chunk.origin != Origin::Theirs),
             _ => (&chunk.theirs, matches!(chunk.origin, Origin::Theirs | Origin::Both)),
         };
-        taken
-            && self
-                .slots(side, &self.lines.of(side)[range.clone()])
-                .any(|(_, slot)| slot.clash().is_some() && !slot.is_shared())
+        let mut slots = self.slots(side, &self.lines.of(side)[range.clone()]);
+        taken && slots.any(|(_, slot)| slot.clash().is_some() && !slot.is_shared())
     }
 
     /// The pieces of some lines, with their slots.
@@ -96,7 +94,9 @@ impl Writer<'_, '_> {
                 let entry = match slot.clash() {
                     Some(reason) => (path(piece), reason.clone()),
                     None if slot.is_shared() => continue,
-                    None => (path(piece), Reason::Removed),
+                    // In a list, where two new values for one item are known by standing in the same stretch.
+                    None if slot.at.base.is_none() => (path(piece), Reason::Changed),
+                    None => (path(piece), Reason::Text),
                 };
                 if !about.contains(&entry) {
                     about.push(entry);
