@@ -1,5 +1,6 @@
 //! One call of `git`: at the root of the repository, without a pager, a prompt, a lock or a network.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -24,6 +25,12 @@ impl Git {
         command.env("GIT_LITERAL_PATHSPECS", "1");
         command.stdin(Stdio::null());
         Self { command, shown: arguments.first().copied().unwrap_or_default().to_owned(), quiet: false }
+    }
+
+    /// Adds an argument that need not be text.
+    pub(super) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
     }
 
     /// What goes wrong is expected, and not Git's to tell.

@@ -3,6 +3,7 @@
 mod blobs;
 mod entries;
 mod git;
+mod merge_file;
 mod owners;
 mod range;
 
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use blobs::Blobs;
 pub(crate) use entries::{Change, Entry};
 use git::Git;
+pub(crate) use merge_file::{MergedText, merge_file, shows_base};
 pub(crate) use owners::Owners;
 pub(crate) use range::Introduced;
 

@@ -4,12 +4,11 @@ use super::{Setup, State};
 use crate::error::CommandError;
 
 /// A cached text conversion would put what it shows into the object database.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 4] = [
     ("diff.sealwax.textconv", "sealwax git textconv"),
     ("diff.sealwax.cachetextconv", "false"),
     ("merge.sealwax.name", "merge by encrypted value"),
     ("merge.sealwax.driver", "sealwax git merge %O %A %B --marker-size %L --path %P"),
-    ("merge.sealwax.recursive", "binary"),
 ];
 
 pub(super) fn look(setup: &Setup) -> Result<State, CommandError> {

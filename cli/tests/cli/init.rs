@@ -27,7 +27,7 @@ fn a_new_repository() {
     err: warning: identity: there is no private key, so nothing can be read here
     err: warning: policy: there is no .sealwax.toml, so nothing says what is encrypted, and for whom
     err: warning: attributes: .gitattributes does not name the drivers for *.yaml, *.yml, *.json
-    err: warning: drivers: Git's configuration lacks diff.sealwax.textconv, diff.sealwax.cachetextconv, merge.sealwax.name, merge.sealwax.driver, merge.sealwax.recursive
+    err: warning: drivers: Git's configuration lacks diff.sealwax.textconv, diff.sealwax.cachetextconv, merge.sealwax.name, merge.sealwax.driver
     err: warning: hook: the pre-commit hook does not run `sealwax check`
     err: hint: `sealwax init` makes what is missing.
     ");
@@ -192,7 +192,7 @@ fn the_doctor_finds_what_is_wrong() {
     err: hint: `sealwax init` makes it.
     err: warning: attributes: .gitattributes does not name the drivers for *.yaml, *.yml, *.json
     err: hint: `sealwax init` makes it.
-    err: warning: drivers: Git's configuration lacks diff.sealwax.textconv, diff.sealwax.cachetextconv, merge.sealwax.name, merge.sealwax.driver, merge.sealwax.recursive
+    err: warning: drivers: Git's configuration lacks diff.sealwax.textconv, diff.sealwax.cachetextconv, merge.sealwax.name, merge.sealwax.driver
     err: hint: `sealwax init` makes it.
     err: warning: hook: the pre-commit hook does not run `sealwax check`
     err: hint: `sealwax init` makes it.

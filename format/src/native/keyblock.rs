@@ -14,7 +14,7 @@ pub(super) const SPEC_FIELDS: [&str; 3] = ["sealedFor", "key", "readers"];
 pub(super) const VERSION: u32 = 1;
 
 /// The place as the block states it; the object's group and kind come from the document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SealedFor {
     /// Patterns for a Kubernetes object.
     Object {

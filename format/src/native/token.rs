@@ -9,7 +9,8 @@ use crate::primitives::{KeyId, NONCE_LEN, SHORT_ID_CHARS, TAG_LEN};
 
 /// What any encrypted value starts with, ours or another tool's.
 pub(super) const MARKER: &str = "ENC[";
-const PREFIX: &str = "ENC[wax1,";
+/// What every token starts with.
+pub(super) const TOKEN_PREFIX: &str = "ENC[wax1,";
 const MAX_CIPHERTEXT: usize = NONCE_LEN + MAX_PLAINTEXT + MAX_PLAINTEXT / 16 + TAG_LEN;
 
 /// Which data key a token needs.
@@ -67,12 +68,12 @@ impl Token {
 
     /// Whether a token has wraps of its own, told without decoding it; `false` for anything malformed.
     pub fn names_readers(text: &str) -> bool {
-        text.strip_prefix(PREFIX).and_then(|body| body.find(',')).is_some_and(|length| length > SHORT_ID_CHARS)
+        text.strip_prefix(TOKEN_PREFIX).and_then(|body| body.find(',')).is_some_and(|length| length > SHORT_ID_CHARS)
     }
 
     /// Parses the whole of a scalar's value.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
-        let body = text.strip_prefix(PREFIX).ok_or(TokenError::Foreign)?;
+        let body = text.strip_prefix(TOKEN_PREFIX).ok_or(TokenError::Foreign)?;
         let body = body.strip_suffix(']').ok_or(TokenError::Layout)?;
         let (id, body) = body.split_once(',').ok_or(TokenError::Layout)?;
         let mut parts = body.split(", ");
@@ -94,9 +95,9 @@ impl Token {
     pub fn lines(&self) -> Vec<String> {
         let sealed = base64::encode(&self.sealed);
         match &self.key {
-            TokenKey::Document(short) => vec![format!("{PREFIX}{short},{sealed}]")],
+            TokenKey::Document(short) => vec![format!("{TOKEN_PREFIX}{short},{sealed}]")],
             TokenKey::Own { id, wraps } => {
-                let mut lines = vec![format!("{PREFIX}{id},{sealed}")];
+                let mut lines = vec![format!("{TOKEN_PREFIX}{id},{sealed}")];
                 for (label, wrap) in wraps {
                     if let Some(line) = lines.last_mut() {
                         line.push(',');

@@ -1,0 +1,157 @@
+//! `sealwax git merge`: the merge driver.
+//!
+//! Whatever happens, Git is told "merged" or "conflict" and finds a text in the file of our side: it takes an exit
+//! status of 129 or more for a reason to abort the whole operation.
+
+use std::panic::{self, UnwindSafe};
+use std::path::PathBuf;
+
+use sealwax_format::native::{self, Conflict, Markers, Texts};
+use zeroize::Zeroizing;
+
+use crate::error::{Code, CommandError};
+use crate::files::{self, Input, syntax_of};
+use crate::repo::{self, MergedText};
+use crate::ui::{Note, Ui};
+
+/// Largest file that is merged value by value; larger ones are merged as text.
+const MAX_BYTES: usize = 32 << 20;
+
+/// Merge three versions of a file value by value; no private key is needed
+///
+/// Git calls this for files with the attribute merge=sealwax. The result goes into OURS, with conflict markers around
+/// values that both sides changed. Files that are not encrypted, or not by sealwax, are merged as Git merges text.
+///
+/// Example: git config merge.sealwax.driver 'sealwax git merge %O %A %B --marker-size %L --path %P'
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The version that both sides started from (%O)
+    #[arg(value_name = "BASE")]
+    base: PathBuf,
+    /// Our version, which is replaced by the result (%A)
+    #[arg(value_name = "OURS")]
+    ours: PathBuf,
+    /// Their version (%B)
+    #[arg(value_name = "THEIRS")]
+    theirs: PathBuf,
+    /// Length of the conflict markers (%L)
+    #[arg(long, value_name = "NUMBER", default_value_t = 7)]
+    marker_size: usize,
+    /// Where the file is in the repository (%P)
+    #[arg(long, value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// What stands beside the conflict markers of base, ours and theirs (%S %X %Y, from Git 2.45 on)
+    #[arg(long, num_args = 3, value_names = ["BASE", "OURS", "THEIRS"])]
+    labels: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
+    let shown = args.path.as_deref().unwrap_or(&args.ours).display().to_string();
+    let sides = Sides::read(args)?;
+    let merged = match sides.by_value(args) {
+        Some(merged) => merged,
+        None => sides.as_text(args)?,
+    };
+    if merged.text.as_slice() != sides.ours.bytes.expose() {
+        files::replace(&args.ours, &sides.ours.bytes, &merged.text)?;
+    }
+    // Last, because standard error may be closed.
+    ui.notes(&merged.notes(&shown));
+    Ok(if merged.is_clean { Code::Done } else { Code::Refused })
+}
+
+/// The three versions.
+struct Sides {
+    base: Input,
+    ours: Input,
+    theirs: Input,
+}
+
+/// What is written, and what is said of it.
+struct Merged {
+    text: Zeroizing<Vec<u8>>,
+    is_clean: bool,
+    conflicts: Vec<Conflict>,
+}
+
+impl Sides {
+    fn read(args: &Args) -> Result<Self, CommandError> {
+        let ours = Input::read(&args.ours)?;
+        Ok(Self { base: Input::read(&args.base)?, ours, theirs: Input::read(&args.theirs)? })
+    }
+
+    /// The merge value by value; `None` for what is not encrypted by us or cannot be read.
+    fn by_value(&self, args: &Args) -> Option<Merged> {
+        let inputs = [&self.base, &self.ours, &self.theirs];
+        if inputs.iter().any(|input| input.bytes.len() > MAX_BYTES) {
+            return None;
+        }
+        let [base, ours, theirs] = inputs.map(|input| input.text().ok());
+        let texts = Texts { base: base?, ours: ours?, theirs: theirs? };
+        let labels = Labels::of(args);
+        let mut markers = Markers { size: args.marker_size, ours: &labels.ours, theirs: &labels.theirs, base: None };
+        let mut merged = merge(&texts, args, &markers)?;
+        // Git's configuration is asked only where it matters: that takes longer than most merges.
+        if !merged.conflicts.is_empty() && repo::shows_base() {
+            markers.base = Some(&labels.base);
+            merged = merge(&texts, args, &markers)?;
+        }
+        let text = Zeroizing::new(merged.text.as_bytes().to_vec());
+        Some(Merged { text, is_clean: merged.conflicts.is_empty(), conflicts: merged.conflicts })
+    }
+
+    /// The merge that Git itself would make. What Git does not take for text stays ours, and a conflict.
+    fn as_text(&self, args: &Args) -> Result<Merged, CommandError> {
+        let labels = Labels::of(args);
+        let files = [&args.ours, &args.base, &args.theirs].map(PathBuf::as_path);
+        let merged = repo::merge_file(files, [&labels.ours, &labels.base, &labels.theirs], args.marker_size)?;
+        let Some(MergedText { text, is_clean }) = merged else {
+            let text = Zeroizing::new(self.ours.bytes.expose().to_vec());
+            return Ok(Merged { text, is_clean: false, conflicts: Vec::new() });
+        };
+        // Lines that were merged without looking at what they mean could mix two keys.
+        let lines = Zeroizing::new(String::from_utf8_lossy(&text).into_owned());
+        let sound = guarded(|| native::is_sound(&lines, syntax_of(args.path.as_deref())));
+        Ok(Merged { is_clean: is_clean && sound == Some(true), text, conflicts: Vec::new() })
+    }
+}
+
+fn merge(texts: &Texts<'_>, args: &Args, markers: &Markers<'_>) -> Option<native::Merged> {
+    guarded(|| native::merge(texts, syntax_of(args.path.as_deref()), markers)).flatten()
+}
+
+/// A fault of ours must not end this process in a way that ends Git's work too, and its message could quote the file.
+fn guarded<T>(work: impl FnOnce() -> T + UnwindSafe) -> Option<T> {
+    panic::set_hook(Box::new(|_| {}));
+    let done = panic::catch_unwind(work);
+    let _ = panic::take_hook();
+    done.ok()
+}
+
+impl Merged {
+    fn notes(&self, shown: &str) -> Vec<Note> {
+        let notes = self.conflicts.iter().map(|Conflict { line, path, reason, .. }| {
+            let path = path.as_ref().map(|path| format!(": {path}")).unwrap_or_default();
+            Note::Warning(format!("{shown}:{line}{path}: {reason}"))
+        });
+        notes.collect()
+    }
+}
+
+/// What stands beside markers.
+struct Labels {
+    base: String,
+    ours: String,
+    theirs: String,
+}
+
+impl Labels {
+    fn of(args: &Args) -> Self {
+        let label = |position: usize, placeholder: &str, fallback: &str| {
+            // A Git that does not know a placeholder leaves it as it is.
+            let given = args.labels.get(position).filter(|label| *label != placeholder);
+            given.cloned().unwrap_or_else(|| fallback.to_owned())
+        };
+        Self { base: label(0, "%S", "base"), ours: label(1, "%X", "ours"), theirs: label(2, "%Y", "theirs") }
+    }
+}
