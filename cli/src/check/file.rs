@@ -155,6 +155,7 @@ fn text_file(context: &Context<'_>, file: &Look, text: &str, before: Option<&str
             let sops = sops::Metadata::read(&parsed);
             let sheet = Sheet { path, file: &parsed, context: Some(context), sops };
             rules::run(&sheet, &mut seen.selected, &mut seen.findings);
+            private_keys::scan_escaped(&sheet, &mut seen.findings);
             if let Some(before) = before {
                 change::check(&sheet, before, &mut seen.findings);
             }

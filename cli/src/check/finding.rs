@@ -88,10 +88,12 @@ pub(crate) fn number(findings: &mut [Finding]) {
     }
 }
 
-/// Sorts for reading and drops what is said twice: of several findings about the leak of one value, the first stays.
+/// Sorts for reading and drops what is said twice: of several findings about the leak of one value, the heaviest stays,
+/// and of those the one whose rule knows most of the file.
 pub(crate) fn tidy(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| {
-        (&a.path, a.line, a.rule.id, &a.key, &a.message).cmp(&(&b.path, b.line, b.rule.id, &b.key, &b.message))
+        let key = |finding: &Finding| (std::cmp::Reverse(finding.severity), std::cmp::Reverse(finding.rule.id));
+        (&a.path, a.line, &a.key, key(a), &a.message).cmp(&(&b.path, b.line, &b.key, key(b), &b.message))
     });
     let mut leaks = std::collections::HashSet::new();
     findings.retain(|finding| {

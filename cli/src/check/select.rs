@@ -32,7 +32,10 @@ impl Scope {
         if let Self::Paths(paths) = self {
             return Ok((from_paths(paths)?, None));
         }
-        let repository = Repository::here_or_bare()?;
+        let repository = match self {
+            Self::Revision(_) | Self::Range(_) => Repository::here_or_bare()?,
+            _ => Repository::here()?,
+        };
         let states = match self {
             Self::Worktree => vec![worktree(&repository)?],
             Self::Staged => vec![staged(&repository)?],

@@ -1,7 +1,6 @@
 //! `SealedSecret`s: values that kubeseal did not encrypt, and templates that say what they hold.
 
 use sealwax_format::base64;
-use sealwax_format::document::Node;
 use sealwax_format::{Path, Step};
 
 use crate::check::catalog::Id;
@@ -27,13 +26,13 @@ pub(super) fn check(sheet: &Sheet<'_>, index: usize, view: &View<'_>, findings: 
             return;
         }
         let Some(spec) = view.get(node, "spec") else { return };
-        let mut look = |node: Option<&Node>, at: &[&str], is_fine: &dyn Fn(&str) -> bool, id, message: &str| {
+        let mut look = |node: Option<_>, at: &[&str], is_fine: &dyn Fn(&str) -> bool, id, message: &str| {
             let Some(items) = node else { return };
             let path = at.iter().fold(path.clone(), |path, key| path.child(Step::Key((*key).to_owned())));
-            for (item, value) in items.entries().iter().filter_map(|(key, value)| Some((key.text()?, value))) {
-                let text = value.text().unwrap_or_default();
-                if !is_fine(text) {
-                    let path = path.child(Step::Key(item.to_owned()));
+            for (item, value) in view.entries(items) {
+                let text = view.text(value).unwrap_or_default();
+                if !is_fine(&text) {
+                    let path = path.child(Step::Key(item));
                     let finding = Finding::new(id, sheet.path, message).line(sheet.line(value));
                     findings.push(finding.key(format!("{prefix}{path}")));
                 }
