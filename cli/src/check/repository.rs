@@ -18,7 +18,7 @@ pub(super) fn of_state(
     second_policies(context, findings);
     if state.whole {
         for (position, rule) in context.rules.iter().enumerate().filter(|(index, _)| !selected.contains(index)) {
-            let message = format!("the rule for {} selects no value in the whole repository", rule.path.escape_debug());
+            let message = "selects no value in the whole repository";
             let finding = Finding::new(Id::WAX601, &rule.file, message).line(line_of_rule(context, position));
             findings.push(finding.key(format!("rule for {}", rule.path)));
         }

@@ -22,7 +22,8 @@ struct Found {
 fn check(sandbox: &Sandbox, arguments: &[&str]) -> Vec<Found> {
     let outcome = sandbox.sealwax(["check", "--format", "json"]).args(arguments).run();
     assert_silent(&outcome);
-    let report: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap_or_else(|_| panic!("{outcome}"));
+    assert!(outcome.stdout.starts_with(b"{"), "no report: {outcome}");
+    let report: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap();
     let findings = report["findings"].as_array().unwrap().iter();
     let text = |finding: &serde_json::Value, field: &str| finding[field].as_str().unwrap().to_owned();
     let found = findings.map(|finding| Found {
