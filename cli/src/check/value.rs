@@ -67,7 +67,11 @@ const PLACEHOLDERS: [&str; 16] = [
 /// What a text in the clear is.
 pub(crate) fn nature(text: &str) -> Nature {
     let text = text.trim();
-    if text.is_empty() || matches!(text, "{}" | "[]" | "null" | "~") || REFERENCE.is_match(text) || is_public(text) {
+    if text.is_empty()
+        || matches!(text, "{}" | "[]" | "null" | "~" | "true" | "false")
+        || REFERENCE.is_match(text)
+        || is_public(text)
+    {
         return Nature::Harmless;
     }
     if WORDS.is_match(text) || PLACEHOLDERS.contains(&text.to_ascii_lowercase().as_str()) {
@@ -117,6 +121,7 @@ mod tests {
             "",
             " ",
             "{}",
+            "true",
             "{{ .Values.password }}",
             "{{- .Values.a | b64enc -}}",
             "${PASSWORD}",

@@ -34,6 +34,8 @@ fn of_the_command_itself() {
       copy         Copy a file and seal its values for the copy's own place and readers
       rekey        Make the readers of files match the policy
       verify       Open every value of files and folders and say how many there are; prints no value
+      check        The gate: is everything that must be encrypted encrypted, completely, to the right
+                   readers, for the right place?
       inspect      Show, without any key, where a file's values are sealed for, what is in it, and who
                    its named readers are
       recipients   Public keys of clusters

@@ -40,9 +40,9 @@ fn every_rule_is_explained() {
     assert_snapshot!(sandbox.sealwax(["check", "--explain", "wax401"]).run(), @"
     exit 0
     out: WAX401 (warning): the template of a SealedSecret holds a value in the clear
-    out:
+    out: 
     out: spec.template.data has an item without an expression. Templates are not encrypted and become part of the Secret.
-    out:
+    out: 
     out: What to do: Move the value to spec.encryptedData, or, if it is configuration, to a ConfigMap.
     ");
     assert_snapshot!(sandbox.sealwax(["check", "--explain", "WAX999"]).run(), @"

@@ -23,9 +23,9 @@ fn for_people() {
     exit 1
     out: a,b: c%.yaml:8: error WAX101: stringData.username: the item of a Secret stands in the clear
     out: a,b: c%.yaml:9: error WAX101: stringData.password: the item of a Secret stands in the clear
-    out: comment.yaml:1: notice WAX902: WAX101: nothing that the comment allows (WAX101) is found there
+    out: comment.yaml:1: notice WAX902: WAX101: nothing that the comment allows is found there
     out: placeholder.yaml:4: warning WAX105: stringData.token: the item of a Secret looks like a placeholder
-    out:
+    out: 
     out: WAX101: Run `sealwax seal FILE` for an EncryptedSecret, or `sealwax encrypt FILE`; if it was ever pushed, change the value at its origin.
     out: WAX105: Leave the item out of the manifest, or write an expression that the tool that fills it in knows.
     out: WAX902: Remove the comment.
@@ -51,9 +51,7 @@ fn for_programs() {
       "severity": "error"
     }
     "#);
-    assert_snapshot!(report["summary"], @r#"
-    {"allowed":0,"baseline":0,"binary":0,"errors":2,"files":3,"large":[],"notices":1,"warnings":1}
-    "#);
+    assert_snapshot!(report["summary"], @r#"{"allowed":0,"baseline":0,"binary":0,"errors":2,"files":3,"large":[],"notices":1,"warnings":1}"#);
 }
 
 #[test]
@@ -68,7 +66,7 @@ fn for_workflows_of_github() {
     out: ::error file=a%2Cb%3A c%25.yaml,line=8,title=WAX101 a Secret holds a value in the clear::stringData.username: the item of a Secret stands in the clear (Run `sealwax seal FILE` for an EncryptedSecret, or `sealwax encrypt FILE`; if it was ever pushed, change the value at its origin.)
     out: ::error file=a%2Cb%3A c%25.yaml,line=9,title=WAX101 a Secret holds a value in the clear::stringData.password: the item of a Secret stands in the clear (Run `sealwax seal FILE` for an EncryptedSecret, or `sealwax encrypt FILE`; if it was ever pushed, change the value at its origin.)
     out: ::warning file=placeholder.yaml,line=4,title=WAX105 a Secret holds a placeholder::stringData.token: the item of a Secret looks like a placeholder (Leave the item out of the manifest, or write an expression that the tool that fills it in knows.)
-    out: ::notice file=comment.yaml,line=1,title=WAX902 an allow comment that allows nothing::WAX101: nothing that the comment allows (WAX101) is found there (Remove the comment.)
+    out: ::notice file=comment.yaml,line=1,title=WAX902 an allow comment that allows nothing::WAX101: nothing that the comment allows is found there (Remove the comment.)
     err: 3 files checked: 2 errors, 1 warning, 1 notice
     ");
     assert_snapshot!(std::fs::read_to_string(&summary).unwrap(), @"
@@ -80,7 +78,7 @@ fn for_workflows_of_github() {
     |---|---|---|---|
     | error | WAX101 | a,b: c%.yaml:8 | stringData.username: the item of a Secret stands in the clear |
     | error | WAX101 | a,b: c%.yaml:9 | stringData.password: the item of a Secret stands in the clear |
-    | notice | WAX902 | comment.yaml:1 | WAX101: nothing that the comment allows (WAX101) is found there |
+    | notice | WAX902 | comment.yaml:1 | WAX101: nothing that the comment allows is found there |
     | warning | WAX105 | placeholder.yaml:4 | stringData.token: the item of a Secret looks like a placeholder |
     ");
 }

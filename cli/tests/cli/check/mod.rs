@@ -1,6 +1,7 @@
 //! `sealwax check`: what it finds, what it lets through, where it looks, and how it tells.
 
 mod corpus;
+mod delivery;
 mod documentation;
 mod excuses;
 mod formats;

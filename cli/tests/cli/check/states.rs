@@ -45,9 +45,9 @@ fn the_work_tree_is_looked_at_by_default() {
     assert_eq!(rules(&sandbox, &["--staged"]), [""; 0]);
     assert_snapshot!(sandbox.sealwax(["check"]).run(), @"
     exit 1
-    out: plain.yaml:8: error WAX102: stringData.username: the value stands in the clear, and .sealwax.toml, the rule for ** encrypts it
-    out: plain.yaml:9: error WAX102: stringData.password: the value stands in the clear, and .sealwax.toml, the rule for ** encrypts it
-    out:
+    out: plain.yaml:8: error WAX102: stringData.username: the value stands in the clear; the rule for ** in .sealwax.toml encrypts it
+    out: plain.yaml:9: error WAX102: stringData.password: the value stands in the clear; the rule for ** in .sealwax.toml encrypts it
+    out: 
     out: WAX102: Run `sealwax encrypt FILE`; if it was ever pushed, change the value at its origin.
     err: 4 files checked: 2 errors, 0 warnings, 0 notices
     ");
@@ -310,8 +310,8 @@ fn a_rule_that_selects_nothing_is_told_where_everything_is_looked_at() {
     assert_silent(&outcome);
     assert_snapshot!(outcome, @"
     exit 1
-    out: .sealwax.toml:12: error WAX601: rule for no-such-folder/**: the rule for no-such-folder/** selects no value in the whole repository
-    out:
+    out: .sealwax.toml:12: error WAX601: rule for no-such-folder/**: selects no value in the whole repository
+    out: 
     out: WAX601: Correct or remove the rule.
     err: 2 files checked: 1 error, 0 warnings, 0 notices
     ");
