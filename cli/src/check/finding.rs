@@ -72,9 +72,14 @@ impl Finding {
 
     /// The path as people and programs read it: with forward slashes, control characters escaped.
     pub(crate) fn shown_path(&self) -> String {
-        let path = self.path.to_string_lossy();
-        path.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+        readable(&self.path)
     }
+}
+
+/// A path for people and programs, control characters escaped.
+pub(crate) fn readable(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    path.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// Numbers findings that are alike, so that a second one is not taken for the first.

@@ -1,6 +1,6 @@
 //! What is looked at: a tree of files (on the disk, in the index, or of a commit) and which of its files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,13 @@ impl Tree {
             Self::Disk(disk) => disk.paths.iter().map(PathBuf::as_path).collect(),
             Self::Objects(objects) => objects.entries.keys().map(PathBuf::as_path).collect(),
         }
+    }
+
+    /// Files of this name in the folders around every file, also where only some files are looked at.
+    pub(crate) fn named(&self, name: &str) -> Vec<PathBuf> {
+        let paths = self.paths();
+        let folders: BTreeSet<_> = paths.iter().flat_map(|path| path.ancestors().skip(1)).collect();
+        folders.into_iter().map(|folder| folder.join(name)).filter(|path| self.holds(path)).collect()
     }
 
     /// The object that holds a file.

@@ -6,6 +6,7 @@ mod documentation;
 mod excuses;
 mod formats;
 mod mutate;
+mod ranges;
 mod rendered;
 mod states;
 
