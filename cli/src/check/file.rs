@@ -55,10 +55,7 @@ pub(super) fn look(
     };
     let mut allowed = Allowed::default();
     match decode(bytes.expose()) {
-        None => {
-            leftovers::by_name(&file.path, bytes.expose(), &mut seen.findings);
-            pass_over(context, &file.path, Skipped::Binary, &mut seen);
-        }
+        None => undecoded(context, &file.path, bytes.expose(), &mut seen),
         Some(text) if text.len() > MAX_UNCLAIMED && !is_claimed(context, &file.path) => {
             seen.skipped = Some(Skipped::Large(file.path.clone()));
         }
@@ -103,14 +100,34 @@ fn pass_over(context: &Context<'_>, path: &Path, why: Skipped, seen: &mut Seen) 
     }
 }
 
+/// A file that is no text that YAML may be. One in another encoding than UTF-8 is still searched, as far as its letters go.
+fn undecoded(context: &Context<'_>, path: &Path, bytes: &[u8], seen: &mut Seen) {
+    leftovers::by_name(path, bytes, &mut seen.findings);
+    if is_binary(bytes) {
+        return pass_over(context, path, Skipped::Binary, seen);
+    }
+    let text = String::from_utf8_lossy(bytes);
+    private_keys::scan(path, &text, &mut seen.findings);
+    if is_claimed(context, path)
+        || (is_manifest(path) && (change::is_encrypted(&text) || template::states_secret(&text)))
+    {
+        let message = "it could hold secrets, and it is not UTF-8 text";
+        seen.findings.push(Finding::new(Id::WAX904, path, message));
+    }
+}
+
+/// As Git tells it.
+fn is_binary(bytes: &[u8]) -> bool {
+    bytes.iter().take(SNIFFED).any(|byte| *byte == 0)
+}
+
 /// The text of a file: UTF-8, or UTF-16 with a mark, as YAML may be; `None` for anything else.
 fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
     let pair: fn([u8; 2]) -> u16 = match bytes {
         [0xff, 0xfe, ..] => u16::from_le_bytes,
         [0xfe, 0xff, ..] => u16::from_be_bytes,
         _ => {
-            let binary = bytes.iter().take(SNIFFED).any(|byte| *byte == 0);
-            let text = std::str::from_utf8(bytes).ok().filter(|_| !binary)?;
+            let text = std::str::from_utf8(bytes).ok().filter(|_| !is_binary(bytes))?;
             return Some(Cow::Borrowed(text));
         }
     };
@@ -155,6 +172,7 @@ fn text_file(context: &Context<'_>, file: &Look, text: &str, before: Option<&str
             let sops = sops::Metadata::read(&parsed);
             let sheet = Sheet { path, file: &parsed, context: Some(context), sops };
             rules::run(&sheet, &mut seen.selected, &mut seen.findings);
+            private_keys::scan_escaped(&sheet, &mut seen.findings);
             if let Some(before) = before {
                 change::check(&sheet, before, &mut seen.findings);
             }

@@ -72,9 +72,14 @@ impl Finding {
 
     /// The path as people and programs read it: with forward slashes, control characters escaped.
     pub(crate) fn shown_path(&self) -> String {
-        let path = self.path.to_string_lossy();
-        path.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+        readable(&self.path)
     }
+}
+
+/// A path for people and programs, control characters escaped.
+pub(crate) fn readable(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    path.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// Numbers findings that are alike, so that a second one is not taken for the first.
@@ -88,10 +93,12 @@ pub(crate) fn number(findings: &mut [Finding]) {
     }
 }
 
-/// Sorts for reading and drops what is said twice: of several findings about the leak of one value, the first stays.
+/// Sorts for reading and drops what is said twice: of several findings about the leak of one value, the heaviest stays,
+/// and of those the one whose rule knows most of the file.
 pub(crate) fn tidy(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| {
-        (&a.path, a.line, a.rule.id, &a.key, &a.message).cmp(&(&b.path, b.line, b.rule.id, &b.key, &b.message))
+        let key = |finding: &Finding| (std::cmp::Reverse(finding.severity), std::cmp::Reverse(finding.rule.id));
+        (&a.path, a.line, &a.key, key(a), &a.message).cmp(&(&b.path, b.line, &b.key, key(b), &b.message))
     });
     let mut leaks = std::collections::HashSet::new();
     findings.retain(|finding| {

@@ -37,7 +37,7 @@ use rayon::prelude::*;
 
 pub(crate) use baseline::Baseline;
 pub(crate) use catalog::{RULES, Rule, Severity, find as find_rule};
-pub(crate) use finding::Finding;
+pub(crate) use finding::{Finding, readable};
 pub(crate) use select::Scope;
 
 use file::{Seen, Skipped};
@@ -123,7 +123,8 @@ impl<'s> Context<'s> {
             Err(_) if state.past.is_some() => (None, Vec::new()),
             Err(error) => return Err(error),
         };
-        let sops = Configs::read(&state.tree, &mut outcome.findings)?;
+        let (sops, findings) = Configs::read(&state.tree)?;
+        outcome.findings.extend(findings.into_iter().filter(|_| state.past.is_none()));
         Ok(Self { tree: &state.tree, policy, rules, sops })
     }
 }
@@ -136,23 +137,31 @@ pub(super) fn policy_of(tree: &Tree) -> Result<Option<Policy>, CommandError> {
 
 /// Looks at everything that the command line names.
 pub(crate) fn run(scope: &Scope) -> Result<Outcome, CommandError> {
-    let (states, repository) = scope.states()?;
+    let mut selected = scope.select()?;
     let mut outcome = Outcome::default();
-    for state in &states {
-        outcome.whole |= state.whole;
-        let context = Context::of(state, &mut outcome)?;
-        let seen = look_at_all(&context, state)?;
-        let (selected, readers_changed) = outcome.take(seen);
-        if state.past.is_none() {
-            repository::of_state(&context, state, &selected, readers_changed, &mut outcome.findings);
-        }
+    for state in &selected.states {
+        look_at(state, &mut outcome)?;
     }
-    if let Some(repository) = &repository {
+    for state in selected.past() {
+        look_at(&state?, &mut outcome)?;
+    }
+    if let Some(repository) = &selected.repository {
         repository::of_git(repository, &mut outcome.findings)?;
     }
     finding::tidy(&mut outcome.findings);
     finding::number(&mut outcome.findings);
     Ok(outcome)
+}
+
+fn look_at(state: &State, outcome: &mut Outcome) -> Result<(), CommandError> {
+    outcome.whole |= state.whole;
+    let context = Context::of(state, outcome)?;
+    let seen = look_at_all(&context, state)?;
+    let (selected, readers_changed) = outcome.take(seen);
+    if state.past.is_none() {
+        repository::of_state(&context, state, &selected, readers_changed, &mut outcome.findings);
+    }
+    Ok(())
 }
 
 /// Looks at manifests as Kustomize or Helm renders them: whether what is encrypted in them will open.

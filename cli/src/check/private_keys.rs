@@ -5,11 +5,14 @@ use std::sync::LazyLock;
 
 use data_encoding::{BASE64, BASE64_NOPAD};
 use regex::Regex;
+use sealwax_format::document::Style;
 use sealwax_format::keys::pq;
 use zeroize::Zeroizing;
 
 use super::catalog::Id;
 use super::finding::Finding;
+use super::sheet::Sheet;
+use super::view::every;
 
 static AGE: LazyLock<Regex> = expression!(r"(?i)AGE-(?:SECRET-KEY-(?:PQ-)?|PLUGIN-[A-Z0-9+._-]*?-)1[A-Z0-9]{6,}");
 static PEM: LazyLock<Regex> =
@@ -27,6 +30,19 @@ struct Key {
     id: Id,
     what: &'static str,
     at: usize,
+}
+
+/// Searches the texts of a parsed file that are written with escapes: what is in them is in no line as it stands.
+pub(super) fn scan_escaped(sheet: &Sheet<'_>, findings: &mut Vec<Finding>) {
+    for document in &sheet.file.documents {
+        every(&document.root, &mut |node| {
+            let Some(scalar) = node.scalar().filter(|scalar| scalar.style == Style::Double) else { return };
+            let escaped = sheet.file.source.get(scalar.head.clone()).is_some_and(|source| source.contains('\\'));
+            for key in keys(&scalar.value).into_iter().filter(|_| escaped) {
+                findings.push(Finding::new(key.id, sheet.path, key.what).line(sheet.line(node)));
+            }
+        });
+    }
 }
 
 /// Searches a text.
@@ -50,6 +66,9 @@ pub(super) fn scan(path: &Path, text: &str, findings: &mut Vec<Finding>) {
 }
 
 fn keys(text: &str) -> Vec<Key> {
+    if !WORDS.iter().any(|word| text.contains(word)) {
+        return Vec::new();
+    }
     let age = AGE.find_iter(text).filter_map(|found| {
         let (id, what) = age_key(found.as_str())?;
         Some(Key { id, what, at: found.start() })

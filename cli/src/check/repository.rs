@@ -18,7 +18,7 @@ pub(super) fn of_state(
     second_policies(context, findings);
     if state.whole {
         for (position, rule) in context.rules.iter().enumerate().filter(|(index, _)| !selected.contains(index)) {
-            let message = format!("the rule for {} selects no value in the whole repository", rule.path.escape_debug());
+            let message = "selects no value in the whole repository";
             let finding = Finding::new(Id::WAX601, &rule.file, message).line(line_of_rule(context, position));
             findings.push(finding.key(format!("rule for {}", rule.path)));
         }
@@ -30,8 +30,7 @@ pub(super) fn of_state(
 
 /// A policy below the root would redirect writers past the owners of the first one.
 fn second_policies(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let named = context.tree.paths().into_iter().filter(|path| path.file_name().is_some_and(|name| name == FILE_NAME));
-    for path in named.filter(|path| path.components().count() > 1) {
+    for path in context.tree.named(FILE_NAME).iter().filter(|path| path.components().count() > 1) {
         if !context.policy.as_ref().is_some_and(|policy| policy.is_part(path)) {
             findings.push(Finding::new(
                 Id::WAX602,

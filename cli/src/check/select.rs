@@ -26,24 +26,52 @@ pub(crate) enum Scope {
     Paths(Vec<PathBuf>),
 }
 
+/// What there is to look at.
+pub(crate) struct Selected {
+    /// The repository, if it is one.
+    pub(crate) repository: Option<Repository>,
+    /// States that stand.
+    pub(crate) states: Vec<State>,
+    /// What commits brought and later ones took away.
+    past: Vec<(String, Vec<Look>)>,
+}
+
+impl Selected {
+    /// The states of the past, made one after the other: each lists all files of its commit.
+    pub(crate) fn past(&mut self) -> impl Iterator<Item = Result<State, CommandError>> {
+        let repository = self.repository.clone();
+        std::mem::take(&mut self.past).into_iter().filter_map(move |(commit, files)| {
+            let repository = repository.clone()?;
+            let state = repository.tree(&commit).map(|entries| {
+                let tree = Tree::objects(&repository, entries);
+                State { tree, files, whole: false, past: Some(commit), repository: Some(repository) }
+            });
+            Some(state)
+        })
+    }
+}
+
 impl Scope {
-    /// The states, the newest first, and the repository that they are of.
-    pub(crate) fn states(&self) -> Result<(Vec<State>, Option<Repository>), CommandError> {
+    /// Finds out what the command line means.
+    pub(crate) fn select(&self) -> Result<Selected, CommandError> {
         if let Self::Paths(paths) = self {
-            return Ok((from_paths(paths)?, None));
+            return Ok(Selected { repository: None, states: from_paths(paths)?, past: Vec::new() });
         }
-        let repository = Repository::here_or_bare()?;
-        let states = match self {
-            Self::Worktree => vec![worktree(&repository)?],
-            Self::Staged => vec![staged(&repository)?],
+        let repository = match self {
+            Self::Revision(_) | Self::Range(_) => Repository::here_or_bare()?,
+            _ => Repository::here()?,
+        };
+        let (states, past) = match self {
+            Self::Range(range) => brought(&repository, range)?,
+            Self::Worktree => (vec![worktree(&repository)?], Vec::new()),
+            Self::Staged => (vec![staged(&repository)?], Vec::new()),
             Self::Revision(revision) => {
                 let tree = Tree::objects(&repository, repository.tree(&repository.commit(revision)?)?);
-                vec![everything(tree, &HashMap::new(), &repository)]
+                (vec![everything(tree, &HashMap::new(), &repository)], Vec::new())
             }
-            Self::Range(range) => range_states(&repository, range)?,
-            Self::Paths(_) => Vec::new(),
+            Self::Paths(_) => Default::default(),
         };
-        Ok((states, Some(repository)))
+        Ok(Selected { repository: Some(repository), states, past })
     }
 }
 
@@ -94,9 +122,12 @@ fn decides<'p>(tree: &Tree, mut paths: impl Iterator<Item = &'p Path>) -> bool {
     paths.any(|path| name(path) || sources.iter().any(|source| source == path))
 }
 
+/// States that stand, and, by commit, files that do not.
+type States = (Vec<State>, Vec<(String, Vec<Look>)>);
+
 /// The last state with what the range brought, and, for each commit, what it brought and later ones took away.
-fn range_states(repository: &Repository, range: &str) -> Result<Vec<State>, CommandError> {
-    let Some(range) = repository.range(range)? else { return Ok(Vec::new()) };
+fn brought(repository: &Repository, range: &str) -> Result<States, CommandError> {
+    let Some(range) = repository.range(range)? else { return Ok(States::default()) };
     let brought = repository.introduced(&range)?;
     let tip = Tree::objects(repository, repository.tree(&range.tip)?);
     let is_there = |one: &Introduced| tip.object(&one.path) == Some(one.after.as_str());
@@ -121,13 +152,8 @@ fn range_states(repository: &Repository, range: &str) -> Result<Vec<State>, Comm
         let repository = Some(repository.clone());
         State { tree: tip.clone(), files, whole: false, past: None, repository }
     };
-    let mut states = vec![newest];
-    for (commit, files) in past {
-        let tree = Tree::objects(repository, repository.tree(commit)?);
-        let (past, repository) = (Some(commit.to_owned()), Some(repository.clone()));
-        states.push(State { tree, files, whole: false, past, repository });
-    }
-    Ok(states)
+    let past = past.into_iter().map(|(commit, files)| (commit.to_owned(), files)).collect();
+    Ok((vec![newest], past))
 }
 
 /// Files and folders, each with the repository around it, or, outside Git, the folder of the nearest policy.

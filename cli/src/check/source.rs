@@ -1,13 +1,15 @@
 //! What is looked at: a tree of files (on the disk, in the index, or of a commit) and which of its files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sealwax_format::SecretBytes;
+use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
-use crate::files::Input;
 use crate::policy::Origin;
 use crate::repo::{Blobs, Repository};
 
@@ -53,6 +55,13 @@ impl Tree {
             Self::Disk(disk) => disk.paths.iter().map(PathBuf::as_path).collect(),
             Self::Objects(objects) => objects.entries.keys().map(PathBuf::as_path).collect(),
         }
+    }
+
+    /// Files of this name in the folders around every file, also where only some files are looked at.
+    pub(crate) fn named(&self, name: &str) -> Vec<PathBuf> {
+        let paths = self.paths();
+        let folders: BTreeSet<_> = paths.iter().flat_map(|path| path.ancestors().skip(1)).collect();
+        folders.into_iter().map(|folder| folder.join(name)).filter(|path| self.holds(path)).collect()
     }
 
     /// The object that holds a file.
@@ -102,11 +111,16 @@ impl Reader<'_> {
 
 fn from_disk(root: &Path, path: &Path) -> Result<Option<SecretBytes>, CommandError> {
     let full = root.join(path);
-    match full.symlink_metadata() {
-        Ok(metadata) if metadata.len() > MAX_READ as u64 => Ok(None),
-        Ok(_) => Input::read(&full).map(|input| Some(input.bytes)),
-        Err(error) => Err(CommandError::io(Code::Unreadable, "cannot be read", &full, &error)),
+    let failed = |error: std::io::Error| CommandError::io(Code::Unreadable, "cannot be read", &full, &error);
+    let file = File::open(&full).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    if size > MAX_READ as u64 {
+        return Ok(None);
     }
+    // As large as the file: thousands of small ones are read, and each is wiped as large as it was made.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1));
+    file.take(MAX_READ as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    Ok((bytes.len() <= MAX_READ).then(|| SecretBytes::from(bytes)))
 }
 
 /// A file that is looked at.

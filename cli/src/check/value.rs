@@ -23,6 +23,8 @@ static EXPRESSION: LazyLock<Regex> = expression!(
 );
 /// An expression of Helm that is a text in quotes with nothing that would look one up.
 static LITERAL: LazyLock<Regex> = expression!("^\\{\\{-?\\s*(?:\"|`|'|quote\\s|b64enc\\s+[\"`])");
+/// What is left of a line of configuration whose value was an expression: a name alone, or a section.
+static NAME: LazyLock<Regex> = expression!(r#"^\s*(?:\[[A-Za-z0-9._-]+\]|[A-Za-z0-9._-]+\s*[:=]\s*["']{0,2},?)\s*$"#);
 /// References that Argo CD Vault Plugin, vals, the Vault webhook and 1Password replace, as whole values.
 static REFERENCE: LazyLock<Regex> = expression!(
     r"^(?:<path:[A-Za-z0-9_./ -]+#[A-Za-z0-9_. |-]+>|ref\+[a-z0-9]+://\S+|vault:[A-Za-z0-9_./-]+#[A-Za-z0-9_.-]+|op://\S+/\S+/\S+)$"
@@ -67,7 +69,11 @@ const PLACEHOLDERS: [&str; 16] = [
 /// What a text in the clear is.
 pub(crate) fn nature(text: &str) -> Nature {
     let text = text.trim();
-    if text.is_empty() || matches!(text, "{}" | "[]" | "null" | "~") || REFERENCE.is_match(text) || is_public(text) {
+    if text.is_empty()
+        || matches!(text, "{}" | "[]" | "null" | "~" | "true" | "false")
+        || REFERENCE.is_match(text)
+        || is_public(text)
+    {
         return Nature::Harmless;
     }
     if WORDS.is_match(text) || PLACEHOLDERS.contains(&text.to_ascii_lowercase().as_str()) {
@@ -75,8 +81,9 @@ pub(crate) fn nature(text: &str) -> Nature {
     }
     let literal = EXPRESSION.find_iter(text).any(|found| LITERAL.is_match(found.as_str()));
     let rest = Zeroizing::new(EXPRESSION.replace_all(text, "${default}").into_owned());
-    // Letters or digits beside expressions are a value, or a part of one.
-    if literal || rest.chars().any(char::is_alphanumeric) { Nature::Clear } else { Nature::Harmless }
+    // Letters or digits beside expressions are a value, or a part of one; names whose values are expressions are none.
+    let is_value = |line: &str| line.chars().any(char::is_alphanumeric) && !(*rest != *text && NAME.is_match(line));
+    if literal || rest.lines().any(is_value) { Nature::Clear } else { Nature::Harmless }
 }
 
 /// The same for an item of a Secret's `data`, which Kubernetes decodes.
@@ -117,12 +124,14 @@ mod tests {
             "",
             " ",
             "{}",
+            "true",
             "{{ .Values.password }}",
             "{{- .Values.a | b64enc -}}",
             "${PASSWORD}",
             "$(PASSWORD)",
             "${A}-{{ .B }}",
             "${PASSWORD:=}",
+            "[client]\nhost={{ .Values.host }}\npassword: \"${PASSWORD}\"\n",
             "<path:secret/data/db#password>",
             "ref+vault://secret/db#/password",
             "op://vault/item/field",
@@ -142,6 +151,10 @@ mod tests {
         for text in [
             "hunter2",
             "hunter2${EMPTY}",
+            "user=${USER}\npassword=hunter2\n",
+            "user=${USER}\nhunter2\n",
+            "password=${PASSWORD:-hunter2}\n",
+            "password=\n[hunter2]\n",
             "${PASSWORD:-hunter2}",
             "{{ \"hunter2\" | b64enc }}",
             "{{ `hunter2` }}",

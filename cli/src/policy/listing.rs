@@ -81,7 +81,7 @@ impl Policy {
         let strict = self.is_strict(part);
         refuse_classical(&part.file, strict, readers.iter().map(|reader| (&reader.label, reader.strength)))?;
         Ok(Listed {
-            shown: format!("{}, the rule for {}", part.file.display(), rule.path.escape_debug()),
+            shown: format!("the rule for {} in {}", rule.path.escape_debug(), part.file.display()),
             file: part.file.clone(),
             path: rule.path.clone(),
             select: select.map_err(|error| in_file(&part.file, &error.to_string()))?,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::check::{Outcome, Severity};
+use crate::check::{Outcome, Severity, readable};
 
 #[derive(Serialize)]
 struct Report<'o> {
@@ -59,7 +59,7 @@ pub(super) fn write(outcome: &Outcome) -> String {
         allowed: outcome.allowed,
         baseline: outcome.excused,
         binary: outcome.binary,
-        large: outcome.large.iter().map(|path| path.display().to_string()).collect(),
+        large: outcome.large.iter().map(|path| readable(path)).collect(),
     };
     let report = Report { version: 1, findings: findings.collect(), summary };
     serde_json::to_string_pretty(&report).map(|text| text + "\n").unwrap_or_default()

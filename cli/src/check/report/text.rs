@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::{Outcome, Severity};
+use crate::check::{Outcome, Severity, readable};
+
+/// How many files that were passed over the summary names.
+const NAMED: usize = 5;
 
 /// The report.
 pub(super) fn write(outcome: &Outcome) -> String {
@@ -41,8 +44,10 @@ pub(crate) fn summary(outcome: &Outcome) -> String {
         shown.push_str(&format!("; {} passed over as binary", outcome.binary));
     }
     if !outcome.large.is_empty() {
-        let names: Vec<_> = outcome.large.iter().map(|path| path.display().to_string()).collect();
-        shown.push_str(&format!("; passed over as larger than 5 MiB: {}", names.join(", ")));
+        let names: Vec<_> = outcome.large.iter().take(NAMED).map(|path| readable(path)).collect();
+        let more = outcome.large.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        shown.push_str(&format!("; passed over as larger than 5 MiB: {}{more}", names.join(", ")));
     }
     shown
 }

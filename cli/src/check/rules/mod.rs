@@ -8,6 +8,7 @@ pub(super) mod policy;
 pub(super) mod readers;
 pub(super) mod sealed_secret;
 pub(super) mod secrets;
+pub(super) mod settings;
 pub(super) mod sops;
 pub(super) mod sops_config;
 pub(super) mod sops_lines;

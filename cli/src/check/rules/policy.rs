@@ -28,7 +28,7 @@ pub(super) fn values(
     {
         selected += 1;
         if is_clear(sheet, leaf) {
-            let message = format!("the value stands in the clear, and {} encrypts it", rule.shown);
+            let message = format!("the value stands in the clear; {} encrypts it", rule.shown);
             let finding = Finding::new(Id::WAX102, sheet.path, message).line(sheet.line(leaf.node));
             findings.push(finding.key(format!("{prefix}{}", leaf.path)));
         }

@@ -1,7 +1,6 @@
 //! `SealedSecret`s: values that kubeseal did not encrypt, and templates that say what they hold.
 
 use sealwax_format::base64;
-use sealwax_format::document::Node;
 use sealwax_format::{Path, Step};
 
 use crate::check::catalog::Id;
@@ -27,19 +26,19 @@ pub(super) fn check(sheet: &Sheet<'_>, index: usize, view: &View<'_>, findings: 
             return;
         }
         let Some(spec) = view.get(node, "spec") else { return };
-        let mut look = |node: Option<&Node>, at: &[&str], is_fine: &dyn Fn(&str) -> bool, id, message: &str| {
+        let mut look = |node: Option<_>, at: &[&str], is_fine: &dyn Fn(&str) -> bool, id, message: &str| {
             let Some(items) = node else { return };
             let path = at.iter().fold(path.clone(), |path, key| path.child(Step::Key((*key).to_owned())));
-            for (item, value) in items.entries().iter().filter_map(|(key, value)| Some((key.text()?, value))) {
-                let text = value.text().unwrap_or_default();
-                if !is_fine(text) {
-                    let path = path.child(Step::Key(item.to_owned()));
+            for (item, value) in view.entries(items) {
+                let text = view.text(value).unwrap_or_default();
+                if !is_fine(&text) {
+                    let path = path.child(Step::Key(item));
                     let finding = Finding::new(id, sheet.path, message).line(sheet.line(value));
                     findings.push(finding.key(format!("{prefix}{path}")));
                 }
             }
         };
-        let encrypted = |text: &str| is_sealed(text) || nature(text) == Nature::Harmless;
+        let encrypted = |text: &str| is_sealed(text) || is_shortened(text) || nature(text) == Nature::Harmless;
         let message = "the value is not encrypted as kubeseal does it";
         look(view.get(spec, "encryptedData"), &["spec", "encryptedData"], &encrypted, Id::WAX402, message);
         let template = view.get(spec, "template").and_then(|template| view.get(template, "data"));
@@ -62,6 +61,13 @@ fn is_sealed(text: &str) -> bool {
     KEY_SIZES.contains(&length) && rest.len() >= length + TAG
 }
 
+/// An example in documentation: the beginning of a value for a key of 4096 bits, and dots.
+fn is_shortened(text: &str) -> bool {
+    let Some(start) = text.trim().strip_suffix("...") else { return false };
+    let start = start.trim_end_matches('.');
+    start.starts_with("Ag") && start.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +84,7 @@ mod tests {
         assert!(!is_sealed(&value(100, 16)));
         assert!(!is_sealed("aHVudGVyMg=="));
         assert!(!is_sealed("hunter2"));
+        assert!(is_shortened("AgBy3i4OJSWK+PiTySYZZA9rO43cGDEq....."));
+        assert!(!is_shortened("hunter2..."));
     }
 }

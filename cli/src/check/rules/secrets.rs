@@ -5,6 +5,7 @@ use sealwax_format::document::{File, Kind, Node, Syntax};
 use sealwax_format::native::Token;
 use sealwax_format::{Path, Step};
 
+use super::settings::is_setting;
 use super::sops;
 use crate::check::catalog::Id;
 use crate::check::finding::Finding;
@@ -81,9 +82,13 @@ impl<'d> Scene<'_, 'd> {
     fn items(&self, node: &'d Node, field: &str, path: &Path, findings: &mut Vec<Finding>) {
         let Some(items) = self.view.get(node, field) else { return };
         for (item, value) in self.view.entries(items) {
-            let path = path.child(Step::Key(item));
             let target = self.view.follow(value);
-            let nature = match self.view.text(target) {
+            let text = self.view.text(target);
+            if text.as_ref().is_some_and(|text| is_setting(self.view, node, &item, text)) {
+                continue;
+            }
+            let path = path.child(Step::Key(item));
+            let nature = match text {
                 Some(text) if self.is_encrypted(&text) => continue,
                 Some(text) if field == "data" && path.0.len() >= 2 && !is_spec(&path) => nature_of_base64(&text),
                 Some(text) => nature(&text),
@@ -124,8 +129,9 @@ impl<'d> Scene<'_, 'd> {
 
     /// A text that is itself a manifest: of a ConfigMap, a patch, or `kubectl`'s annotation of what it applied last.
     fn embedded(&self, node: &'d Node, text: &str, path: &Path, findings: &mut Vec<Finding>) {
-        let may = ["Secret", "kind"].iter().all(|word| text.contains(word))
-            && (text.contains("ata\"") || text.contains("ata:"));
+        let is_document = text.contains('\n') || text.trim_start().starts_with('{');
+        // An escape can hide every other word.
+        let may = is_document && (text.contains("Secret") || text.contains('\\'));
         if !may || self.depth == MAX_NESTING {
             return;
         }

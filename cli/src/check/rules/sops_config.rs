@@ -173,16 +173,15 @@ pub(super) fn canonical(text: &str) -> Option<String> {
 }
 
 impl Configs {
-    /// Reads every `.sops.yaml` of a tree.
-    pub(in crate::check) fn read(tree: &Tree, findings: &mut Vec<Finding>) -> Result<Self, CommandError> {
-        let mut by_folder = BTreeMap::new();
-        let paths = tree.paths().into_iter().filter(|path| path.file_name().is_some_and(|name| name == NAME));
-        for path in paths {
-            let text = tree.text(path)?;
+    /// Reads every `.sops.yaml` of a tree, and says what is wrong with them.
+    pub(in crate::check) fn read(tree: &Tree) -> Result<(Self, Vec<Finding>), CommandError> {
+        let (mut by_folder, mut findings) = (BTreeMap::new(), Vec::new());
+        for path in tree.named(NAME) {
+            let text = tree.text(&path)?;
             let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-            by_folder.insert(folder, parse(path, &text, findings));
+            by_folder.insert(folder, parse(&path, &text, &mut findings));
         }
-        Ok(Self { by_folder })
+        Ok((Self { by_folder }, findings))
     }
 
     /// The rule for a file: the first that matches in the nearest configuration upward.

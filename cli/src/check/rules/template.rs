@@ -13,7 +13,7 @@ static SECRET: LazyLock<Regex> = expression!(r#"^[\s{,-]*["']?kind["']?\s*:\s*["
 static FIELD: LazyLock<Regex> =
     expression!(r#"^(?P<indent>\s*)["']?(?P<field>data|stringData)["']?\s*:\s*(?:\{\s*)?(?:#.*)?$"#);
 static ENTRY: LazyLock<Regex> =
-    expression!(r#"^(?P<indent>\s+)["']?(?P<key>[A-Za-z0-9._-]+)["']?\s*:(?:\s+(?P<value>.*))?$"#);
+    expression!(r#"^(?P<indent>\s+)["']?(?P<key>(?:[A-Za-z0-9._-]|\{\{[^}]*\}\})+)["']?\s*:(?:\s+(?P<value>.*))?$"#);
 
 /// Whether a text states a Secret somewhere.
 pub(in crate::check) fn states_secret(text: &str) -> bool {
@@ -114,6 +114,7 @@ mod tests {
             stringData:\n  d: |-\n    hunter2\n  e: \"{{ .e }}\"\ntype: Opaque\n{{- end }}\n";
         assert_eq!(lines(text), [9, 14]);
         assert_eq!(lines(&text.replace("kind: Secret", "kind: ConfigMap")), [0; 0]);
+        assert_eq!(lines(&text.replace("  b: ", "  b-{{ $i }}: ")), [9, 14]);
         assert_eq!(lines(&format!("a: b\n---\n{text}")), [11, 16]);
     }
 }
