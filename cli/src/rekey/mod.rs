@@ -159,7 +159,7 @@ impl Work<'_> {
         let in_file = |error: Error| CommandError::in_file(shown, &error);
         let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
         let plans = self.plans(path, shown, &file)?;
-        if plans.is_empty() {
+        if plans.is_empty() && found.named {
             let message = format!("{shown}: holds no encrypted document that a rule of the policy covers");
             return Err(CommandError::usage(message));
         }

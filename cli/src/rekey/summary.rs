@@ -27,6 +27,8 @@ pub(super) struct Summary {
     folded: (usize, usize),
     wrapped: usize,
     exposed: Vec<Exposed>,
+    /// Files that were found, hold encrypted values, and that no rule covers.
+    uncovered: Vec<String>,
     /// Who is named against the policy and stays, in how many files.
     left: BTreeMap<Label, usize>,
 }
@@ -41,11 +43,16 @@ impl Summary {
             folded: (0, 0),
             wrapped: 0,
             exposed: Vec::new(),
+            uncovered: Vec::new(),
             left: BTreeMap::new(),
         }
     }
 
     pub(super) fn add(&mut self, file: Done) {
+        if file.documents.is_empty() {
+            self.uncovered.push(file.shown);
+            return;
+        }
         self.files += 1;
         let is = |wanted: fn(&Step) -> bool| file.documents.iter().filter(move |document| wanted(&document.step));
         let folded = is(|step| *step == Step::Fold).map(|document| document.values).collect::<Vec<_>>();
@@ -86,6 +93,10 @@ impl Summary {
                 "{} encrypted files: {} {would}folded under new keys ({} values), {} {would}wrapped, {rest} left as they are",
                 self.files, self.folded.0, self.folded.1, self.wrapped
             )));
+        }
+        if !self.uncovered.is_empty() {
+            let files = self.uncovered.join(", ");
+            notes.push(Note::Warning(format!("no rule of the policy covers these encrypted files: {files}")));
         }
         notes.extend(exposures(&self.exposed));
         for (label, files) in self.left {

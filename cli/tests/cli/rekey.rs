@@ -254,6 +254,25 @@ fn a_leaver_of_a_whole_repository() {
 }
 
 #[test]
+fn files_of_others_in_the_same_folder_are_named() {
+    let sandbox = Sandbox::new();
+    let (alice, bob) = (sandbox.person("alice"), sandbox.person("bob"));
+    repository(&sandbox, &[&alice], 1);
+    sandbox.write("values.yaml", "key: s3cr3t\n");
+    let foreign = ["encrypt", "values.yaml", "--to", &bob.to(), "--select", "key", "--context", "x"];
+    sandbox.sealwax(foreign).run().ok();
+    let only_secrets =
+        sandbox.read(".sealwax.toml").split("\n[[rule]]\npath = \"**\"\nencrypt").next().unwrap().to_owned();
+    sandbox.write(".sealwax.toml", only_secrets);
+    assert_snapshot!(sandbox.sealwax(["rekey", "."]).by(&alice).run(), @"
+    exit 0
+    err: 1 encrypted files: 0 folded under new keys (0 values), 0 wrapped, 1 left as they are
+    err: warning: no rule of the policy covers these encrypted files: values.yaml
+    ");
+    assert_eq!(sandbox.sealwax(["rekey", "values.yaml"]).by(&alice).run().code, Some(2), "named, it is an error");
+}
+
+#[test]
 fn a_job_that_adds_takes_nothing_away() {
     let sandbox = Sandbox::new();
     let (alice, bob, ci) = (sandbox.person("alice"), sandbox.person("bob"), sandbox.person("ci"));
