@@ -43,6 +43,7 @@ mod path;
 mod primitives;
 mod secret;
 mod select;
+pub mod sops;
 
 pub use error::{Class, Error, Problem};
 pub use padding::{MAX_VALUE, Plaintext, ValueType};

@@ -1,0 +1,8 @@
+//! The SOPS format, read and written on the same document model as the native one.
+
+mod cipher;
+mod scalar;
+mod time;
+
+pub use cipher::{Cipher, FileKey, Token, TokenError, Type};
+pub use scalar::{ScalarError, Seen, normalised, see};

@@ -1,0 +1,80 @@
+//! Timestamps as go-yaml reads them and as Go prints them: RFC 3339 with as many digits of a second as are needed.
+
+/// A timestamp of YAML in Go's form; `None` for a text that go-yaml takes for none.
+pub(super) fn canonical(text: &str) -> Option<String> {
+    let mut rest = text;
+    let year = take(&mut rest, 4..=4)?;
+    rest = rest.strip_prefix('-')?;
+    let month = take(&mut rest, 1..=2)?;
+    rest = rest.strip_prefix('-')?;
+    let day = take(&mut rest, 1..=2)?;
+    if !(1..=12).contains(&month) || day == 0 || day > days(year, month) {
+        return None;
+    }
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    if rest.is_empty() {
+        return Some(format!("{date}T00:00:00Z"));
+    }
+    let zoned = rest.starts_with(['T', 't']);
+    let rest = rest.strip_prefix(['T', 't', ' '])?;
+    let (clock, zone) = if zoned { split_zone(rest)? } else { (rest, "Z".to_owned()) };
+    Some(format!("{date}T{}{zone}", clock_of(clock)?))
+}
+
+/// Digits at the beginning, as many as there are within the bounds.
+fn take(rest: &mut &str, length: std::ops::RangeInclusive<usize>) -> Option<u32> {
+    let digits = rest.bytes().take(*length.end()).take_while(u8::is_ascii_digit).count();
+    let (number, after) = rest.split_at_checked(digits).filter(|_| length.contains(&digits))?;
+    *rest = after;
+    number.parse().ok()
+}
+
+fn days(year: u32, month: u32) -> u32 {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if leap => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// `15:4:5`, each with one or two digits, and a fraction.
+fn clock_of(text: &str) -> Option<String> {
+    let mut rest = text;
+    let hour = take(&mut rest, 1..=2)?;
+    rest = rest.strip_prefix(':')?;
+    let minute = take(&mut rest, 1..=2)?;
+    rest = rest.strip_prefix(':')?;
+    let second = take(&mut rest, 1..=2)?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let fraction = match rest.strip_prefix(['.', ',']) {
+        None if rest.is_empty() => String::new(),
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            // Nanoseconds; zeros at the end are not printed.
+            let digits = digits.get(..9).unwrap_or(digits).trim_end_matches('0');
+            if digits.is_empty() { String::new() } else { format!(".{digits}") }
+        }
+        _ => return None,
+    };
+    Some(format!("{hour:02}:{minute:02}:{second:02}{fraction}"))
+}
+
+/// The clock, and `Z` or `±hh:mm` as Go prints it: no offset is `Z`.
+fn split_zone(text: &str) -> Option<(&str, String)> {
+    if let Some(clock) = text.strip_suffix('Z') {
+        return Some((clock, "Z".to_owned()));
+    }
+    let at = text.len().checked_sub(6)?;
+    let (clock, zone) = text.split_at_checked(at)?;
+    let mut rest = zone.strip_prefix(['+', '-'])?;
+    let hours = take(&mut rest, 2..=2)?;
+    rest = rest.strip_prefix(':')?;
+    let minutes = take(&mut rest, 2..=2)?;
+    if !rest.is_empty() || hours > 24 || minutes > 60 {
+        return None;
+    }
+    Some((clock, if hours == 0 && minutes == 0 { "Z".to_owned() } else { zone.to_owned() }))
+}
