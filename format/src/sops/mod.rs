@@ -2,7 +2,9 @@
 
 mod cipher;
 mod scalar;
+mod selector;
 mod time;
 
 pub use cipher::{Cipher, FileKey, Token, TokenError, Type};
 pub use scalar::{ScalarError, Seen, normalised, see};
+pub use selector::{DEFAULT_SUFFIX, Expression, FIELDS, Selector, SelectorError};
