@@ -1,10 +1,12 @@
 //! The SOPS format, read and written on the same document model as the native one.
 
 mod cipher;
+mod metadata;
 mod scalar;
 mod selector;
 mod time;
 
 pub use cipher::{Cipher, FileKey, Token, TokenError, Type};
+pub use metadata::{BLOCK_KEY, Group, Metadata, MetadataError, Service, Wrap};
 pub use scalar::{ScalarError, Seen, normalised, see};
 pub use selector::{DEFAULT_SUFFIX, Expression, FIELDS, Selector, SelectorError};

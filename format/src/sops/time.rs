@@ -78,3 +78,11 @@ fn split_zone(text: &str) -> Option<(&str, String)> {
     }
     Some((clock, if hours == 0 && minutes == 0 { "Z".to_owned() } else { zone.to_owned() }))
 }
+
+/// A time as SOPS prints it beside the checksum: RFC 3339 without fractions of a second.
+pub(super) fn to_seconds(text: &str) -> Option<String> {
+    let canonical = canonical(text)?;
+    let Some((before, rest)) = canonical.split_once('.') else { return Some(canonical) };
+    let zone = rest.find(['Z', '+', '-'])?;
+    Some(format!("{before}{}", &rest[zone..]))
+}
