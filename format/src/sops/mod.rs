@@ -2,11 +2,13 @@
 
 mod cipher;
 mod metadata;
+mod read;
 mod scalar;
 mod selector;
 mod time;
 
 pub use cipher::{Cipher, FileKey, Token, TokenError, Type};
 pub use metadata::{BLOCK_KEY, Group, Metadata, MetadataError, Service, Wrap};
+pub use read::{At, Layout, Opened, ReadError, Value};
 pub use scalar::{ScalarError, Seen, normalised, see};
 pub use selector::{DEFAULT_SUFFIX, Expression, FIELDS, Selector, SelectorError};

@@ -1,0 +1,214 @@
+//! Opening a file: every encrypted value, and the checksum over all of them.
+
+use sha2::{Digest as _, Sha512};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::cipher::{Cipher, Token, TokenError, Type};
+use super::metadata::{BLOCK_KEY, Metadata, MetadataError};
+use super::scalar::{ScalarError, Seen, normalised, see};
+use crate::document::File;
+use crate::document::walk::{Leaf, leaves};
+use crate::path::{Path, Step};
+
+/// What the checksum starts with where only encrypted values are in it: SHA-256 of "sops".
+const MAC_ONLY_ENCRYPTED: [u8; 32] = [
+    0x8a, 0x3f, 0xd2, 0xad, 0x54, 0xce, 0x66, 0x52, 0x7b, 0x10, 0x34, 0xf3, 0xd1, 0x47, 0xbe, 0x0b, 0x0b, 0x97, 0x5b,
+    0x3b, 0xf4, 0x4f, 0x72, 0xc6, 0xfd, 0xad, 0xec, 0x81, 0x76, 0xf2, 0x7d, 0x69,
+];
+
+/// A file of SOPS, laid out: its metadata, and what of it are values.
+#[derive(Debug)]
+pub struct Layout<'d> {
+    /// The block of the first document; the others repeat it.
+    pub metadata: Metadata,
+    /// The values of every document in order, outside the blocks.
+    pub values: Vec<Value<'d>>,
+}
+
+/// One value.
+#[derive(Debug)]
+pub struct Value<'d> {
+    /// Position of its document.
+    pub document: usize,
+    /// Where it stands.
+    pub leaf: Leaf<'d>,
+    /// Its token; `None` for one in the clear.
+    pub token: Option<Token>,
+    /// Whether the selector says that it is encrypted.
+    pub selected: bool,
+}
+
+/// Why a file does not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// There is no block.
+    #[error("the file has no sops block")]
+    NoBlock,
+    /// The block.
+    #[error("the sops block cannot be read")]
+    Metadata(#[from] MetadataError),
+    /// A token.
+    #[error("the encrypted value cannot be read")]
+    Token(#[from] TokenError),
+    /// A value that SOPS takes for none.
+    #[error("the value cannot be read")]
+    Scalar(#[from] ScalarError),
+    /// Behind an alias: SOPS writes none, and what stands there is in the checksum twice.
+    #[error("the value is an alias; write it out")]
+    Alias,
+    /// Selected, and in the clear.
+    #[error("the value stands in the clear, and the file's selector says that it is encrypted")]
+    Clear,
+    /// The authenticated decryption said no.
+    #[error("the value was altered, or moved from another path or file")]
+    Altered,
+    /// An opened value that is none of its type.
+    #[error("the opened value is none of the type that it claims")]
+    Content,
+    /// There is no checksum.
+    #[error("the file has no checksum (mac)")]
+    NoMac,
+    /// The checksum is another.
+    #[error("the checksum (mac) does not fit: values were added, removed, moved or changed outside of SOPS")]
+    Mac,
+}
+
+/// An error, and where it is.
+#[derive(Debug)]
+pub struct At {
+    /// The line, counted from 1.
+    pub line: Option<usize>,
+    /// The value's path.
+    pub path: Option<Path>,
+    /// What is wrong.
+    pub error: ReadError,
+}
+
+/// An opened value.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its position among [`Layout::values`].
+    pub value: usize,
+    /// What it was.
+    pub kind: Type,
+    /// Its text, as it was encrypted.
+    pub plaintext: Zeroizing<Vec<u8>>,
+}
+
+impl<'d> Layout<'d> {
+    /// Whether a file has a block, so that it is one of SOPS.
+    pub fn is_one(file: &File<'_>) -> bool {
+        file.documents.iter().any(|document| document.root.get(BLOCK_KEY).is_some_and(|node| node.get("mac").is_some()))
+    }
+
+    /// Reads a file's metadata and lists its values.
+    pub fn read(file: &'d File<'_>) -> Result<Self, At> {
+        let block = file.documents.iter().find_map(|document| document.root.get(BLOCK_KEY));
+        let block = block.ok_or(At { line: None, path: None, error: ReadError::NoBlock })?;
+        let line = Some(file.line(block.span.start));
+        let metadata = Metadata::parse(block).map_err(|error| At { line, path: None, error: error.into() })?;
+        let mut values = Vec::new();
+        for (document, parsed) in file.documents.iter().enumerate() {
+            for leaf in leaves(parsed) {
+                if matches!(leaf.path.0.first(), Some(Step::Key(key)) if key == BLOCK_KEY) {
+                    continue;
+                }
+                let selected = metadata.selector.selects(names(&leaf.path), std::iter::empty());
+                let claims = leaf.scalar.filter(|scalar| selected && Token::is_claimed_by(&scalar.value));
+                let token = claims.map(|scalar| Token::parse(&scalar.value)).transpose();
+                let token = token.map_err(|error| at(file, &leaf, error))?;
+                values.push(Value { document, leaf, token, selected });
+            }
+        }
+        Ok(Self { metadata, values })
+    }
+
+    /// Opens every value and checks the checksum, in constant time. Without `check_mac` what was moved, added or taken
+    /// away outside of SOPS stays unseen.
+    pub fn open(&self, file: &File<'_>, cipher: &Cipher, check_mac: bool) -> Result<Vec<Opened>, At> {
+        let mut digest = Sha512::new();
+        if self.metadata.mac_only_encrypted {
+            digest.update(MAC_ONLY_ENCRYPTED);
+        }
+        let mut opened = Vec::new();
+        for (position, value) in self.values.iter().enumerate() {
+            let in_mac = value.selected || !self.metadata.mac_only_encrypted;
+            let bytes = match self.one(file, cipher, value)? {
+                Content::Nothing => continue,
+                Content::Clear(bytes) => bytes,
+                Content::Opened(kind, plaintext) => {
+                    let bytes =
+                        normalised(kind, &plaintext).ok_or_else(|| at(file, &value.leaf, ReadError::Content))?;
+                    opened.push(Opened { value: position, kind, plaintext });
+                    // A comment that became an item of a list.
+                    if kind == Type::Comment {
+                        continue;
+                    }
+                    bytes
+                }
+            };
+            if in_mac {
+                digest.update(&bytes);
+            }
+        }
+        if check_mac {
+            self.check(cipher, &digest.finalize()).map_err(|error| At { line: None, path: None, error })?;
+        }
+        Ok(opened)
+    }
+
+    fn one(&self, file: &File<'_>, cipher: &Cipher, value: &Value<'_>) -> Result<Content, At> {
+        let leaf = &value.leaf;
+        if let Some(token) = &value.token {
+            let opened = cipher.open(token, &associated(&leaf.path));
+            return opened
+                .map(|plaintext| Content::Opened(token.kind, plaintext))
+                .ok_or_else(|| at(file, leaf, ReadError::Altered));
+        }
+        let scalar = leaf.scalar.ok_or_else(|| at(file, leaf, ReadError::Alias))?;
+        match see(file.syntax, leaf.node, scalar).map_err(|error| at(file, leaf, error))? {
+            Seen::Null => Ok(Content::Nothing),
+            Seen::Value(_, bytes) if bytes.is_empty() => Ok(Content::Nothing),
+            Seen::Value(..) if value.selected => Err(at(file, leaf, ReadError::Clear)),
+            Seen::Value(_, bytes) => Ok(Content::Clear(bytes)),
+        }
+    }
+
+    fn check(&self, cipher: &Cipher, digest: &[u8]) -> Result<(), ReadError> {
+        let mac = self.metadata.mac.as_ref().ok_or(ReadError::NoMac)?;
+        let stated = cipher.open(mac, self.metadata.last_modified.as_bytes()).ok_or(ReadError::Mac)?;
+        let computed = data_encoding::HEXUPPER.encode(digest);
+        if bool::from(stated.as_slice().ct_eq(computed.as_bytes())) { Ok(()) } else { Err(ReadError::Mac) }
+    }
+}
+
+/// What a value adds.
+enum Content {
+    /// Null and empty text: not encrypted, and not in the checksum.
+    Nothing,
+    Clear(Zeroizing<Vec<u8>>),
+    Opened(Type, Zeroizing<Vec<u8>>),
+}
+
+fn names(path: &Path) -> impl Iterator<Item = &str> {
+    path.0.iter().filter_map(|step| match step {
+        Step::Key(key) => Some(key.as_str()),
+        Step::Item(_) => None,
+    })
+}
+
+/// The mapping keys from the root, each followed by a colon. Positions in lists are not bound.
+fn associated(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for name in names(path) {
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(b':');
+    }
+    if bytes.is_empty() { b":".to_vec() } else { bytes }
+}
+
+fn at(file: &File<'_>, leaf: &Leaf<'_>, error: impl Into<ReadError>) -> At {
+    At { line: Some(file.line(leaf.node.span.start)), path: Some(leaf.path.clone()), error: error.into() }
+}

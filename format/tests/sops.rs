@@ -1,0 +1,62 @@
+//! Files that SOPS 3.13 wrote: they open, their checksums hold, and what is altered is seen.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::PathBuf;
+
+use sealwax_format::document::{File, Syntax};
+use sealwax_format::keys::{Fingerprint, Keyring, decrypt_file};
+use sealwax_format::sops::{Cipher, FileKey, Layout, ReadError, Service};
+
+/// SOPS's own test identity, which protects nothing.
+const IDENTITY: &str = "AGE-SECRET-KEY-1G0Q5K9TV4REQ3ZSQRMTMG8NSWQGYT0T7TZ33RAZEE0GZYVZN0APSU24RK7";
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/sops")
+}
+
+fn names() -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(folder())
+        .unwrap()
+        .filter_map(|entry| Some(entry.unwrap().file_name().to_str()?.strip_suffix(".enc.yaml")?.to_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(folder().join(name)).unwrap()
+}
+
+fn cipher(layout: &Layout<'_>) -> Cipher {
+    let identity: age::x25519::Identity = IDENTITY.parse().unwrap();
+    let mut ring = Keyring::default();
+    ring.add(Fingerprint::of(&identity.to_public().to_string()), Box::new(identity));
+    let wrap = layout.metadata.wraps().find(|wrap| wrap.service == Service::Age).unwrap();
+    FileKey::from_bytes(decrypt_file(wrap.enc.as_bytes(), &ring).unwrap().expose()).unwrap().cipher()
+}
+
+#[test]
+fn what_sops_wrote_opens_and_its_checksum_holds() {
+    let names = names();
+    assert!(names.len() >= 6, "the vectors are gone: {names:?}");
+    for name in names {
+        let text = read(&format!("{name}.enc.yaml"));
+        let file = File::parse(&text, Syntax::Yaml).unwrap();
+        let layout = Layout::read(&file).unwrap_or_else(|at| panic!("{name}: {at:?}"));
+        let opened = layout.open(&file, &cipher(&layout), true);
+        let opened = opened.unwrap_or_else(|at| panic!("{name}: {at:?}"));
+        assert!(!opened.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_value_that_was_taken_away_is_missed() {
+    let text = read("nested.enc.yaml");
+    let line = text.lines().find(|line| line.contains("ENC[") && !line.contains("mac:")).unwrap();
+    let file_text = text.replace(&format!("{line}\n"), "");
+    let file = File::parse(&file_text, Syntax::Yaml).unwrap();
+    let layout = Layout::read(&file).unwrap();
+    let cipher = cipher(&layout);
+    assert!(matches!(layout.open(&file, &cipher, true).unwrap_err().error, ReadError::Mac));
+    layout.open(&file, &cipher, false).unwrap();
+}
