@@ -149,3 +149,26 @@ fn what_cannot_be_joined_is_shown_side_by_side() {
     let told = merged(&base, &ours, &theirs, start.syntax).conflicts;
     assert!(told.iter().all(|conflict| conflict.reason == Reason::Whole), "{told:?}");
 }
+
+#[test]
+fn line_breaks_stay_as_each_side_has_them() {
+    let base = Start::of(5).text();
+    assert!(base.contains("\r\n"));
+    // A first line that breaks in another way, and a value set after it.
+    let mixed = format!("# a comment\n{base}");
+    let changed = edited(&mixed, &[Edit::Set { key: 0, value: 0 }]);
+    for (ours, theirs) in [(&base, &changed), (&changed, &base)] {
+        assert_eq!(*merged(&base, ours, theirs, Syntax::Yaml).text, changed);
+    }
+}
+
+/// A value that moved into a stretch that clashes is there on both sides of the conflict.
+#[test]
+fn a_moved_value_is_not_part_of_its_neighbours_conflict() {
+    let start = Start::of(2);
+    let base = start.text();
+    let apply = |edits: &[Edit]| edits.iter().fold(base.clone(), |text, one| edit(&text, start.syntax, one));
+    let ours = apply(&[Edit::Set { key: 5, value: 0 }]);
+    let theirs = apply(&[Edit::Unset { key: 5 }, Edit::Unset { key: 2 }, Edit::Set { key: 2, value: 0 }]);
+    assert!(!check(&base, &ours, &theirs, start.syntax).unwrap());
+}

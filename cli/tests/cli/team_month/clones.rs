@@ -165,6 +165,16 @@ impl Clone<'_> {
         self.clones.sandbox.sealwax(arguments).input(input.unwrap_or_default()).run().ok();
     }
 
+    /// The gate finds a value in the clear in the last commit, and says at which path.
+    pub(super) fn gate_refuses(&self, path: &str) {
+        let mut gate = self.clones.sandbox.command(env!("CARGO_BIN_EXE_sealwax"));
+        gate.args(["check", "--range", "HEAD~1..HEAD"]).current_dir(self.clones.sandbox.path(self.folder));
+        let found = gate.output().unwrap();
+        let told = String::from_utf8(found.stdout).unwrap();
+        assert_eq!(found.status.code(), Some(1), "{told}");
+        assert!(told.contains(path) && !told.contains("s3cr3t"), "{told}");
+    }
+
     pub(super) fn git(&self, arguments: &[&str]) {
         let place = ["-C", self.folder];
         self.clones.root_git(&place.iter().chain(arguments).copied().collect::<Vec<_>>());

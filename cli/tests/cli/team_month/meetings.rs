@@ -157,6 +157,7 @@ pub(super) const MEETINGS: [Meeting; 16] = [
         theirs: |clone| {
             clone.replace("sealwax:\n", "  added: s3cr3t-2\nsealwax:\n");
             clone.commit("in the clear");
+            clone.gate_refuses("stringData.added");
             clone.sealwax(&["encrypt"], &[], None);
         },
         has: &["  username: s3cr3t-1", "  added: s3cr3t-2"],

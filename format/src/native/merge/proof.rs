@@ -33,6 +33,7 @@ pub fn is_sound(text: &str, syntax: Syntax) -> bool {
 /// (the same text twice if there is nothing):
 ///
 /// * each value that a side brought, and each that both kept, is there, and no other;
+/// * a path that both sides have is there, whichever side is kept;
 /// * what is decided stands at a place where a side has it, and what both sides have is decided;
 /// * no token, wrap or document key stands there that is not a side's, or the join of the sides' readers;
 /// * at least one of the two texts has a key for each token.
@@ -47,13 +48,21 @@ pub(super) fn holds(ours: &str, theirs: &str, syntax: Syntax, versions: &Three<V
     // What is not decided may be shown at a place for which it was not sealed: that can be why it is not decided.
     let shown: HashSet<_> = left.values.iter().chain(&right.values).map(placeless).collect();
     let sides: HashSet<_> = ours.iter().chain(&theirs).map(placeless).collect();
+    let [in_left, in_right, in_ours, in_theirs] = [&left.values, &right.values, &ours, &theirs].map(paths);
+    let both: HashSet<_> = in_ours.intersection(&in_theirs).copied().collect();
     let known = Known::of(versions, plan);
     kept.is_subset(&decided)
         && decided.iter().all(|value| kept.contains(value) || brought.contains(value))
         && brought.iter().all(|value| shown.contains(&placeless(value)))
         && shown.is_subset(&sides)
+        && both.is_subset(&in_left)
+        && both.is_subset(&in_right)
         && [&left, &right].iter().all(|contents| known.covers(contents))
         && (left.whole || right.whole)
+}
+
+fn paths(values: &HashSet<Value>) -> HashSet<&[u8]> {
+    values.iter().map(|value| value.1.as_slice()).collect()
 }
 
 fn placeless(value: &Value) -> (&[u8], &Core) {

@@ -27,9 +27,6 @@ pub(super) enum Side {
     Theirs,
 }
 
-/// The sides that are merged.
-pub(super) const BRANCHES: [Side; 2] = [Side::Ours, Side::Theirs];
-
 impl Side {
     /// The one that is merged with this one; for the base, itself.
     pub(super) fn other(self) -> Self {
@@ -95,8 +92,22 @@ pub(super) fn spot(object: Option<&Object>, block: Option<&KeyBlock>) -> Spot {
 pub(super) enum Form {
     /// Within a line.
     Inline,
-    /// On lines of its own, as far in as `indent`.
-    Lines { indent: usize, crlf: bool },
+    /// On lines of its own, as far in as `indent`, that end in a carriage return or not; the last line of a text ends
+    /// in neither.
+    Lines { indent: usize, crlf: Option<bool> },
+}
+
+impl Form {
+    /// Whether what is written in this form can stand where that form is asked for.
+    pub(super) fn fits(self, there: Self) -> bool {
+        match (self, there) {
+            (Self::Inline, Self::Inline) => true,
+            (Self::Lines { indent: a, crlf: x }, Self::Lines { indent: b, crlf: y }) => {
+                a == b && (x == y || x.is_none() || y.is_none())
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What a piece is.
@@ -147,7 +158,6 @@ impl<'v> Version<'v> {
 
     fn add(&mut self, file: &File<'_>, layout: &Layout<'_>) -> Result<(), Error> {
         let mut labels = BTreeSet::new();
-        let crlf = file.line_break() == "\r\n";
         for leaf in &layout.leaves {
             let (Some(token), Some(scalar)) = (layout.token(file, leaf)?, leaf.scalar) else { continue };
             if layout.block.is_none() {
@@ -157,7 +167,7 @@ impl<'v> Version<'v> {
                 labels.extend(wraps.iter().map(|(label, _)| label.clone()));
             }
             let (range, form) = match &scalar.body {
-                Some(body) => (body.clone(), Form::Lines { indent: indent(&file.source[body.clone()]), crlf }),
+                Some(body) => (body.clone(), lines_at(file.source, body, indent(&file.source[body.clone()]))),
                 None => (scalar.head.clone(), Form::Inline),
             };
             let what = What::Token { path: leaf.path.clone(), token };
@@ -170,7 +180,7 @@ impl<'v> Version<'v> {
             let block = if layout.in_spec() { Some(host) } else { host.get(BLOCK_KEY) };
             for (field, what) in [("key", What::Key), ("readers", What::Readers)] {
                 if let Some(node) = block.and_then(|block| block.get(field)) {
-                    let (range, form) = field_range(file.source, node, crlf);
+                    let (range, form) = field_range(file.source, node);
                     self.pieces.push(Piece { document: layout.index, what, range, form });
                 }
             }
@@ -189,12 +199,18 @@ fn indent(lines: &str) -> usize {
     lines.len() - lines.trim_start_matches(' ').len()
 }
 
+fn lines_at(source: &str, range: &Range<usize>, indent: usize) -> Form {
+    let rest = &source[range.end..];
+    Form::Lines { indent, crlf: (!rest.is_empty()).then(|| rest.starts_with('\r')) }
+}
+
 /// A field of the block: a mapping in block style has lines of its own.
-fn field_range(source: &str, node: &Node, crlf: bool) -> (Range<usize>, Form) {
+fn field_range(source: &str, node: &Node) -> (Range<usize>, Form) {
     let start = source[..node.span.start].rfind('\n').map_or(0, |at| at + 1);
     let alone = source[start..node.span.start].bytes().all(|byte| byte == b' ');
     if alone && matches!(node.kind, Kind::Mapping { flow: false, .. }) {
-        return (start..node.span.end, Form::Lines { indent: node.span.start - start, crlf });
+        let range = start..node.span.end;
+        return (range.clone(), lines_at(source, &range, node.span.start - start));
     }
     (node.span.clone(), Form::Inline)
 }

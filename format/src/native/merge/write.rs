@@ -7,7 +7,7 @@ use super::lines::{Line, Part, pieces};
 use super::rule::Outcome;
 use super::segments::{Clash, Segments};
 use super::slots::{Plan, Slot};
-use super::version::{BRANCHES, Form, Piece, Side, Three, Version, What};
+use super::version::{Form, Piece, Side, Three, Version, What};
 use super::weave::{Chunk, Origin};
 use crate::document::Syntax;
 use crate::native::keyblock::{DocumentKey, KeyBlock, SealedFor};
@@ -27,33 +27,37 @@ impl Writer<'_, '_> {
     pub(super) fn segments(&self, chunks: &[Chunk]) -> Segments {
         let mut segments = Segments::default();
         for chunk in chunks {
-            let lonely = BRANCHES.iter().any(|side| self.has_lonely_clash(*side, chunk));
             match chunk.origin {
-                _ if lonely => segments.clash(self.clash(chunk)),
                 Origin::Clash => segments.clash(self.clash(chunk)),
-                Origin::Ours => self.stretch(Side::Ours, &chunk.ours, &mut segments),
-                Origin::Theirs => self.stretch(Side::Theirs, &chunk.theirs, &mut segments),
+                Origin::Ours => self.taken(Side::Ours, chunk, &mut segments),
+                Origin::Theirs => self.taken(Side::Theirs, chunk, &mut segments),
                 Origin::Both => {
-                    self.stretch(Side::Ours, &chunk.ours, &mut segments);
+                    let Chunk { base, ours, theirs, .. } = chunk;
+                    let part = |ours: &Range<usize>, theirs: &Range<usize>| {
+                        let (base, ours, theirs) = (base.clone(), ours.clone(), theirs.clone());
+                        Chunk { origin: Origin::Both, base, ours, theirs }
+                    };
+                    self.taken(Side::Ours, &part(ours, &(theirs.start..theirs.start)), &mut segments);
                     // In JSON, entries need a comma between them.
                     if self.syntax == Syntax::Json {
                         segments.end_with(',');
                     }
-                    self.stretch(Side::Theirs, &chunk.theirs, &mut segments);
+                    self.taken(Side::Theirs, &part(&(ours.end..ours.end), theirs), &mut segments);
                 }
             }
         }
         segments
     }
 
-    /// Whether a stretch that would be taken from one side holds something of it that must not simply be taken.
-    fn has_lonely_clash(&self, side: Side, chunk: &Chunk) -> bool {
-        let (range, taken) = match side {
-            Side::Ours => (&chunk.ours, chunk.origin != Origin::Theirs),
-            _ => (&chunk.theirs, matches!(chunk.origin, Origin::Theirs | Origin::Both)),
-        };
+    /// A stretch of one side, unless it holds something that must not simply be taken because the other lacks it.
+    fn taken(&self, side: Side, chunk: &Chunk, segments: &mut Segments) {
+        let range = if side == Side::Ours { &chunk.ours } else { &chunk.theirs };
         let mut slots = self.slots(side, &self.lines.of(side)[range.clone()]);
-        taken && slots.any(|(_, slot)| slot.clash().is_some() && !slot.is_shared())
+        if slots.any(|(_, slot)| slot.clash().is_some() && !slot.is_shared()) {
+            segments.clash(self.clash(chunk));
+        } else {
+            self.stretch(side, range, segments);
+        }
     }
 
     /// The pieces of some lines, with their slots.
@@ -89,15 +93,20 @@ impl Writer<'_, '_> {
             theirs: text(Side::Theirs, &chunk.theirs),
         };
         let mut about = Vec::new();
-        for (side, range) in [(Side::Ours, &chunk.ours), (Side::Theirs, &chunk.theirs)] {
-            for (piece, slot) in self.slots(side, &self.lines.of(side)[range.clone()]) {
-                let entry = match slot.clash() {
-                    Some(reason) => (path(piece), reason.clone()),
-                    None if slot.is_shared() => continue,
+        let parts = [(Side::Ours, &chunk.ours), (Side::Theirs, &chunk.theirs)];
+        let parts =
+            parts.map(|(side, range)| self.slots(side, &self.lines.of(side)[range.clone()]).collect::<Vec<_>>());
+        for (part, other) in [(&parts[0], &parts[1]), (&parts[1], &parts[0])] {
+            for (piece, slot) in part {
+                let reason = match slot.clash() {
+                    Some(reason) => reason.clone(),
+                    // Decided, and the same whichever part is kept.
+                    None if other.iter().any(|(_, there)| std::ptr::eq(*there, *slot)) => continue,
                     // In a list, where two new values for one item are known by standing in the same stretch.
-                    None if slot.at.base.is_none() => (path(piece), Reason::Changed),
-                    None => (path(piece), Reason::Text),
+                    None if slot.at.base.is_none() => Reason::Changed,
+                    None => Reason::Text,
                 };
+                let entry = (path(piece), reason);
                 if !about.contains(&entry) {
                     about.push(entry);
                 }
@@ -136,7 +145,7 @@ impl Writer<'_, '_> {
             Some(index) => (from, &self.versions.of(from).pieces[*index]),
             None => (side, here),
         };
-        if there.form == here.form {
+        if there.form.fits(here.form) {
             return self.versions.of(side_there).text(there).to_owned();
         }
         match &there.what {
@@ -178,6 +187,6 @@ fn path(piece: &Piece) -> Option<Path> {
     if let What::Token { path, .. } = &piece.what { Some(path.clone()) } else { None }
 }
 
-fn line_break(crlf: bool) -> &'static str {
-    if crlf { "\r\n" } else { "\n" }
+fn line_break(crlf: Option<bool>) -> &'static str {
+    if crlf == Some(true) { "\r\n" } else { "\n" }
 }
