@@ -3,9 +3,10 @@
 
 use std::path::PathBuf;
 
+use sealwax_format::document::walk::leaves;
 use sealwax_format::document::{File, Syntax};
 use sealwax_format::keys::{Fingerprint, Keyring, decrypt_file};
-use sealwax_format::sops::{Cipher, FileKey, Layout, ReadError, Service};
+use sealwax_format::sops::{Cipher, FileKey, Layout, ReadError, Seen, Service, see};
 
 /// SOPS's own test identity, which protects nothing.
 const IDENTITY: &str = "AGE-SECRET-KEY-1G0Q5K9TV4REQ3ZSQRMTMG8NSWQGYT0T7TZ33RAZEE0GZYVZN0APSU24RK7";
@@ -35,6 +36,23 @@ fn cipher(layout: &Layout<'_>) -> Cipher {
     FileKey::from_bytes(decrypt_file(wrap.enc.as_bytes(), &ring).unwrap().expose()).unwrap().cipher()
 }
 
+/// The values of a plain file, as SOPS sees them.
+fn values(text: &str) -> Vec<String> {
+    let file = File::parse(text, Syntax::Yaml).unwrap();
+    let mut found = Vec::new();
+    for (number, document) in file.documents.iter().enumerate() {
+        for leaf in leaves(document) {
+            let seen = see(Syntax::Yaml, leaf.node, leaf.scalar.unwrap()).unwrap();
+            let shown = match seen {
+                Seen::Null => "null".to_owned(),
+                Seen::Value(kind, bytes) => format!("{} {}", kind.as_str(), String::from_utf8_lossy(&bytes)),
+            };
+            found.push(format!("{number} {}: {shown}", leaf.path));
+        }
+    }
+    found
+}
+
 #[test]
 fn what_sops_wrote_opens_and_its_checksum_holds() {
     let names = names();
@@ -46,6 +64,10 @@ fn what_sops_wrote_opens_and_its_checksum_holds() {
         let opened = layout.open(&file, &cipher(&layout), true);
         let opened = opened.unwrap_or_else(|at| panic!("{name}: {at:?}"));
         assert!(!opened.is_empty(), "{name}");
+        let plain = layout.decrypt(&file, &cipher(&layout), &opened).unwrap_or_else(|at| panic!("{name}: {at:?}"));
+        assert!(!plain.contains("ENC["), "{name}: {}", *plain);
+        let (ours, theirs) = (values(&plain), values(&read(&format!("{name}.dec.yaml"))));
+        assert_eq!(ours, theirs, "{name}: {}", *plain);
     }
 }
 

@@ -134,6 +134,34 @@ impl<'f, 's> Rewrite<'f, 's> {
         Ok(())
     }
 
+    /// Writes another comment in the place of one. `range` is from its `#` to the end of its line; the tree knows no
+    /// comments, so all that is checked of the result is that nothing but a comment became of it.
+    pub fn comment(&mut self, range: Range<usize>, text: &str) {
+        self.splice(range, format!("#{text}"));
+    }
+
+    /// Writes a comment in the place of an item of a list in block style that has others.
+    pub fn item_to_comment(
+        &mut self,
+        document: usize,
+        list: &Node,
+        index: usize,
+        text: &str,
+    ) -> Result<(), RewriteError> {
+        let Kind::Sequence { flow: false, items } = &list.kind else {
+            return Err(RewriteError::SharedLine);
+        };
+        let item = &items[index];
+        if items.len() == 1 {
+            return Err(RewriteError::LastEntry);
+        }
+        let before = &self.file.source[..item.span.start];
+        let dash = before.trim_end_matches(' ').strip_suffix('-').ok_or(RewriteError::SharedLine)?.len();
+        self.splice(dash..item.span.end, format!("#{text}"));
+        self.removed.insert((document, item.id));
+        Ok(())
+    }
+
     /// Remembers an entry as a document of its own.
     fn expect_entry(&mut self, document: usize, mapping: &Node, key: &str, text: &str) {
         let text = if mapping.is_flow() { format!("{{{text}}}") } else { text.to_owned() };
@@ -318,7 +346,10 @@ impl Comparison<'_, '_, '_> {
             (Kind::Scalar(old), Kind::Scalar(new)) => old.style == new.style && old.value == new.value,
             (Kind::Alias(old), Kind::Alias(new)) => old == new,
             (Kind::Sequence { items: a, flow: f }, Kind::Sequence { items: b, flow: g }) => {
-                f == g && a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.same(a, b))
+                let edits = self.edits;
+                let kept = |item: &&Node| !edits.removed.contains(&(self.document, item.id));
+                let kept: Vec<_> = a.iter().filter(kept).collect();
+                f == g && kept.len() == b.len() && kept.into_iter().zip(b).all(|(a, b)| self.same(a, b))
             }
             (Kind::Mapping { entries: a, flow: f }, Kind::Mapping { entries: b, flow: g }) => {
                 f == g && self.same_entries(old.id, a, b)

@@ -13,7 +13,7 @@ pub const BLOCK_KEY: &str = "sops";
 pub enum Service {
     /// age recipients of all kinds.
     Age,
-    /// GnuPG.
+    /// The `gpg` of whoever runs this.
     Pgp,
     /// AWS KMS.
     AwsKms,
@@ -180,8 +180,9 @@ mod tests {
     use crate::document::{File, Syntax};
 
     fn parse(text: &str) -> Result<Metadata, MetadataError> {
-        let file = File::parse(text, Syntax::Yaml).unwrap();
-        Metadata::parse(file.documents[0].root.get(BLOCK_KEY).unwrap())
+        let file = File::parse(text, Syntax::Yaml).ok();
+        let block = file.as_ref().and_then(|file| file.documents[0].root.get(BLOCK_KEY));
+        block.map_or(Err(MetadataError::Malformed("sops")), Metadata::parse)
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The SOPS format, read and written on the same document model as the native one.
 
 mod cipher;
+mod comments;
 mod metadata;
+mod plain;
 mod read;
 mod scalar;
 mod selector;

@@ -8,6 +8,7 @@ use super::cipher::{Cipher, Token, TokenError, Type};
 use super::metadata::{BLOCK_KEY, Metadata, MetadataError};
 use super::scalar::{ScalarError, Seen, normalised, see};
 use crate::document::File;
+use crate::document::rewrite::RewriteError;
 use crate::document::walk::{Leaf, leaves};
 use crate::path::{Path, Step};
 
@@ -67,6 +68,12 @@ pub enum ReadError {
     /// An opened value that is none of its type.
     #[error("the opened value is none of the type that it claims")]
     Content,
+    /// A value whose contents cannot stand in this file.
+    #[error("the value cannot be written into this file")]
+    Unwritable,
+    /// The edit was not made.
+    #[error("the file was left as it is")]
+    Rewrite(#[from] RewriteError),
     /// There is no checksum.
     #[error("the file has no checksum (mac)")]
     NoMac,
@@ -135,7 +142,7 @@ impl<'d> Layout<'d> {
         let mut opened = Vec::new();
         for (position, value) in self.values.iter().enumerate() {
             let in_mac = value.selected || !self.metadata.mac_only_encrypted;
-            let bytes = match self.one(file, cipher, value)? {
+            let bytes = match content(file, cipher, value)? {
                 Content::Nothing => continue,
                 Content::Clear(bytes) => bytes,
                 Content::Opened(kind, plaintext) => {
@@ -159,28 +166,28 @@ impl<'d> Layout<'d> {
         Ok(opened)
     }
 
-    fn one(&self, file: &File<'_>, cipher: &Cipher, value: &Value<'_>) -> Result<Content, At> {
-        let leaf = &value.leaf;
-        if let Some(token) = &value.token {
-            let opened = cipher.open(token, &associated(&leaf.path));
-            return opened
-                .map(|plaintext| Content::Opened(token.kind, plaintext))
-                .ok_or_else(|| at(file, leaf, ReadError::Altered));
-        }
-        let scalar = leaf.scalar.ok_or_else(|| at(file, leaf, ReadError::Alias))?;
-        match see(file.syntax, leaf.node, scalar).map_err(|error| at(file, leaf, error))? {
-            Seen::Null => Ok(Content::Nothing),
-            Seen::Value(_, bytes) if bytes.is_empty() => Ok(Content::Nothing),
-            Seen::Value(..) if value.selected => Err(at(file, leaf, ReadError::Clear)),
-            Seen::Value(_, bytes) => Ok(Content::Clear(bytes)),
-        }
-    }
-
     fn check(&self, cipher: &Cipher, digest: &[u8]) -> Result<(), ReadError> {
         let mac = self.metadata.mac.as_ref().ok_or(ReadError::NoMac)?;
         let stated = cipher.open(mac, self.metadata.last_modified.as_bytes()).ok_or(ReadError::Mac)?;
         let computed = data_encoding::HEXUPPER.encode(digest);
         if bool::from(stated.as_slice().ct_eq(computed.as_bytes())) { Ok(()) } else { Err(ReadError::Mac) }
+    }
+}
+
+fn content(file: &File<'_>, cipher: &Cipher, value: &Value<'_>) -> Result<Content, At> {
+    let leaf = &value.leaf;
+    if let Some(token) = &value.token {
+        let opened = cipher.open(token, &associated(&leaf.path));
+        return opened
+            .map(|plaintext| Content::Opened(token.kind, plaintext))
+            .ok_or_else(|| at(file, leaf, ReadError::Altered));
+    }
+    let scalar = leaf.scalar.ok_or_else(|| at(file, leaf, ReadError::Alias))?;
+    match see(file.syntax, leaf.node, scalar).map_err(|error| at(file, leaf, error))? {
+        Seen::Null => Ok(Content::Nothing),
+        Seen::Value(_, bytes) if bytes.is_empty() => Ok(Content::Nothing),
+        Seen::Value(..) if value.selected => Err(at(file, leaf, ReadError::Clear)),
+        Seen::Value(_, bytes) => Ok(Content::Clear(bytes)),
     }
 }
 
@@ -200,7 +207,7 @@ fn names(path: &Path) -> impl Iterator<Item = &str> {
 }
 
 /// The mapping keys from the root, each followed by a colon. Positions in lists are not bound.
-fn associated(path: &Path) -> Vec<u8> {
+pub(super) fn associated(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     for name in names(path) {
         bytes.extend_from_slice(name.as_bytes());

@@ -1,0 +1,75 @@
+//! Comments of a YAML file, which the tree does not hold: SOPS encrypts them too.
+
+use std::ops::Range;
+
+use crate::document::{File, Kind, Node, Syntax};
+
+/// A comment: from after its `#` to the end of its line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Comment {
+    /// In the source.
+    pub(super) text: Range<usize>,
+}
+
+/// All comments of a file in order.
+pub(super) fn comments(file: &File<'_>) -> Vec<Comment> {
+    if file.syntax != Syntax::Yaml {
+        return Vec::new();
+    }
+    let mut taken = Vec::new();
+    file.documents.iter().for_each(|document| collect(&document.root, &mut taken));
+    taken.sort_by_key(|range| range.start);
+    taken.push(file.source.len()..file.source.len());
+    let (mut found, mut at) = (Vec::new(), 0);
+    for range in taken {
+        if let Some(gap) = file.source.get(at..range.start) {
+            in_gap(gap, at, file.source, &mut found);
+        }
+        at = at.max(range.end);
+    }
+    found
+}
+
+/// The pieces of source that are scalars: a `#` in them is none.
+fn collect(node: &Node, taken: &mut Vec<Range<usize>>) {
+    match &node.kind {
+        Kind::Scalar(scalar) => {
+            taken.push(scalar.head.clone());
+            taken.extend(scalar.body.clone());
+        }
+        Kind::Alias(_) => taken.push(node.span.clone()),
+        Kind::Mapping { entries, .. } => entries.iter().for_each(|(key, value)| {
+            collect(key, taken);
+            collect(value, taken);
+        }),
+        Kind::Sequence { items, .. } => items.iter().for_each(|item| collect(item, taken)),
+    }
+}
+
+/// Comments between two scalars: a `#` at the beginning of a line or after a blank, to the end of the line.
+fn in_gap(gap: &str, offset: usize, source: &str, found: &mut Vec<Comment>) {
+    let mut at = 0;
+    while let Some(position) = gap.get(at..).and_then(|rest| rest.find('#')).map(|length| at + length) {
+        let before = source.get(..offset + position).and_then(|before| before.chars().next_back());
+        let starts = before.is_none_or(|c| matches!(c, ' ' | '\t' | '\n' | '\u{feff}'));
+        let line = gap.get(position..).unwrap_or_default().split('\n').next().unwrap_or_default();
+        if starts {
+            let end = offset + position + line.trim_end_matches('\r').len();
+            found.push(Comment { text: offset + position + 1..end });
+        }
+        at = position + if starts { line.len().max(1) } else { 1 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_comments_and_no_hash_within_a_value() {
+        let source = "# head\na: \"x # no\" # inline\nb: |\n  # text\n  more\n# between\nc: [1, # in a list\n  2]\nd#e: f#g\n---\n#last";
+        let file = File::parse(source, Syntax::Yaml).unwrap();
+        let texts: Vec<_> = comments(&file).into_iter().map(|comment| &source[comment.text]).collect();
+        assert_eq!(texts, [" head", " inline", " between", " in a list", "last"]);
+    }
+}
