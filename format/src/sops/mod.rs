@@ -7,6 +7,7 @@ mod plain;
 mod read;
 mod scalar;
 mod selector;
+pub mod shamir;
 mod time;
 
 pub use cipher::{Cipher, FileKey, Token, TokenError, Type};
