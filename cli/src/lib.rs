@@ -9,6 +9,7 @@
 //! | `view` | encrypted files for people, every value masked |
 //! | `values`, `mask` | values by name, for programs; hidden in the log of a CI job |
 //! | `setup` | what a clone and its machine need |
+//! | `sops` | files of SOPS, opened |
 //! | `recipient` | recipients of the command line |
 //! | `accepted`, `state` | the readers that were agreed to on this machine; where it keeps that |
 //! | `job` | one file of a command: policy, place and readers resolved |
@@ -49,6 +50,7 @@ mod recipient;
 mod rekey;
 mod repo;
 mod setup;
+mod sops;
 mod state;
 mod survey;
 mod team;

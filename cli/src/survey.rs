@@ -37,6 +37,12 @@ pub(crate) fn claims_values(contents: &[u8]) -> bool {
     contents.windows(MARK.len()).any(|window| window == MARK)
 }
 
+/// The same, of ours or of SOPS.
+pub(crate) fn claims_any(contents: &[u8]) -> bool {
+    claims_values(contents) || contents.windows(SOPS_MARK.len()).any(|window| window == SOPS_MARK)
+}
+
+const SOPS_MARK: &[u8] = b"ENC[AES256_GCM,";
 const MARK: &[u8] = b"ENC[wax1,";
 
 /// Whether a file is YAML or JSON by its name.

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use sealwax_format::SecretBytes;
 use sealwax_format::document::File;
 use sealwax_format::native::{self, Layout, Opener};
+use sealwax_format::sops;
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
@@ -23,6 +25,7 @@ use crate::{mask, values};
 ///   sealwax decrypt --in-place --force values.yaml
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 pub(crate) struct Args {
     /// The files; - for standard input
     #[arg(required = true, value_name = "FILE")]
@@ -33,6 +36,9 @@ pub(crate) struct Args {
     /// Write plaintext even into a Git work tree
     #[arg(long, requires = "in_place")]
     force: bool,
+    /// Of files of SOPS: open them even if their checksum does not fit
+    #[arg(long)]
+    ignore_mac: bool,
     /// Hide the values in the log of GitHub Actions
     #[arg(long)]
     mask: bool,
@@ -74,6 +80,21 @@ fn one(
     }
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&shown, &error);
     let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    if sops::Layout::is_one(&file) {
+        let open = crate::sops::open(&shown, &file, identities, !args.ignore_mac)?;
+        if args.mask {
+            let values: Vec<_> = open.values.iter().map(|one| SecretBytes::from(one.plaintext.clone())).collect();
+            mask::on_github(&values, ui)?;
+        }
+        let text = open.layout.decrypt(&file, &open.cipher, &open.values);
+        let text = text.map_err(|at| crate::sops::in_file(&shown, &at))?;
+        let mut notes = Vec::new();
+        if args.ignore_mac {
+            notes.push(Note::Warning(format!("{shown}: its checksum was not held against its values")));
+        }
+        notes.extend(args.in_place.then(|| opened_in_place(&shown, open.values.len())));
+        return Ok((input, text, notes));
+    }
     let keyring = crate::open::keyring(&shown, input.path.as_deref(), &file, policies, identities)?;
     let opened = native::decrypt(&file, &mut Opener::new(&keyring)).map_err(in_file)?;
     if opened.values == 0 && !has_block(&file) {
@@ -91,9 +112,13 @@ fn one(
         })
         .collect();
     if args.in_place {
-        notes.push(Note::Done(format!("{shown}: opened {} values; they now stand in the clear", opened.values)));
+        notes.push(opened_in_place(&shown, opened.values));
     }
     Ok((input, opened.text, notes))
+}
+
+fn opened_in_place(shown: &str, values: usize) -> Note {
+    Note::Done(format!("{shown}: opened {values} values; they now stand in the clear"))
 }
 
 /// Plaintext in a work tree is one `git add` away from everyone.

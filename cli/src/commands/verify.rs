@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use sealwax_format::document::File;
 use sealwax_format::native::{self, Layout, Opener};
+use sealwax_format::sops;
 
 use crate::error::{Code, CommandError};
 use crate::files::{self, Input};
@@ -50,11 +51,14 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
 
 fn one(policies: &Policies, identities: &Identities<'_>, found: &Found) -> Result<usize, CommandError> {
     let input = Input::read(&found.path)?;
-    if !found.named && !survey::claims_values(input.bytes.expose()) {
+    if !found.named && !survey::claims_any(input.bytes.expose()) {
         return Ok(0);
     }
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&input.shown, &error);
     let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    if sops::Layout::is_one(&file) {
+        return Ok(crate::sops::open(&input.shown, &file, identities, true)?.values.len());
+    }
     let keyring = crate::open::keyring(&input.shown, Some(&found.path), &file, policies, identities)?;
     let mut opener = Opener::new(&keyring);
     let mut values = 0;

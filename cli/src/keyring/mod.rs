@@ -1,6 +1,7 @@
 //! Where identities are looked up: command line, environment, configuration, `~/.ssh`, and through them the teams.
 
 mod load;
+mod sops;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -39,11 +40,13 @@ pub(crate) struct Identities<'a> {
     near: Mutex<Option<Arc<Keyring>>>,
     /// Those and `~/.ssh` and teams, by the teams' files.
     far: Mutex<HashMap<Vec<PathBuf>, Arc<Keyring>>>,
+    /// Those named outright, `~/.ssh`, and those of SOPS.
+    sops: Mutex<Option<Arc<Keyring>>>,
 }
 
 impl<'a> Identities<'a> {
     pub(crate) fn new(args: &'a IdentityArgs) -> Self {
-        Self { args, attended: true, near: Mutex::default(), far: Mutex::default() }
+        Self { args, attended: true, near: Mutex::default(), far: Mutex::default(), sops: Mutex::default() }
     }
 
     /// Those that open without a person, a device or another program: nothing is asked, nothing is waited for, and what

@@ -29,6 +29,7 @@ mod rekey;
 mod render;
 mod roundtrip;
 mod seal;
+mod sops;
 mod team;
 mod team_month;
 mod verify_inspect;

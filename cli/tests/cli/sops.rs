@@ -1,0 +1,87 @@
+//! Files of SOPS: read with the identities that SOPS would use.
+
+use insta::assert_snapshot;
+
+use crate::common::Sandbox;
+
+/// SOPS's own test identity, which protects nothing.
+const IDENTITY: &str = "AGE-SECRET-KEY-1G0Q5K9TV4REQ3ZSQRMTMG8NSWQGYT0T7TZ33RAZEE0GZYVZN0APSU24RK7";
+
+fn vector(sandbox: &Sandbox, name: &str) -> String {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/sops");
+    let text = std::fs::read_to_string(format!("{file}/{name}.enc.yaml")).unwrap();
+    sandbox.write("file.yaml", &text);
+    text
+}
+
+#[test]
+fn decrypts_and_keeps_the_layout() {
+    let sandbox = Sandbox::new();
+    vector(&sandbox, "comments");
+    let run = sandbox.sealwax(["decrypt", "file.yaml"]).env("SOPS_AGE_KEY", IDENTITY).run();
+    assert_snapshot!(run, @"
+    exit 0
+    out: # top comment
+    out: a: 1 # inline
+    out: # before b
+    out: b:
+    out:     # first in map
+    out:     c: x
+    out:     # foot
+    ");
+    vector(&sandbox, "types");
+    assert_snapshot!(sandbox.sealwax(["decrypt", "file.yaml"]).env("SOPS_AGE_KEY", IDENTITY).run(), @"
+    exit 0
+    out: str: hello
+    out: int: 42
+    out: negint: -7
+    out: float: 1.5
+    out: floatint: 1
+    out: exp: 1000000000000000000000
+    out: small: 0.0000001
+    out: inf: .inf
+    out: neginf: -.inf
+    out: nan: .nan
+    ");
+}
+
+#[test]
+fn identities_are_found_where_sops_finds_them() {
+    let sandbox = Sandbox::new();
+    vector(&sandbox, "multidoc");
+    assert_eq!(sandbox.sealwax(["verify", "file.yaml"]).run().code, Some(1));
+    let key = sandbox.root().join("key.txt");
+    std::io::Write::write_all(&mut std::fs::File::create(&key).unwrap(), IDENTITY.as_bytes()).unwrap();
+    let command = format!("cat {}", key.display());
+    for (name, value) in
+        [("SOPS_AGE_KEY", IDENTITY), ("SOPS_AGE_KEY_FILE", key.to_str().unwrap()), ("SOPS_AGE_KEY_CMD", &command)]
+    {
+        sandbox.sealwax(["verify", "file.yaml"]).env(name, value).run().ok();
+    }
+    std::fs::create_dir_all(sandbox.root().join(".config/sops/age")).unwrap();
+    std::fs::copy(&key, sandbox.root().join(".config/sops/age/keys.txt")).unwrap();
+    assert_snapshot!(sandbox.sealwax(["verify", "."]).run(), @"
+    exit 0
+    err: 3 values in 1 files open; 0 files failed
+    ");
+}
+
+#[test]
+fn what_was_changed_outside_of_sops_is_seen() {
+    let sandbox = Sandbox::new();
+    let text = vector(&sandbox, "k8s_regex");
+    let (name, other) = ("metadata:", "metadata:\n    added: value");
+    assert!(text.contains(name));
+    sandbox.write("file.yaml", text.replacen(name, other, 1));
+    let run = || sandbox.sealwax(["decrypt", "file.yaml"]).env("SOPS_AGE_KEY", IDENTITY);
+    assert_snapshot!(run().run(), @"
+    exit 1
+    err: error: file.yaml: the checksum (mac) does not fit: values were added, removed, moved or changed outside of SOPS
+    ");
+    assert_eq!(run().args(&["--ignore-mac"]).run().code, Some(0));
+    assert_snapshot!(sandbox.sealwax(["decrypt", "file.yaml"]).run(), @"
+    exit 1
+    err: error: file.yaml: none of your identities opens it; its keys: age RECIPIENT
+    err: hint: Pass --identity FILE, or set SEALWAX_IDENTITY, SOPS_AGE_KEY_FILE or SOPS_AGE_KEY to what holds your key.
+    ");
+}
