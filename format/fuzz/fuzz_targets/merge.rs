@@ -37,11 +37,16 @@ static LINES: LazyLock<Vec<String>> = LazyLock::new(|| {
     native::fold(&file, &layout, &opened, &request().place, &readers[..], &mut OsRandom, &mut rewrite).unwrap();
     let folded = rewrite.finish().unwrap();
     let other = "---\n\nb: {c: 1}\n  f: >-\n    g\n]\n\"h\": \"i\r\n";
-    [&*sealed, &*edited, &*folded, other].iter().flat_map(|text| text.split_inclusive('\n')).map(str::to_owned).collect()
+    [&*sealed, &*edited, &*folded, other]
+        .iter()
+        .flat_map(|text| text.split_inclusive('\n'))
+        .map(str::to_owned)
+        .collect()
 });
 
 fuzz_target!(|data: &[u8]| {
-    let lines = |bytes: &[u8]| bytes.iter().filter_map(|byte| LINES.get(usize::from(*byte))).cloned().collect::<String>();
+    let lines =
+        |bytes: &[u8]| bytes.iter().filter_map(|byte| LINES.get(usize::from(*byte))).cloned().collect::<String>();
     let mut parts = data.splitn(3, |byte| *byte == 0xff).map(lines);
     let mut next = || parts.next().unwrap_or_default();
     let (base, ours, theirs) = (next(), next(), next());
