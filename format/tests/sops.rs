@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 
+use sealwax_format::OsRandom;
 use sealwax_format::document::walk::leaves;
 use sealwax_format::document::{File, Syntax};
 use sealwax_format::keys::{Fingerprint, Keyring, decrypt_file};
-use sealwax_format::sops::{Cipher, FileKey, Layout, ReadError, Seen, Service, see};
+use sealwax_format::sops::{Cipher, FileKey, Layout, ReadError, Request, Seen, Service, Stash, encrypt, see};
 
 /// SOPS's own test identity, which protects nothing.
 const IDENTITY: &str = "AGE-SECRET-KEY-1G0Q5K9TV4REQ3ZSQRMTMG8NSWQGYT0T7TZ33RAZEE0GZYVZN0APSU24RK7";
@@ -81,4 +82,49 @@ fn a_value_that_was_taken_away_is_missed() {
     let cipher = cipher(&layout);
     assert!(matches!(layout.open(&file, &cipher, true).unwrap_err().error, ReadError::Mac));
     layout.open(&file, &cipher, false).unwrap();
+}
+
+#[test]
+fn what_is_opened_and_written_again_opens_again() {
+    for name in names() {
+        let text = read(&format!("{name}.enc.yaml"));
+        let file = File::parse(&text, Syntax::Yaml).unwrap();
+        let layout = Layout::read(&file).unwrap();
+        let cipher = cipher(&layout);
+        let opened = layout.open(&file, &cipher, true).unwrap();
+        let plain = layout.decrypt(&file, &cipher, &opened).unwrap();
+
+        let stash = Stash::of(&layout, &opened);
+        let request = Request { metadata: &layout.metadata, cipher: &cipher, stash: Some(&stash) };
+        let parsed = File::parse(&plain, Syntax::Yaml).unwrap();
+        let report =
+            encrypt(&parsed, &request, &mut OsRandom).unwrap_or_else(|error| panic!("{name}: {error:?}\n{}", *plain));
+        assert_eq!(report.sealed, 0, "{name}: unchanged values keep their tokens");
+
+        let again = File::parse(&report.text, Syntax::Yaml).unwrap();
+        let layout = Layout::read(&again).unwrap();
+        let opened = layout.open(&again, &cipher, true).unwrap_or_else(|at| panic!("{name}: {at:?}\n{}", *report.text));
+        let back = layout.decrypt(&again, &cipher, &opened).unwrap();
+        assert_eq!(*back, *plain, "{name}");
+    }
+}
+
+#[test]
+fn what_is_encrypted_comes_back_with_the_same_values() {
+    let plain = "# top\n\nname:   app # inline\npassword: 'it''s'\nlist:\n- a\n# in the list\n- \"b\"\nnested:\n    # inside\n    port: 0x1F\n    text: |\n        one\n        two\n    flow: {a: 1, b: [x, y]}\n    empty: \"\"\n    nothing:\n";
+    let file = File::parse(plain, Syntax::Yaml).unwrap();
+    let text = read("types.enc.yaml");
+    let block = File::parse(&text, Syntax::Yaml).unwrap();
+    let layout = Layout::read(&block).unwrap();
+    let cipher = cipher(&layout);
+    let request = Request { metadata: &layout.metadata, cipher: &cipher, stash: None };
+    let report = encrypt(&file, &request, &mut OsRandom).unwrap();
+    for secret in ["app", "it", "one", "inside", "in the list"] {
+        assert!(!report.text.contains(secret), "{secret} in {}", *report.text);
+    }
+    let again = File::parse(&report.text, Syntax::Yaml).unwrap();
+    let layout = Layout::read(&again).unwrap();
+    let opened = layout.open(&again, &cipher, true).unwrap();
+    let back = layout.decrypt(&again, &cipher, &opened).unwrap();
+    assert_eq!(values(&back), values(plain), "{}", *back);
 }

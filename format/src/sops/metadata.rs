@@ -38,7 +38,20 @@ const LISTS: [(Service, &str, &str); 7] = [
     (Service::HuaweiKms, "hckms", "key_id"),
 ];
 
+/// What entries hold besides the key and the wrap.
+const OTHER_FIELDS: [&str; 7] = ["aws_profile", "created_at", "engine_path", "key_name", "name", "role", "version"];
+
 impl Service {
+    /// The name of its list in the block.
+    pub(super) fn list(self) -> &'static str {
+        LISTS.iter().find(|(service, ..)| *service == self).map_or("age", |(_, list, _)| list)
+    }
+
+    /// The field that names the key in its entries.
+    pub(super) fn key(self) -> &'static str {
+        LISTS.iter().find(|(service, ..)| *service == self).map_or("recipient", |(.., key)| key)
+    }
+
     /// For people.
     pub fn shown(self) -> &'static str {
         match self {
@@ -62,8 +75,10 @@ pub struct Wrap {
     pub key: String,
     /// The encrypted data key, in the service's own form.
     pub enc: String,
-    /// Every other field of the entry, as it stands there.
-    pub fields: Vec<(String, String)>,
+    /// Every other known field of the entry, as it stands there.
+    pub fields: Vec<(&'static str, String)>,
+    /// The encryption context of AWS KMS.
+    pub context: Vec<(String, String)>,
 }
 
 /// Keys of which any one opens the same share.
@@ -148,17 +163,22 @@ fn top_level(node: &Node) -> Result<Group, MetadataError> {
     for (service, list, key) in LISTS {
         for entry in field(node, list).into_iter().flat_map(items) {
             let text = |name: &str| field(entry, name).and_then(Node::text);
-            let fields = entry.entries().iter().filter_map(|(name, value)| Some((name.text()?, value.text()?)));
-            let fields = fields.filter(|(name, _)| *name != key && *name != "enc");
+            let fields = OTHER_FIELDS.iter().filter_map(|name| Some((*name, text(name)?.to_owned())));
             wraps.push(Wrap {
                 service,
                 key: text(key).unwrap_or_default().to_owned(),
                 enc: text("enc").ok_or(MetadataError::Malformed("enc"))?.to_owned(),
-                fields: fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+                fields: fields.collect(),
+                context: field(entry, "context").map(texts).unwrap_or_default(),
             });
         }
     }
     Ok(Group { wraps })
+}
+
+fn texts(node: &Node) -> Vec<(String, String)> {
+    let pairs = node.entries().iter().filter_map(|(name, value)| Some((name.text()?, value.text()?)));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// A field by its name; SOPS does not mind upper and lower case.

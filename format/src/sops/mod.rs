@@ -9,9 +9,11 @@ mod scalar;
 mod selector;
 pub mod shamir;
 mod time;
+mod write;
 
 pub use cipher::{Cipher, FileKey, Token, TokenError, Type};
 pub use metadata::{BLOCK_KEY, Group, Metadata, MetadataError, Service, Wrap};
 pub use read::{At, Layout, Opened, ReadError, Value};
 pub use scalar::{ScalarError, Seen, normalised, see};
 pub use selector::{DEFAULT_SUFFIX, Expression, FIELDS, Selector, SelectorError};
+pub use write::{Report, Request, Stash, WriteError, encrypt};

@@ -13,7 +13,7 @@ use crate::document::walk::{Leaf, leaves};
 use crate::path::{Path, Step};
 
 /// What the checksum starts with where only encrypted values are in it: SHA-256 of "sops".
-const MAC_ONLY_ENCRYPTED: [u8; 32] = [
+pub(super) const MAC_ONLY_ENCRYPTED: [u8; 32] = [
     0x8a, 0x3f, 0xd2, 0xad, 0x54, 0xce, 0x66, 0x52, 0x7b, 0x10, 0x34, 0xf3, 0xd1, 0x47, 0xbe, 0x0b, 0x0b, 0x97, 0x5b,
     0x3b, 0xf4, 0x4f, 0x72, 0xc6, 0xfd, 0xad, 0xec, 0x81, 0x76, 0xf2, 0x7d, 0x69,
 ];
@@ -199,7 +199,7 @@ enum Content {
     Opened(Type, Zeroizing<Vec<u8>>),
 }
 
-fn names(path: &Path) -> impl Iterator<Item = &str> {
+pub(super) fn names(path: &Path) -> impl Iterator<Item = &str> {
     path.0.iter().filter_map(|step| match step {
         Step::Key(key) => Some(key.as_str()),
         Step::Item(_) => None,

@@ -60,6 +60,18 @@ impl Selector {
         })
     }
 
+    /// The field of the metadata and what stands there.
+    pub fn field(&self) -> (&'static str, &str) {
+        match self {
+            Self::UnencryptedSuffix(suffix) => ("unencrypted_suffix", suffix),
+            Self::EncryptedSuffix(suffix) => ("encrypted_suffix", suffix),
+            Self::UnencryptedRegex(expression) => ("unencrypted_regex", expression.as_str()),
+            Self::EncryptedRegex(expression) => ("encrypted_regex", expression.as_str()),
+            Self::UnencryptedComment(expression) => ("unencrypted_comment_regex", expression.as_str()),
+            Self::EncryptedComment(expression) => ("encrypted_comment_regex", expression.as_str()),
+        }
+    }
+
     /// Whether a value is encrypted: `names` are the mapping keys on its path, `comments` those that stand above it, on
     /// its own level and on those around it.
     pub fn selects<'a>(
