@@ -34,8 +34,12 @@ pub struct Request<'r> {
 /// The tokens of an earlier state of a file, by what is in them and where.
 #[derive(Default)]
 pub struct Stash {
-    tokens: HashMap<(Vec<u8>, Type), Vec<(Zeroizing<Vec<u8>>, Token)>>,
+    /// By associated data and type.
+    tokens: HashMap<(Vec<u8>, Type), Vec<Known>>,
 }
+
+/// A value and its token.
+type Known = (Zeroizing<Vec<u8>>, Token);
 
 impl Stash {
     /// Of a file that was opened.
