@@ -234,16 +234,19 @@ fn container(file: &File<'_>, offset: usize) -> Path {
 
 /// The collection within a node that reaches to an offset.
 fn around(node: &Node, offset: usize, inline: bool, column: usize) -> Option<(Step, &Node)> {
-    let children: Vec<(Step, &Node)> = match &node.kind {
+    // A comment below `key:` and above the first value stands in what the key holds.
+    let begins = |key: &Node, value: &Node| if inline { value.span.start } else { key.span.start };
+    let last = match &node.kind {
         Kind::Mapping { entries, .. } => {
-            entries.iter().map(|(key, value)| (Step::Key(key.text().unwrap_or_default().to_owned()), value)).collect()
+            let (key, value) = entries.iter().rev().find(|(key, value)| begins(key, value) < offset)?;
+            (Step::Key(key.text().unwrap_or_default().to_owned()), value)
         }
         Kind::Sequence { items, .. } => {
-            items.iter().enumerate().map(|(index, item)| (Step::Item(index), item)).collect()
+            let (index, item) = items.iter().enumerate().rev().find(|(_, item)| item.span.start < offset)?;
+            (Step::Item(index), item)
         }
         _ => return None,
     };
-    let last = children.into_iter().rev().find(|(_, child)| child.span.start < offset)?;
     let is_collection = !matches!(last.1.kind, Kind::Scalar(_) | Kind::Alias(_));
     let fits = if inline { offset <= last.1.span.end + 1 || !last.1.is_flow() } else { last.1.column <= column };
     (is_collection && fits).then_some(last)
