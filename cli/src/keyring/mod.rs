@@ -171,6 +171,14 @@ pub(crate) fn own_recipient() -> Option<String> {
     })
 }
 
+/// The fingerprints of identity lines, as far as they can be told without a device.
+pub(crate) fn fingerprints(identities: &str) -> BTreeSet<Fingerprint> {
+    let mut loader = Loader::new(false);
+    // A line that cannot be used hides none before it.
+    let _ = loader.lines(identities);
+    loader.ring.fingerprints().cloned().collect()
+}
+
 /// Whether one of the usual SSH keys is there.
 pub(crate) fn has_ssh_key() -> bool {
     ssh_keys().any(|key| key.is_file())

@@ -130,15 +130,14 @@ impl<'p> Edit<'p> {
         let text = self.document.to_string();
         parse::parse(&text).map_err(|error| wrong(self.policy, &error.reason))?;
         let current = self.policy.rules().filter_map(Result::ok);
-        let unchanged: Vec<_> =
-            current.filter(|rule| self.policy.accepted.difference(&rule.subject(), &rule.readers).is_none()).collect();
+        let unchanged: Vec<_> = current.filter(|rule| self.policy.disagreement(rule).is_none()).collect();
         files::replace(self.policy.file(), &SecretBytes::from(self.before), text.as_bytes())?;
         let now = Policy::load(self.policy.file())?;
         for rule in now.rules() {
             let rule = rule?;
             // A change that somebody else made stays to be looked at.
             if unchanged.iter().any(|before| before.rule == rule.rule) {
-                now.accepted.check(&rule.subject(), &rule.readers, true)?;
+                now.agree(&rule, true)?;
             }
         }
         Ok(())

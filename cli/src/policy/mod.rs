@@ -10,7 +10,7 @@ mod rule;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 pub(crate) use discover::discover;
 pub(crate) use listing::{Listed, Reader};
@@ -23,7 +23,7 @@ use origin::Disk;
 use parse::{Parsed, RecipientSource, TeamSource};
 use sealwax_format::keys::{Fingerprint, Recipient};
 
-use crate::accepted::Accepted;
+use crate::accepted::{Accepted, Subject};
 use crate::error::CommandError;
 use crate::{files, plugins};
 
@@ -40,6 +40,8 @@ pub(crate) struct Policy {
     known: Mutex<BTreeMap<(PathBuf, String), Recipient>>,
     /// The readers that were agreed to before.
     pub(crate) accepted: Accepted,
+    /// The rules as the record of these knows them.
+    subjects: OnceLock<Vec<Subject>>,
 }
 
 struct Part {
@@ -71,7 +73,8 @@ impl Policy {
             parts.push(part);
         }
         parts.insert(0, main);
-        let policy = Self { origin, parts, known: Mutex::default(), accepted: Accepted::of(&root) };
+        let accepted = Accepted::of(&root);
+        let policy = Self { origin, parts, known: Mutex::default(), accepted, subjects: OnceLock::new() };
         policy.refuse_shadowing()?;
         Ok(policy)
     }

@@ -349,3 +349,16 @@ fn other_readers_than_last_time_are_agreed_to_first() {
     // Agreed to once, it is the usual state.
     sandbox.sealwax(["rekey", &names[1]]).by(&alice).run().ok();
 }
+
+#[test]
+fn a_rotation_goes_on_though_documents_changed_places() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    let other = SECRET.replace("name: db", "name: cache");
+    let sealed = sandbox.encrypted("db.yaml", &format!("{SECRET}---\n{other}"));
+    sandbox.commit_all();
+    let (first, second) = sealed.split_once("---\n").unwrap();
+    sandbox.write("db.yaml", format!("{second}---\n{first}"));
+    sandbox.sealwax(["rotate", "--resume", "."]).by(&alice).run().ok();
+    let after = sandbox.read("db.yaml");
+    assert!(!after.contains(key_of(first)) && !after.contains(key_of(second)), "both have new keys");
+}
