@@ -138,9 +138,9 @@ fn readable(path: &Path, policies: &Policies, identities: &Identities<'_>) -> Op
     }
     let file = File::parse(input.text().ok()?, input.syntax()).ok()?;
     let ring = crate::open::keyring(&input.shown, Some(path), &file, policies, identities).ok()?;
-    let mut readers = (0..file.documents.len()).filter_map(|index| {
+    let keys = (0..file.documents.len()).filter_map(|index| {
         let layout = Layout::read(&file, index).ok()?;
         Some(crate::open::fingerprints(&file, &layout))
     });
-    Some(readers.any(|readers| ring.fingerprints().any(|own| readers.contains(own))))
+    Some(keys.flatten().any(|readers| ring.fingerprints().any(|own| readers.contains(own))))
 }

@@ -52,18 +52,20 @@ impl<'a> Identities<'a> {
         Self { attended: false, ..Self::new(args) }
     }
 
-    /// The identities for a file whose wraps carry these fingerprints: those named outright if one of them fits, else
-    /// also `~/.ssh` and those teams of the policy that are among the readers.
-    pub(crate) fn for_readers(
+    /// The identities for a file with data keys that are wrapped for these fingerprints: those named outright if they open
+    /// every key, else also `~/.ssh` and those teams of the policy that are among the readers.
+    pub(crate) fn for_keys(
         &self,
-        readers: &BTreeSet<Fingerprint>,
+        keys: &BTreeSet<BTreeSet<Fingerprint>>,
         policy: Option<&Policy>,
     ) -> Result<Arc<Keyring>, CommandError> {
         let near = self.near()?;
-        if near.fingerprints().any(|own| readers.contains(own)) {
+        let closed = |readers: &&BTreeSet<Fingerprint>| !near.fingerprints().any(|own| readers.contains(own));
+        let closed: Vec<_> = keys.iter().filter(closed).collect();
+        if closed.is_empty() {
             return Ok(near);
         }
-        let teams = policy.map(|policy| policy.team_identities(readers)).unwrap_or_default();
+        let teams = policy.map(|policy| policy.team_identities(&closed)).unwrap_or_default();
         let mut far = self.far.lock().map_err(|_| poisoned())?;
         if let Some(known) = far.get(&teams) {
             return Ok(Arc::clone(known));

@@ -129,18 +129,9 @@ impl<'p> Edit<'p> {
     pub(crate) fn finish(self) -> Result<(), CommandError> {
         let text = self.document.to_string();
         parse::parse(&text).map_err(|error| wrong(self.policy, &error.reason))?;
-        let current = self.policy.rules().filter_map(Result::ok);
-        let unchanged: Vec<_> = current.filter(|rule| self.policy.disagreement(rule).is_none()).collect();
+        let undisputed = self.policy.undisputed();
         files::replace(self.policy.file(), &SecretBytes::from(self.before), text.as_bytes())?;
-        let now = Policy::load(self.policy.file())?;
-        for rule in now.rules() {
-            let rule = rule?;
-            // A change that somebody else made stays to be looked at.
-            if unchanged.iter().any(|before| before.rule == rule.rule) {
-                now.agree(&rule, true)?;
-            }
-        }
-        Ok(())
+        Policy::load(self.policy.file())?.agree_to(&undisputed)
     }
 }
 

@@ -132,21 +132,28 @@ impl Policy {
         recipient_line(&path, &self.origin.text(&path)?)
     }
 
-    /// The files that hold the identities of those teams that are among the readers, wrapped for their members. Where
-    /// none is, all teams: somebody may have left one, whose file holds its earlier identities too.
-    pub(crate) fn team_identities(&self, readers: &BTreeSet<Fingerprint>) -> Vec<PathBuf> {
+    /// The files that hold the identities of those teams that are among the readers of these keys, wrapped for their
+    /// members. Where a key has none, all teams: somebody may have left one, whose file holds its earlier identities too.
+    pub(crate) fn team_identities(&self, keys: &[&BTreeSet<Fingerprint>]) -> Vec<PathBuf> {
         let (mut files, mut others) = (Vec::new(), Vec::new());
+        let mut closed = keys.to_vec();
         for part in &self.parts {
             for (name, source) in &part.parsed.recipients {
                 let RecipientSource::Team(TeamSource { team }) = source else { continue };
-                let is_reader = self
-                    .load_recipient(part, name)
-                    .is_ok_and(|recipient| readers.contains(recipient.label().fingerprint()));
+                let recipient = self.load_recipient(part, name).ok();
+                let opens = |readers: &&BTreeSet<Fingerprint>| {
+                    recipient.as_ref().is_some_and(|recipient| readers.contains(recipient.label().fingerprint()))
+                };
+                let is_reader = keys.iter().any(opens);
+                closed.retain(|readers| !opens(readers));
                 let file = inside(&*self.origin, &part.folder, &format!("{team}.age")).ok();
                 if is_reader { files.extend(file) } else { others.extend(file) }
             }
         }
-        if files.is_empty() { others } else { files }
+        if !closed.is_empty() {
+            files.extend(others);
+        }
+        files
     }
 }
 

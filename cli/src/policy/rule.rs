@@ -58,6 +58,23 @@ impl Policy {
         self.accepted.difference(&self.subject(rule))
     }
 
+    /// The rules whose readers are those that were agreed to, before a change that this machine makes.
+    pub(crate) fn undisputed(&self) -> Vec<String> {
+        let usable = self.rules().filter_map(Result::ok);
+        usable.filter(|rule| self.disagreement(rule).is_none()).map(|rule| rule.rule).collect()
+    }
+
+    /// Agrees to these rules after that change: a change that somebody else made stays to be looked at.
+    pub(crate) fn agree_to(&self, undisputed: &[String]) -> Result<(), CommandError> {
+        for rule in self.rules() {
+            let rule = rule?;
+            if undisputed.contains(&rule.rule) {
+                self.agree(&rule, true)?;
+            }
+        }
+        Ok(())
+    }
+
     fn subject(&self, rule: &Governing) -> Subject {
         let name = accepted::rule_name(&rule.rule);
         let after = self.subjects().iter().find(|one| one.name == name).map(|one| one.after.clone());

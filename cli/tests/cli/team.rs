@@ -59,8 +59,8 @@ fn whoever_leaves_reads_nothing_that_is_written_later() {
     err: hint: `sealwax rekey --superseded .` replaces the wraps for the team's old key.
     ");
     assert!(reads(&sandbox, &alice, "db.yaml"), "what is wrapped for the old key opens still");
-    let set = ["set", "db.yaml", "password", "--accept-recipients"];
-    sandbox.sealwax(set).input("s3cr3t-new").run().ok();
+    // What was changed here was agreed to here.
+    sandbox.sealwax(["set", "db.yaml", "password"]).input("s3cr3t-new").run().ok();
     assert!(!reads(&sandbox, &bob, "db.yaml"));
     assert_snapshot!(sandbox.sealwax(["rekey", "--superseded", "."]).by(&alice).run(), @"
     exit 0
@@ -241,4 +241,22 @@ fn whoever_leaves_and_keeps_another_way_in_is_told() {
     err: warning: bob is a member of the team dev with the same key
     err: hint: `sealwax team remove dev bob` if that shall end too.
     ");
+}
+
+#[test]
+fn a_file_for_a_person_and_for_a_team_opens_as_a_whole() {
+    let sandbox = Sandbox::new();
+    let (alice, bob) = (sandbox.person("alice"), sandbox.person("bob"));
+    with_team(&sandbox, &[&alice, &bob]);
+    // The first document is for alice herself, the second for the team that she is in.
+    let own = sandbox.sealwax(["encrypt", "--to", &alice.to(), "-"]).args(&["--select", "stringData.*"]);
+    let own = own.input(SECRET).run().ok();
+    let both = format!("{own}---\n{}", sandbox.read("db.yaml"));
+    sandbox.write("both.yaml", both);
+    assert!(reads(&sandbox, &alice, "both.yaml"));
+    // So it is after somebody left, when one document names the new key and the other an older one.
+    sandbox.sealwax(["team", "remove", "ops", "bob"]).by(&alice).run().ok();
+    let new = sandbox.encrypted("new.yaml", &SECRET.replace("name: db", "name: new"));
+    sandbox.write("both.yaml", format!("{new}---\n{}", sandbox.read("db.yaml")));
+    assert!(reads(&sandbox, &alice, "both.yaml"));
 }

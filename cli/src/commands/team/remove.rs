@@ -55,7 +55,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let mut known = secrets.fingerprints();
     known.insert(team.recipient.label().fingerprint().clone());
     let exposed = rekey::readable_by(policy.folder(), &known)?;
+    let undisputed = policy.undisputed();
     let recipient = team.remove(&rest, &secrets)?;
+    policy_here()?.agree_to(&undisputed)?;
     policy.accepted.check(&Subject::team(&args.name, rest.into_values()), policy.subjects(), true)?;
     let names = args.members.join(", ");
     let mut notes = vec![Note::Done(format!("{}: a new key for the team, without {names}", recipient.label()))];
