@@ -19,7 +19,7 @@ use crate::policy::Policy;
 /// The environment variable with the path of an identity file.
 const PATH_VARIABLE: &str = "SEALWAX_IDENTITY";
 /// The environment variable with an identity itself, for CI.
-const KEY_VARIABLE: &str = "SEALWAX_IDENTITY_KEY";
+pub(crate) const KEY_VARIABLE: &str = "SEALWAX_IDENTITY_KEY";
 /// The file below the user's configuration folder.
 const CONFIGURED: &str = "sealwax/identity.txt";
 
