@@ -89,3 +89,34 @@ fn every_writer_asks() {
         assert!(outcome.stderr.contains("--accept-recipients"), "{call:?}: {outcome}");
     }
 }
+
+#[test]
+fn a_file_that_is_named_like_a_key_is_not_taken_for_it() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    let (bob, mallory) = (sandbox.person("bob"), sandbox.person("mallory"));
+    sandbox.write(&bob.recipient, &mallory.recipient);
+    sandbox.sealwax(["recipients", "add", "bob", &bob.recipient, "--all-rules"]).run().ok();
+    sandbox.encrypted("db.yaml", SECRET);
+    for (person, code) in [(&alice, 0), (&bob, 0), (&mallory, 1)] {
+        assert_eq!(sandbox.sealwax(["decrypt", "db.yaml"]).by(person).run().code, Some(code), "{}", person.name);
+    }
+}
+
+#[test]
+fn a_change_that_would_break_the_policy_is_not_made() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    let (bob, carol) = (sandbox.person("bob"), sandbox.person("carol"));
+    let included = format!("version = 1\n[recipients]\ncarol = \"{}\"\n{}", carol.recipient, rule("**", "\"bob\""));
+    sandbox.write("apps/policy.toml", included);
+    let policy = format!(
+        "version = 1\ninclude = [\"apps/policy.toml\"]\n[recipients]\nalice = \"{}\"\nbob = \"{}\"\n",
+        alice.recipient, bob.recipient
+    );
+    sandbox.write(".sealwax.toml", &policy);
+    let calls: [&[&str]; 2] = [&["remove", "bob"], &["add", "carol", &carol.recipient]];
+    for call in calls {
+        let outcome = sandbox.sealwax(["recipients"]).args(call).run();
+        assert_eq!(outcome.code, Some(2), "{outcome}");
+        assert_eq!(sandbox.read(".sealwax.toml"), policy, "{outcome}");
+    }
+}
