@@ -3,6 +3,7 @@
 //! A file is replaced as a whole or not at all, and one that fits already is left alone: a run that was cut off is
 //! taken up by running it again.
 
+mod heads;
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,7 +21,6 @@ use crate::files::{self, Batch, Input, Staged};
 use crate::job::{Plan, Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::readers::{Change, Named, readable};
-use crate::repo::Repository;
 use crate::survey::{self, Found};
 use crate::ui::Ui;
 use summary::Summary;
@@ -82,7 +82,7 @@ pub(crate) fn run(order: &Order<'_>, ui: &Ui) -> Result<Code, CommandError> {
         order,
         policies: Policies::default(),
         identities: Identities::new(order.identities),
-        heads: if order.mode == Mode::Resume { keys_at_head(&found)? } else { HashMap::new() },
+        heads: if order.mode == Mode::Resume { heads::keys(&found)? } else { HashMap::new() },
     };
     let mut summary = Summary::new(order, found.iter().any(|file| !file.named));
     let mut code = Code::Done;
@@ -135,6 +135,8 @@ struct Document {
     values: usize,
     plan: String,
     exposed: Vec<(Label, Vec<String>)>,
+    /// They get a wrap that they did not have.
+    came: Vec<Label>,
     /// They are named, shall not read, and stay.
     left: Vec<Label>,
 }
@@ -203,11 +205,14 @@ impl Work<'_> {
                 left.push(label);
             }
         }
+        let replaces = |label: &Label| change.superseded.iter().any(|old| old.name() == label.name());
+        let comes = |label: &Label| step != Step::Nothing && (self.order.mode != Mode::Supersede || replaces(label));
+        let came = change.added.into_iter().filter(comes).collect();
         let mut values = 0;
         for leaf in &layout.leaves {
             values += usize::from(layout.token(file, leaf)?.is_some());
         }
-        Ok(Document { step, values, plan: plan.describe(), exposed, left })
+        Ok(Document { step, values, plan: plan.describe(), exposed, came, left })
     }
 
     fn is_new(&self, path: &Path, layout: &Layout<'_>) -> bool {
@@ -273,26 +278,4 @@ pub(crate) fn readable_by(folder: &Path, keys: &BTreeSet<Fingerprint>) -> Result
         Ok(by_label.into_iter().map(exposed).collect())
     });
     Ok(looked.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
-}
-
-/// The keys that the documents of these files have at HEAD.
-fn keys_at_head(found: &[Found]) -> Result<HashMap<PathBuf, Vec<KeyId>>, CommandError> {
-    let repository = Repository::here()?;
-    let mut blobs = repository.blobs()?;
-    let mut keys = HashMap::new();
-    for file in found {
-        let Ok(real) = file.path.canonicalize() else { continue };
-        let Some(inside) = real.strip_prefix(repository.root()).ok().and_then(Path::to_str) else { continue };
-        if let Some(contents) = blobs.read(&format!("HEAD:{inside}"), files::MAX_INPUT)? {
-            keys.insert(file.path.clone(), document_keys(&contents, &file.path));
-        }
-    }
-    Ok(keys)
-}
-
-fn document_keys(contents: &SecretBytes, path: &Path) -> Vec<KeyId> {
-    let file = contents.expose_str().and_then(|text| File::parse(text, files::syntax_of(Some(path))).ok());
-    let Some(file) = file else { return Vec::new() };
-    let key = |index| Some(Layout::read(&file, index).ok()?.block?.key?.id);
-    (0..file.documents.len()).filter_map(key).collect()
 }

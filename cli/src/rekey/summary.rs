@@ -27,6 +27,8 @@ pub(super) struct Summary {
     folded: (usize, usize),
     wrapped: usize,
     exposed: Vec<Exposed>,
+    /// Who gets a wrap that he did not have, in how many documents: with the fingerprint, since a name is only a name.
+    came: BTreeMap<Label, usize>,
     /// Who is named against the policy and stays, in how many files.
     left: BTreeMap<Label, usize>,
 }
@@ -41,6 +43,7 @@ impl Summary {
             folded: (0, 0),
             wrapped: 0,
             exposed: Vec::new(),
+            came: BTreeMap::new(),
             left: BTreeMap::new(),
         }
     }
@@ -58,6 +61,9 @@ impl Summary {
         for document in file.documents {
             if !self.brief {
                 self.lines.push(Note::Done(format!("{}: {}", file.shown, self.line(&document))));
+            }
+            for label in document.came {
+                *self.came.entry(label).or_default() += 1;
             }
             for label in document.left {
                 *self.left.entry(label).or_default() += 1;
@@ -86,6 +92,10 @@ impl Summary {
                 "{} encrypted files: {} {would}folded under new keys ({} values), {} {would}wrapped, {rest} left as they are",
                 self.files, self.folded.0, self.folded.1, self.wrapped
             )));
+        }
+        let is = if self.dry_run { "would be" } else { "is" };
+        for (label, documents) in self.came {
+            notes.push(Note::Done(format!("{label} {is} a new reader of {documents} documents")));
         }
         notes.extend(exposures(&self.exposed));
         for (label, files) in self.left {
