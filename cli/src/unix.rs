@@ -103,6 +103,11 @@ pub(crate) fn is_open_to_others(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
 }
 
+/// Whether its owner may run a file.
+pub(crate) fn is_executable(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o100 != 0)
+}
+
 /// Lets everybody who may read a file run it.
 pub(crate) fn make_executable(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, Permissions::from_mode(0o755))
