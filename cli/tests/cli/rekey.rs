@@ -367,3 +367,11 @@ fn a_rotation_goes_on_though_documents_changed_places() {
     let after = sandbox.read("db.yaml");
     assert!(!after.contains(key_of(first)) && !after.contains(key_of(second)), "both have new keys");
 }
+
+#[test]
+fn a_file_that_is_named_twice_is_changed_once() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    sandbox.encrypted("apps/db.yaml", SECRET);
+    let twice = ["rotate", "apps/db.yaml", "./apps", "apps/../apps/db.yaml"];
+    sandbox.sealwax(twice).by(&alice).run().ok();
+}
