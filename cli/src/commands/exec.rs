@@ -25,7 +25,7 @@ use crate::{mask, unix, values};
 /// the command ends; {} in the command is replaced by the folder, or the file. The exit code is the
 /// command's.
 ///
-/// The command does not get SEALWAX_IDENTITY_KEY: it has these values, and not the key to all others.
+/// A private key in the environment is not passed on: the command has these values, and not all others.
 /// Other programs of the same user can read the environment and the files of a process.
 ///
 /// Examples:

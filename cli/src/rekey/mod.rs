@@ -14,7 +14,7 @@ use sealwax_format::document::File;
 use sealwax_format::document::rewrite::Rewrite;
 use sealwax_format::keys::{Fingerprint, Label};
 use sealwax_format::native::{self, Layout, Opener, Rewrap};
-use sealwax_format::{Error, KeyId, SecretBytes};
+use sealwax_format::{Error, KeyId};
 
 use crate::error::{Code, CommandError};
 use crate::files::{self, Batch, Input, Staged};
