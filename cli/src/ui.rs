@@ -6,6 +6,7 @@
 #![expect(clippy::unused_self, reason = "holding a `Ui` is the right to print")]
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sealwax_format::SecretBytes;
@@ -113,11 +114,26 @@ impl Ui {
             bar.set_style(style);
         }
         bar.set_prefix(doing);
+        if let Ok(mut current) = BAR.lock() {
+            *current = Some(bar.clone());
+        }
         Progress { bar }
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// The bar that may be on the terminal: it must not be drawn over a question, however many threads move it.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Asks while the bar is away and waits.
+fn asking<T>(ask: impl FnOnce() -> T) -> T {
+    let bar = BAR.lock().ok().and_then(|current| current.clone());
+    match bar.filter(|bar| !bar.is_finished()) {
+        Some(bar) => bar.suspend(ask),
+        None => ask(),
     }
 }
 
@@ -149,9 +165,12 @@ fn tell(kind: &str, text: &str) {
     let _ = writeln!(io::stderr().lock(), "{kind}{}", *escape(text.as_bytes()));
 }
 
-/// Puts a question, and waits for the answer behind it.
-fn put(question: &str) {
+/// Puts a question and reads the line behind it; empty at the end of the input.
+fn answer(question: &str) -> Option<String> {
     let _ = write!(io::stderr().lock(), "{}", *escape(question.as_bytes()));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).ok()?;
+    Some(answer)
 }
 
 /// Text for a terminal, on which control characters could move the cursor, hide text, turn it around, or worse.
@@ -174,7 +193,8 @@ pub(crate) fn hidden_prompt(question: &str) -> Option<Zeroizing<String>> {
     if !io::stdin().is_terminal() {
         return None;
     }
-    rpassword::prompt_password(format!("{}: ", *escape(question.as_bytes()))).ok().map(Zeroizing::new)
+    let question = escape(format!("{question}: ").as_bytes());
+    asking(|| rpassword::prompt_password(&*question)).ok().map(Zeroizing::new)
 }
 
 /// Asks a yes-or-no question; `false` without a terminal.
@@ -182,10 +202,8 @@ pub(crate) fn confirm(question: &str) -> bool {
     if !io::stdin().is_terminal() {
         return false;
     }
-    put(&format!("{question} [Y/n] "));
-    let mut answer = String::new();
-    let read = io::stdin().read_line(&mut answer).is_ok_and(|length| length > 0);
-    read && !answer.trim().eq_ignore_ascii_case("n")
+    let answer = asking(|| answer(&format!("{question} [Y/n] ")));
+    answer.is_some_and(|answer| !answer.is_empty() && !answer.trim().eq_ignore_ascii_case("n"))
 }
 
 /// Asks for agreement to something that is not to happen by a mere key stroke; `false` without a terminal.
@@ -193,10 +211,8 @@ pub(crate) fn agree(question: &str) -> bool {
     if !io::stdin().is_terminal() {
         return false;
     }
-    put(&format!("{question} [y/N] "));
-    let mut answer = String::new();
-    let read = io::stdin().read_line(&mut answer).is_ok();
-    read && matches!(answer.trim(), "y" | "Y" | "yes")
+    let answer = asking(|| answer(&format!("{question} [y/N] ")));
+    answer.is_some_and(|answer| matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Whether someone can answer.
@@ -214,9 +230,7 @@ pub(crate) fn ask(question: &str) -> Option<String> {
     if !is_interactive() {
         return None;
     }
-    put(&format!("{question}: "));
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).ok()?;
+    let answer = asking(|| answer(&format!("{question}: ")))?;
     Some(answer.trim_end_matches(['\r', '\n']).to_owned())
 }
 
