@@ -394,3 +394,24 @@ fn a_file_that_is_named_twice_is_changed_once() {
     let twice = ["rotate", "apps/db.yaml", "./apps", "apps/../apps/db.yaml"];
     sandbox.sealwax(twice).by(&alice).run().ok();
 }
+
+#[test]
+fn a_run_that_is_killed_leaves_whole_files_and_is_taken_up_again() {
+    let sandbox = Sandbox::new();
+    let (alice, bob) = (sandbox.person("alice"), sandbox.person("bob"));
+    let names = repository(&sandbox, &[&alice, &bob], 150);
+    sandbox.policy(&[&alice]);
+    for milliseconds in [20, 40, 60, 80, 100, 130, 160, 200] {
+        let mut run = sandbox.sealwax(["rekey", "."]).by(&alice);
+        let mut child = run.start();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let files = names.iter().map(String::as_str).collect::<Vec<_>>();
+        let verified = sandbox.sealwax(["verify"]).args(&files).by(&alice).run();
+        assert!(verified.stderr.contains("300 values in 150 files open; 0 files failed"), "{verified}");
+    }
+    sandbox.sealwax(["rekey", "."]).by(&alice).run().ok();
+    assert!(names.iter().all(|name| !sandbox.read(name).contains("bob@")));
+    assert!(names.iter().step_by(40).all(|name| reads(&sandbox, &alice, name) && !reads(&sandbox, &bob, name)));
+}
