@@ -2,7 +2,9 @@
 //!
 //! Whoever can change the policy can add a reader, and the next honest write would hand him the values. What is in a
 //! commit is reviewed there; this catches what was not, on the machine that is about to obey it. The first use of a
-//! rule is taken as it is. The record holds public things only, and losing it costs one more first use.
+//! policy is taken as it is. Rules are told apart by what they match, and a rule reads more files when it is new or
+//! when one that was tried before it is gone. The record holds public things only, and losing it costs one more first
+//! use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -20,15 +22,46 @@ pub(crate) struct Accepted {
     record: Mutex<Option<Record>>,
 }
 
+/// A rule of the policy or a team, as it is now.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Subject {
+    /// What the record and people call it.
+    pub(crate) name: String,
+    /// Labels of its readers or members.
+    pub(crate) readers: BTreeSet<String>,
+    /// The rules that are tried before it: what one of them matches is no business of this one.
+    pub(crate) after: BTreeSet<String>,
+}
+
 #[derive(Default, Deserialize, Serialize)]
 struct Record {
     /// For people who look at the file.
     policy: PathBuf,
-    /// Labels by rule.
-    rules: BTreeMap<String, BTreeSet<String>>,
-    /// Rules whose change was declined in this run: asked once, not once for each file.
+    /// Rules and teams by their names.
+    agreed: BTreeMap<String, Agreed>,
+    /// Subjects whose change was declined in this run: asked once, not once for each file.
     #[serde(skip)]
     declined: BTreeSet<String>,
+}
+
+#[derive(Clone, Default, Deserialize, Serialize)]
+struct Agreed {
+    readers: BTreeSet<String>,
+    /// The rules that were tried before it.
+    #[serde(default)]
+    after: BTreeSet<String>,
+}
+
+impl Subject {
+    /// A team, by its members.
+    pub(crate) fn team(name: &str, members: impl Iterator<Item = Recipient>) -> Self {
+        let readers = members.map(|member| member.label().to_string()).collect();
+        Self { name: format!("the team {name}"), readers, after: BTreeSet::new() }
+    }
+
+    fn agreed(&self) -> Agreed {
+        Agreed { readers: self.readers.clone(), after: self.after.clone() }
+    }
 }
 
 impl Accepted {
@@ -37,37 +70,42 @@ impl Accepted {
         Self { root: root.to_owned(), record: Mutex::default() }
     }
 
-    /// Agrees to the readers of a rule or the members of a team: because they are those of last time, because it is the first time, because
-    /// `accept` says so, or because someone at the terminal does.
-    pub(crate) fn check(&self, subject: &str, readers: &[Recipient], accept: bool) -> Result<(), CommandError> {
-        let now: BTreeSet<_> = readers.iter().map(|reader| reader.label().to_string()).collect();
+    /// Agrees to the readers of a rule or the members of a team: because they are those of last time, because it is the
+    /// first time, because `accept` says so, or because someone at the terminal does. `rules` are all of the policy:
+    /// the first use of a policy agrees to them together, so that a rule that appears later is seen.
+    pub(crate) fn check(&self, subject: &Subject, rules: &[Subject], accept: bool) -> Result<(), CommandError> {
         let mut record = self.record.lock().map_err(|_| CommandError::refused("another thread failed"))?;
         let record = record.get_or_insert_with(|| self.load());
-        match record.rules.get(subject) {
-            Some(before) if *before == now => return Ok(()),
-            Some(before) if !accept => {
-                let question = format!("{}: the readers of {subject} changed: {}", self.shown(), change(before, &now));
-                let asked = !record.declined.contains(subject) && ui::is_interactive();
-                if !asked || !ui::agree(&format!("{question}.\nEncrypt for them?")) {
-                    record.declined.insert(subject.to_owned());
-                    return Err(CommandError::refused(format!("{question}; nothing was written")).hint(
-                        "Is it meant? `git log -p` shows who changed the policy; then pass --accept-recipients.",
-                    ));
-                }
-            }
-            _ => {}
+        let change = record.change(subject);
+        if change.is_none() && record.agreed.contains_key(&subject.name) {
+            return Ok(());
         }
-        record.rules.insert(subject.to_owned(), now);
-        self.save(record);
+        if let Some(change) = change.filter(|_| !accept) {
+            let question = format!("{}: {change}", self.shown());
+            let asked = !record.declined.contains(&subject.name) && ui::is_interactive();
+            if !asked || !ui::agree(&format!("{question}.\nEncrypt for them?")) {
+                record.declined.insert(subject.name.clone());
+                return Err(CommandError::refused(format!("{question}; nothing was written"))
+                    .hint("Is it meant? `git log -p` shows who changed the policy; then pass --accept-recipients."));
+            }
+        }
+        self.agree(record, subject, rules);
         Ok(())
     }
 
-    /// The readers that were agreed to last, where they are others than these; for people.
-    pub(crate) fn difference(&self, subject: &str, readers: &[Recipient]) -> Option<String> {
-        let now: BTreeSet<_> = readers.iter().map(|reader| reader.label().to_string()).collect();
-        let mut record = self.record.lock().ok()?;
-        let before = record.get_or_insert_with(|| self.load()).rules.get(subject)?;
-        (*before != now).then(|| change(before, &now))
+    /// What differs from what was agreed to last; for people.
+    pub(crate) fn difference(&self, subject: &Subject) -> Option<String> {
+        self.record.lock().ok()?.get_or_insert_with(|| self.load()).change(subject)
+    }
+
+    /// Another run may have agreed to something meanwhile.
+    fn agree(&self, record: &mut Record, subject: &Subject, rules: &[Subject]) {
+        record.agreed.extend(self.load().agreed);
+        for rule in rules.iter().filter(|_| !record.knows_rules()).rev().collect::<Vec<_>>() {
+            record.agreed.insert(rule.name.clone(), rule.agreed());
+        }
+        record.agreed.insert(subject.name.clone(), subject.agreed());
+        self.save(record);
     }
 
     fn shown(&self) -> String {
@@ -92,6 +130,40 @@ impl Accepted {
             let _ = files::put_private(&file, &text);
         }
     }
+}
+
+impl Record {
+    fn knows_rules(&self) -> bool {
+        self.agreed.keys().any(|name| name.starts_with(RULE))
+    }
+
+    /// Who could read something that he could not when this was agreed to; or who cannot any more.
+    fn change(&self, now: &Subject) -> Option<String> {
+        if let Some(before) = self.agreed.get(&now.name) {
+            if before.readers != now.readers {
+                return Some(format!("the readers of {} changed: {}", now.name, change(&before.readers, &now.readers)));
+            }
+            return before.after.difference(&now.after).find_map(|other| self.takes_from(now, other));
+        }
+        // A rule that is new, renamed or split: it takes files from those that are not tried before it.
+        let others = self.agreed.keys().filter(|name| name.starts_with(RULE) && !now.after.contains(*name));
+        others.filter(|_| now.name.starts_with(RULE)).find_map(|other| self.takes_from(now, other))
+    }
+
+    /// Who reads by one rule, and did not by another that decided before.
+    fn takes_from(&self, now: &Subject, other: &str) -> Option<String> {
+        let readers = self.agreed.get(other).map(|agreed| agreed.readers.clone()).unwrap_or_default();
+        let came: Vec<_> = now.readers.difference(&readers).map(|label| format!("{label} came")).collect();
+        (!came.is_empty()).then(|| format!("{} may now decide for files of {other}: {}", now.name, came.join(", ")))
+    }
+}
+
+/// How the names of rules start, and those of teams do not.
+const RULE: &str = "the rule for ";
+
+/// The name of a rule.
+pub(crate) fn rule_name(title: &str) -> String {
+    format!("{RULE}{title}")
 }
 
 /// Who came, who went, and whose key is another one.
@@ -121,5 +193,26 @@ mod tests {
         let before = set(&[&format!("alice@{a}"), &format!("prod@{a}")]);
         let now = set(&[&format!("mallory@{b}"), &format!("prod@{b}")]);
         assert_eq!(change(&before, &now), format!("mallory@{b} came, prod@{a} is now prod@{b}, alice@{a} went"));
+    }
+    fn subject(title: &str, readers: &[&str], after: &[&str]) -> Subject {
+        let set = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<BTreeSet<_>>();
+        let after = after.iter().map(|title| rule_name(title)).collect();
+        Subject { name: rule_name(title), readers: set(readers), after }
+    }
+
+    #[test]
+    fn a_rule_that_may_decide_for_more_files_is_a_change_if_somebody_gains() {
+        let mut record = Record::default();
+        for known in [subject("prod/**", &["alice"], &[]), subject("**", &["alice", "mallory"], &["prod/**"])] {
+            record.agreed.insert(known.name.clone(), known.agreed());
+        }
+        let gains = |now: &Subject| record.change(now).is_some();
+        assert!(!gains(&subject("**", &["alice", "mallory"], &["prod/**"])));
+        assert!(gains(&subject("**", &["alice", "mallory"], &[])), "moved up, or prod/** is gone or narrower");
+        assert!(gains(&subject("**", &["alice", "mallory"], &["prod/a*"])), "prod/** is narrower");
+        assert!(gains(&subject("prod/db.yaml", &["alice", "mallory"], &[])), "new, before what it takes from");
+        assert!(!gains(&subject("prod/db.yaml", &["alice"], &[])), "split, and nobody gains");
+        assert!(!gains(&subject("other/**", &["bob"], &["prod/**", "**"])), "new, for what no rule decided for");
+        assert!(!Record::default().knows_rules());
     }
 }

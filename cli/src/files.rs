@@ -1,5 +1,6 @@
 //! Files: bounded reads, atomic replacement in batches, private temporary files.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use sealwax_format::document::Syntax;
 use tempfile::TempPath;
 
 use crate::error::{Code, CommandError};
-use crate::ui::{Note, Ui};
+use crate::ui::Ui;
 use crate::unix;
 
 /// Largest input in bytes: far above any manifest, far below what would fill the memory.
@@ -37,6 +38,12 @@ impl Input {
             let bytes = read_limited(io::stdin().lock(), 0).map_err(|e| unreadable("standard input", &e))?;
             return Ok(Self { shown: "standard input".to_owned(), path: None, bytes });
         }
+        Self::read_file(path)
+    }
+
+    /// Reads a file, whatever it is called: programs pass names that nobody typed.
+    pub(crate) fn read_file(path: &Path) -> Result<Self, CommandError> {
+        let shown = path.display().to_string();
         let file = File::open(path).map_err(|e| unreadable(&shown, &e))?;
         let size = file.metadata().map_or(0, |metadata| metadata.len());
         let bytes = read_limited(file, size).map_err(|e| unreadable(&shown, &e))?;
@@ -114,7 +121,7 @@ impl Staged {
     ) -> Result<Self, CommandError> {
         let failed = |error: io::Error| CommandError::io(Code::Refused, "cannot be written", path, &error);
         let target = if before.is_some() { fs::canonicalize(path).map_err(failed)? } else { path.to_owned() };
-        let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(&target);
         let mut temporary = tempfile::Builder::new().prefix(".sealwax-").tempfile_in(folder).map_err(failed)?;
         temporary.write_all(bytes).map_err(failed)?;
         if before.is_some() {
@@ -160,13 +167,19 @@ impl Batch {
     pub(crate) fn commit(self) -> Vec<Result<(), CommandError>> {
         let written: Vec<&Path> = self.staged.iter().map(|staged| &*staged.temporary).collect();
         let synced = unix::sync_all(&written);
-        self.staged
+        let folders: BTreeSet<PathBuf> =
+            self.staged.iter().map(|staged| folder_of(&staged.target).to_owned()).collect();
+        let outcomes = self
+            .staged
             .into_iter()
             .map(|staged| match &synced {
                 Ok(()) => staged.publish(),
                 Err(error) => Err(CommandError::io(Code::Refused, "cannot be made durable", &staged.target, error)),
             })
-            .collect()
+            .collect();
+        // The new names too. Without that a crash brings the old files back, whole: no reason to call them failed.
+        let _ = unix::sync_all(&folders.iter().map(PathBuf::as_path).collect::<Vec<_>>());
+        outcomes
     }
 }
 
@@ -196,38 +209,6 @@ pub(crate) fn each_shown<T: Sync, R: Send>(
     results
 }
 
-/// The outcomes of a command over several files, some of them waiting for their file to be replaced.
-#[derive(Default)]
-pub(crate) struct Outcomes {
-    files: Vec<Result<Vec<Note>, CommandError>>,
-    batch: Batch,
-    /// The outcome that each replacement of the batch belongs to.
-    waiting: Vec<usize>,
-}
-
-impl Outcomes {
-    /// Adds a file: what to say of it, once its replacement, if it has one, is in place.
-    pub(crate) fn add(&mut self, outcome: Result<(Option<Staged>, Vec<Note>), CommandError>) {
-        self.files.push(outcome.map(|(staged, notes)| {
-            if let Some(staged) = staged {
-                self.batch.add(staged);
-                self.waiting.push(self.files.len());
-            }
-            notes
-        }));
-    }
-
-    /// Replaces the files, all or each with its own failure.
-    pub(crate) fn commit(mut self) -> Vec<Result<Vec<Note>, CommandError>> {
-        for (position, written) in self.waiting.into_iter().zip(self.batch.commit()) {
-            if let Err(error) = written {
-                self.files[position] = Err(error);
-            }
-        }
-        self.files
-    }
-}
-
 /// Replaces one file.
 pub(crate) fn replace(path: &Path, before: &SecretBytes, bytes: &[u8]) -> Result<(), CommandError> {
     let mut batch = Batch::default();
@@ -241,7 +222,7 @@ pub(crate) fn create(path: &Path, bytes: &[u8], private: bool) -> Result<(), Com
         let error = CommandError::io(Code::Refused, "cannot be created", path, &error);
         if path.exists() { error.hint("The file exists and is never overwritten; choose another name.") } else { error }
     };
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     // Beside its place and then renamed, so that a full disk leaves nothing half written. Made with mode 0600.
     let made = tempfile::Builder::new().prefix(".sealwax-").tempfile_in(folder);
     // The library names its own file in the error; the reader of ours knows only the one he asked for.
@@ -251,7 +232,13 @@ pub(crate) fn create(path: &Path, bytes: &[u8], private: bool) -> Result<(), Com
         file.as_file().set_permissions(unix::readable_by_all()).map_err(failed)?;
     }
     file.as_file().sync_all().map_err(failed)?;
-    file.persist_noclobber(path).map(|_| ()).map_err(|error| failed(error.error))
+    file.persist_noclobber(path).map_err(|error| failed(error.error))?;
+    let _ = unix::sync_all(&[folder]);
+    Ok(())
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Writes a file that only its owner may read, with the folders above it, over what is there.

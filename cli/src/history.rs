@@ -43,8 +43,7 @@ fn reopen(file: &File<'_>, now: &Layout<'_>, policy: Option<&Policy>, identities
     if before.object != now.object {
         return None;
     }
-    let readers = fingerprints(file, &before);
-    let keyring = identities.for_readers(&readers, policy).ok()?;
+    let keyring = identities.for_keys(&fingerprints(file, &before), policy).ok()?;
     let opened = native::open_all(file, &before, &mut Opener::new(&keyring)).ok()?;
     Previous::new(&before, opened)
 }

@@ -95,6 +95,8 @@ impl Plan {
 #[derive(Default)]
 pub(crate) struct Policies {
     by_folder: Mutex<HashMap<PathBuf, Option<Arc<Policy>>>>,
+    /// A policy is read once, and asks once, however many folders it is for.
+    by_file: Mutex<HashMap<PathBuf, Arc<Policy>>>,
 }
 
 impl Policies {
@@ -106,11 +108,21 @@ impl Policies {
         if let Some(known) = self.by_folder.lock().ok().and_then(|known| known.get(&folder).cloned()) {
             return Ok(known);
         }
-        let found = policy::discover(file)?.map(Arc::new);
+        let found = policy::discover(file, |file| self.load(file))?;
         if let Ok(mut known) = self.by_folder.lock() {
             known.insert(folder, found.clone());
         }
         Ok(found)
+    }
+
+    fn load(&self, file: &Path) -> Result<Arc<Policy>, CommandError> {
+        let mut known = self.by_file.lock().map_err(|_| CommandError::refused("another thread failed"))?;
+        if let Some(known) = known.get(file) {
+            return Ok(Arc::clone(known));
+        }
+        let policy = Arc::new(Policy::load(file)?);
+        known.insert(file.to_owned(), Arc::clone(&policy));
+        Ok(policy)
     }
 }
 
@@ -140,7 +152,7 @@ impl WriteArgs {
         }
         let readers = if self.to.is_empty() {
             if let (Some(policy), Some(rule), false) = (policy, &governing, self.preview) {
-                policy.accepted.check(&rule.subject(), &rule.readers, self.accept_recipients)?;
+                policy.agree(rule, self.accept_recipients)?;
             }
             governing.as_ref().map(|rule| rule.readers.clone()).unwrap_or_default()
         } else {

@@ -24,6 +24,7 @@
 //! | `import` | values of Vault and AWS, read as whoever runs this |
 //! | `cluster` | the only use of Kubernetes |
 //! | `exposure` | refuses results that show what was encrypted |
+//! | `outcomes` | what came of each of several files |
 //! | `files`, `unix` | reading, atomic replacing, private temporary files |
 //! | `error`, `ui` | kinds and exit codes; the only code that prints |
 
@@ -42,6 +43,7 @@ mod keyring;
 mod manifest;
 mod mask;
 mod open;
+mod outcomes;
 mod paths;
 mod plugins;
 mod policy;

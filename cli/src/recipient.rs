@@ -35,7 +35,8 @@ pub(crate) fn text(given: &str) -> Result<String, CommandError> {
     if is_file(given) { policy::first_recipient(Path::new(given)) } else { Ok(given.to_owned()) }
 }
 
-fn is_file(given: &str) -> bool {
+/// Whether it names a file. What looks like a key is one, also where a repository holds a file of that name.
+pub(crate) fn is_file(given: &str) -> bool {
     let known = ["age1", "ssh-", "AGE-", "age-"].iter().any(|prefix| given.starts_with(prefix));
     !known && Path::new(given).is_file()
 }

@@ -1,5 +1,6 @@
 //! Which files a command over folders works on.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, CommandError};
@@ -27,6 +28,11 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Found>, CommandError> {
         };
         let below = below.into_iter().filter(|path| is_document(path));
         found.extend(below.map(|path| Found { path, named: false }));
+    }
+    if paths.len() > 1 {
+        // Twice in the list, a file would be changed twice, and the second time be refused as changed by someone else.
+        let mut seen = HashSet::new();
+        found.retain(|file| seen.insert(file.path.canonicalize().unwrap_or_else(|_| file.path.clone())));
     }
     Ok(found)
 }

@@ -4,12 +4,12 @@
 //! A member who leaves knows the team's key, so a new one is made then. The older identities stay in the file for those
 //! who remain: what is wrapped for them opens until `sealwax rekey` has replaced the wraps, and in Git's history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use age::secrecy::ExposeSecret as _;
 use sealwax_format::SecretBytes;
-use sealwax_format::keys::{Keyring, Recipient, Strength, decrypt_file, encrypt_file};
+use sealwax_format::keys::{Fingerprint, Keyring, Recipient, Strength, decrypt_file, encrypt_file};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError, chain};
@@ -74,35 +74,29 @@ impl Team {
     }
 
     /// Encrypts the same identities for other members.
-    pub(crate) fn add(&self, members: &BTreeMap<String, Recipient>, keyring: &Keyring) -> Result<(), CommandError> {
-        let (before, identities) = self.open(keyring)?;
-        let sealed = identities.seal(members)?;
+    pub(crate) fn add(&self, members: &BTreeMap<String, Recipient>, secrets: &Secrets) -> Result<(), CommandError> {
+        let sealed = secrets.identities.seal(members)?;
         let recipient = self.recipient.canonical();
-        self.replace(&before, &sealed, &public(self.recipient.label().name(), members, recipient))
+        self.replace(&secrets.sealed, &sealed, &public(self.recipient.label().name(), members, recipient))
     }
 
     /// Gives the team a new key, which only those who remain can open.
     pub(crate) fn remove(
         &self,
         members: &BTreeMap<String, Recipient>,
-        keyring: &Keyring,
+        secrets: &Secrets,
     ) -> Result<Recipient, CommandError> {
-        let (before, old) = self.open(keyring)?;
         let (mut identities, recipient) = Identities::generate(members)?;
         identities.0.push_str("# before:\n");
-        identities.0.push_str(&old.0);
+        identities.0.push_str(&secrets.identities.0);
         let sealed = identities.seal(members)?;
         let name = self.recipient.label().name();
-        self.replace(&before, &sealed, &public(name, members, &recipient))?;
+        self.replace(&secrets.sealed, &sealed, &public(name, members, &recipient))?;
         plugins::recipient(name, &recipient).map_err(|error| CommandError::refused(chain(&error)))
     }
 
-    /// Labels of the members, for the record of who was agreed to.
-    pub(crate) fn readers(&self) -> Vec<Recipient> {
-        self.members.values().cloned().collect()
-    }
-
-    fn open(&self, keyring: &Keyring) -> Result<(SecretBytes, Identities), CommandError> {
+    /// Opens the team's file, which only a member can.
+    pub(crate) fn open(&self, keyring: &Keyring) -> Result<Secrets, CommandError> {
         let file = with_extension(&self.base, "age");
         let sealed = std::fs::read(&file).map(SecretBytes::from);
         let sealed = sealed.map_err(|error| CommandError::io(Code::Unreadable, "cannot be read", &file, &error))?;
@@ -112,7 +106,7 @@ impl Team {
         })?;
         let text = opened.expose_str().map(|text| Zeroizing::new(text.to_owned()));
         let text = text.ok_or_else(|| CommandError::unreadable(format!("{}: holds no text", file.display())))?;
-        Ok((sealed, Identities(text)))
+        Ok(Secrets { sealed, identities: Identities(text) })
     }
 
     /// Both files, or neither.
@@ -122,6 +116,20 @@ impl Team {
         let public = SecretBytes::from(self.text.clone());
         batch.add(Staged::write(&with_extension(&self.base, "pub"), Some(&public), text.as_bytes())?);
         batch.commit().into_iter().collect()
+    }
+}
+
+/// What the `.age` file holds.
+pub(crate) struct Secrets {
+    /// The file as it stands.
+    sealed: SecretBytes,
+    identities: Identities,
+}
+
+impl Secrets {
+    /// The team's key and those that it had before: a member knows them all.
+    pub(crate) fn fingerprints(&self) -> BTreeSet<Fingerprint> {
+        keyring::fingerprints(&self.identities.0)
     }
 }
 

@@ -3,10 +3,10 @@
 //! Data goes to standard output; everything else to standard error. Errors start with `error:`, hints with `hint:`,
 //! in lower case and without a full stop in the former, full sentences in the latter. Colour only on a terminal and
 //! without `NO_COLOR`. A reader that closes the pipe early is no error.
-#![expect(clippy::print_stderr, reason = "this is the file that prints")]
 #![expect(clippy::unused_self, reason = "holding a `Ui` is the right to print")]
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sealwax_format::SecretBytes;
@@ -62,23 +62,23 @@ impl Ui {
     pub(crate) fn notes(&self, notes: &[Note]) {
         for note in notes {
             match note {
-                Note::Done(text) => eprintln!("{text}"),
-                Note::Warning(text) => eprintln!("{} {text}", self.paint("33", "warning:")),
-                Note::Hint(text) => eprintln!("{} {text}", self.paint("36", "hint:")),
+                Note::Done(text) => tell("", text),
+                Note::Warning(text) => tell(&self.paint("33", "warning: "), text),
+                Note::Hint(text) => tell(&self.paint("36", "hint: "), text),
             }
         }
     }
 
     /// A line for the runner of a CI job, which reads standard error too: data must stay data.
     pub(crate) fn workflow_command(&self, line: &str) {
-        eprintln!("{line}");
+        let _ = writeln!(io::stderr().lock(), "{line}");
     }
 
     /// A failure.
     pub(crate) fn error(&self, error: &CommandError) {
-        eprintln!("{} {}", self.paint("31", "error:"), error.message());
+        tell(&self.paint("31", "error: "), error.message());
         for hint in error.hints() {
-            eprintln!("{} {hint}", self.paint("36", "hint:"));
+            tell(&self.paint("36", "hint: "), hint);
         }
     }
 
@@ -114,11 +114,26 @@ impl Ui {
             bar.set_style(style);
         }
         bar.set_prefix(doing);
+        if let Ok(mut current) = BAR.lock() {
+            *current = Some(bar.clone());
+        }
         Progress { bar }
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// The bar that may be on the terminal: it must not be drawn over a question, however many threads move it.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Asks while the bar is away and waits.
+fn asking<T>(ask: impl FnOnce() -> T) -> T {
+    let bar = BAR.lock().ok().and_then(|current| current.clone());
+    match bar.filter(|bar| !bar.is_finished()) {
+        Some(bar) => bar.suspend(ask),
+        None => ask(),
     }
 }
 
@@ -144,12 +159,27 @@ impl Progress {
     }
 }
 
-/// Text for a terminal, on which control characters could move the cursor, hide text, or worse.
+/// Says a line. Names of files, rules and keys come from a repository, and may hold anything; and who reads messages may be
+/// gone, which is no reason to stop in the middle of the work.
+fn tell(kind: &str, text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{kind}{}", *escape(text.as_bytes()));
+}
+
+/// Puts a question and reads the line behind it; empty at the end of the input.
+fn answer(question: &str) -> Option<String> {
+    let _ = write!(io::stderr().lock(), "{}", *escape(question.as_bytes()));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).ok()?;
+    Some(answer)
+}
+
+/// Text for a terminal, on which control characters could move the cursor, hide text, turn it around, or worse.
 fn escape(bytes: &[u8]) -> Zeroizing<String> {
     let text = Zeroizing::new(String::from_utf8_lossy(bytes).into_owned());
     let mut shown = Zeroizing::new(String::with_capacity(text.len()));
     for c in text.chars() {
-        if c.is_control() && !matches!(c, '\n' | '\t') {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if turns || (c.is_control() && !matches!(c, '\n' | '\t')) {
             shown.extend(c.escape_unicode());
         } else {
             shown.push(c);
@@ -163,7 +193,8 @@ pub(crate) fn hidden_prompt(question: &str) -> Option<Zeroizing<String>> {
     if !io::stdin().is_terminal() {
         return None;
     }
-    rpassword::prompt_password(format!("{question}: ")).ok().map(Zeroizing::new)
+    let question = escape(format!("{question}: ").as_bytes());
+    asking(|| rpassword::prompt_password(&*question)).ok().map(Zeroizing::new)
 }
 
 /// Asks a yes-or-no question; `false` without a terminal.
@@ -171,10 +202,8 @@ pub(crate) fn confirm(question: &str) -> bool {
     if !io::stdin().is_terminal() {
         return false;
     }
-    eprint!("{question} [Y/n] ");
-    let mut answer = String::new();
-    let read = io::stdin().read_line(&mut answer).is_ok_and(|length| length > 0);
-    read && !answer.trim().eq_ignore_ascii_case("n")
+    let answer = asking(|| answer(&format!("{question} [Y/n] ")));
+    answer.is_some_and(|answer| !answer.is_empty() && !answer.trim().eq_ignore_ascii_case("n"))
 }
 
 /// Asks for agreement to something that is not to happen by a mere key stroke; `false` without a terminal.
@@ -182,10 +211,8 @@ pub(crate) fn agree(question: &str) -> bool {
     if !io::stdin().is_terminal() {
         return false;
     }
-    eprint!("{question} [y/N] ");
-    let mut answer = String::new();
-    let read = io::stdin().read_line(&mut answer).is_ok();
-    read && matches!(answer.trim(), "y" | "Y" | "yes")
+    let answer = asking(|| answer(&format!("{question} [y/N] ")));
+    answer.is_some_and(|answer| matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Whether someone can answer.
@@ -193,11 +220,9 @@ pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal()
 }
 
-/// A message from a plugin, with control characters escaped.
+/// A message from a plugin.
 pub(crate) fn message(text: &str) {
-    let shown: String =
-        text.chars().flat_map(|c| if c.is_control() { c.escape_unicode().collect() } else { vec![c] }).collect();
-    eprintln!("{shown}");
+    tell("", text);
 }
 
 /// Asks for a line of text; `None` without a terminal.
@@ -205,13 +230,11 @@ pub(crate) fn ask(question: &str) -> Option<String> {
     if !is_interactive() {
         return None;
     }
-    eprint!("{question}: ");
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).ok()?;
+    let answer = asking(|| answer(&format!("{question}: ")))?;
     Some(answer.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// Something to look at, outside a command's own notes.
 pub(crate) fn warn(text: &str) {
-    eprintln!("warning: {text}");
+    tell("warning: ", text);
 }

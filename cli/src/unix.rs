@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 /// Keeps plaintext out of core dumps. Failing to is no reason to stop.
 pub(crate) fn harden() {
@@ -103,6 +103,11 @@ pub(crate) fn is_open_to_others(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
 }
 
+/// Whether its owner may run a file.
+pub(crate) fn is_executable(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o100 != 0)
+}
+
 /// Lets everybody who may read a file run it.
 pub(crate) fn make_executable(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, Permissions::from_mode(0o755))
@@ -135,25 +140,39 @@ pub(crate) fn become_command(command: &mut Command) -> io::Error {
     command.exec()
 }
 
-/// Runs a command and passes on what this process is told, so that it can clean up behind the command.
-pub(crate) fn run_to_end(command: &mut Command) -> io::Result<ExitStatus> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT])?;
-    let handle = signals.handle();
-    let mut child = command.spawn()?;
-    let id = rustix::process::Pid::from_child(&child);
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            // An interrupt of the terminal goes to the command by itself.
-            for signal in signals.forever().filter(|signal| *signal != SIGINT) {
-                let signal =
-                    if signal == SIGHUP { rustix::process::Signal::HUP } else { rustix::process::Signal::TERM };
-                let _ = rustix::process::kill_process(id, signal);
-            }
-        });
-        let status = child.wait();
-        handle.close();
-        status
-    })
+/// What this process is told while it lives waits for a command, so that we can clean up behind the command.
+pub(crate) struct Forwarder {
+    signals: signal_hook::iterator::Signals,
+}
+
+impl Forwarder {
+    /// Made before there is anything to clean up.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { signals: signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT])? })
+    }
+
+    /// Runs a command and passes on what this process is told, and was told since.
+    pub(crate) fn run(mut self, command: &mut Command) -> io::Result<ExitStatus> {
+        let handle = self.signals.handle();
+        let mut child = command.spawn()?;
+        let id = rustix::process::Pid::from_child(&child);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for signal in self.signals.forever() {
+                    let signal = match signal {
+                        SIGHUP => rustix::process::Signal::HUP,
+                        SIGTERM => rustix::process::Signal::TERM,
+                        // Those of the terminal go to the command by themselves.
+                        _ => continue,
+                    };
+                    let _ = rustix::process::kill_process(id, signal);
+                }
+            });
+            let status = child.wait();
+            handle.close();
+            status
+        })
+    }
 }
 
 /// A command's exit code; as a shell would have it where a signal ended the command.

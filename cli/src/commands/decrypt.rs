@@ -9,9 +9,10 @@ use sealwax_format::sops;
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
-use crate::files::{self, Input, Outcomes, Staged};
+use crate::files::{self, Input, Staged};
 use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
+use crate::outcomes::Outcomes;
 use crate::repo::work_tree;
 use crate::ui::{Note, Ui};
 use crate::{mask, values};

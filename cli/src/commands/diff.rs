@@ -78,14 +78,19 @@ struct Pair {
 
 fn pairs(repository: &Repository, args: &Args) -> Result<Vec<Pair>, CommandError> {
     let changes = match args.revision.split_once("..") {
+        Some((_, after)) if after.starts_with('.') => {
+            return Err(CommandError::usage(format!("{}: write two commits as A..B", args.revision))
+                .hint("For what a branch changed since it began: $(git merge-base A B)..B"));
+        }
         Some((before, after)) => {
             let commit = |name: &str| repository.commit(if name.is_empty() { "HEAD" } else { name });
-            repository.changes(&commit(before)?, &commit(after.trim_start_matches('.'))?)?
+            repository.changes(&commit(before)?, &commit(after)?)?
         }
+        // There may be no commit yet.
+        None if args.revision == "HEAD" => repository.unstaged_changes()?,
         None => repository.changes_on_disk(&repository.commit(&args.revision)?)?,
     };
-    let here = std::env::current_dir().and_then(|folder| folder.canonicalize()).unwrap_or_default();
-    let wanted: Vec<_> = args.paths.iter().map(|path| here.join(path)).collect();
+    let wanted = args.paths.iter().map(|path| resolved(path)).collect::<Result<Vec<_>, _>>()?;
     let mut blobs = repository.blobs()?;
     let mut pairs = Vec::new();
     for change in changes {
@@ -107,6 +112,16 @@ fn pairs(repository: &Repository, args: &Args) -> Result<Vec<Pair>, CommandError
         }
     }
     Ok(pairs)
+}
+
+/// Where a path leads; what it names may be gone.
+fn resolved(path: &Path) -> Result<PathBuf, CommandError> {
+    let there = path.ancestors().find_map(|some| {
+        let start = if some.as_os_str().is_empty() { Path::new(".") } else { some };
+        Some((start.canonicalize().ok()?, path.strip_prefix(some).ok()?))
+    });
+    let (start, gone) = there.ok_or_else(|| CommandError::usage(format!("{}: leads nowhere", path.display())))?;
+    Ok(if gone.as_os_str().is_empty() { start } else { start.join(gone) })
 }
 
 /// What was found of one file.

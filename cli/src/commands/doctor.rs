@@ -9,6 +9,7 @@ use crate::error::{Code, CommandError};
 use crate::files::{self, Input};
 use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
+use crate::policy::{self, Policy};
 use crate::repo::Repository;
 use crate::setup::{HookKind, PIECES, Setup, State};
 use crate::survey;
@@ -77,7 +78,8 @@ fn git(setup: &Setup, _: &Args) -> Result<Verdict, CommandError> {
 }
 
 fn recipients(setup: &Setup, _: &Args) -> Result<Verdict, CommandError> {
-    let Some(policy) = crate::policy::discover(&setup.repository.root().join(crate::policy::FILE_NAME))? else {
+    let file = setup.repository.root().join(policy::FILE_NAME);
+    let Some(policy) = policy::discover(&file, Policy::load)? else {
         return Ok(Verdict::Good("no policy yet".to_owned()));
     };
     let listed = policy.listed_recipients();
@@ -88,9 +90,9 @@ fn recipients(setup: &Setup, _: &Args) -> Result<Verdict, CommandError> {
     }
     for rule in policy.rules() {
         let rule = rule?;
-        if let Some(change) = policy.accepted.difference(&rule.subject(), &rule.readers) {
+        if let Some(change) = policy.disagreement(&rule) {
             return Ok(Verdict::Bad(
-                format!("the readers of the rule for {} changed: {change}", rule.rule),
+                change,
                 "See who changed it with `git log -p`; then pass --accept-recipients at the next write.".to_owned(),
             ));
         }
@@ -136,9 +138,9 @@ fn readable(path: &Path, policies: &Policies, identities: &Identities<'_>) -> Op
     }
     let file = File::parse(input.text().ok()?, input.syntax()).ok()?;
     let ring = crate::open::keyring(&input.shown, Some(path), &file, policies, identities).ok()?;
-    let mut readers = (0..file.documents.len()).filter_map(|index| {
+    let keys = (0..file.documents.len()).filter_map(|index| {
         let layout = Layout::read(&file, index).ok()?;
         Some(crate::open::fingerprints(&file, &layout))
     });
-    Some(readers.any(|readers| ring.fingerprints().any(|own| readers.contains(own))))
+    Some(keys.flatten().any(|readers| ring.fingerprints().any(|own| readers.contains(own))))
 }

@@ -8,11 +8,12 @@ use sealwax_format::native::{self, Layout, Report};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
-use crate::files::{self, Input, Outcomes, STDIN, Staged};
+use crate::files::{self, Input, STDIN, Staged};
 use crate::history;
 use crate::job::{self, Plan, Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::manifest;
+use crate::outcomes::Outcomes;
 use crate::ui::{Note, Ui};
 
 /// Encrypt the selected values of files, in place; everything else stays byte for byte as it is

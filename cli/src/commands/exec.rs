@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use sealwax_format::SecretBytes;
-use sealwax_format::document::File;
+use sealwax_format::document::{File, Syntax};
 use sealwax_format::native::{self, Opener};
 
 use crate::error::CommandError;
 use crate::files::{self, Input};
 use crate::job::Policies;
-use crate::keyring::{Identities, IdentityArgs};
+use crate::keyring::{self, Identities, IdentityArgs};
 use crate::paths::DocumentArgs;
 use crate::ui::Ui;
 use crate::{mask, unix, values};
@@ -25,6 +25,7 @@ use crate::{mask, unix, values};
 /// the command ends; {} in the command is replaced by the folder, or the file. The exit code is the
 /// command's.
 ///
+/// A private key in the environment is not passed on: the command has these values, and not all others.
 /// Other programs of the same user can read the environment and the files of a process.
 ///
 /// Examples:
@@ -75,13 +76,17 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, CommandError> {
     let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
     let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
     let (policies, identities) = (Policies::default(), Identities::new(&args.identities));
-    let keyring = crate::open::keyring(shown, input.path.as_deref(), &file, &policies, &identities)?;
-    let plain = native::decrypt(&file, &mut Opener::new(&keyring)).map_err(in_file)?.text;
+    let ring = crate::open::keyring(shown, input.path.as_deref(), &file, &policies, &identities)?;
+    let plain = native::decrypt(&file, &mut Opener::new(&ring)).map_err(in_file)?.text;
     let parsed = File::parse(&plain, input.syntax()).map_err(|error| in_file(error.into()))?;
     let values = values::named(shown, &parsed, &args.document)?;
     if args.mask {
-        let sealed = values::sealed(&file, &mut Opener::new(&keyring)).map_err(in_file)?;
+        let sealed = values::sealed(&file, &mut Opener::new(&ring)).map_err(in_file)?;
         mask::on_github(&sealed, ui)?;
+    }
+    if values.is_empty() && args.form != Form::File {
+        return Err(CommandError::refused(format!("{shown}: holds no values for a command"))
+            .hint("Items of Secrets and EncryptedSecrets, or all values of a file that is no Kubernetes object."));
     }
     match args.form {
         Form::Env => with_variables(args, shown, values),
@@ -102,6 +107,8 @@ fn command(args: &Args, place: Option<&Path>) -> Result<Command, CommandError> {
     if args.pristine {
         command.env_clear();
     }
+    // It gets these values, and not the key to all others.
+    command.env_remove(keyring::KEY_VARIABLE);
     Ok(command)
 }
 
@@ -125,6 +132,10 @@ fn with_variables(args: &Args, shown: &str, values: BTreeMap<String, SecretBytes
             return Err(CommandError::refused(format!("{shown}: {name} cannot be the name of a variable"))
                 .hint("Take the values as files instead: --as files."));
         }
+        if is_obeyed(&name) {
+            return Err(CommandError::refused(format!("{shown}: {name} decides what programs run, and is not set"))
+                .hint("Whoever can write the file could run programs here. Give the names a --prefix, or rename it."));
+        }
         if value.expose().contains(&0) {
             return Err(CommandError::refused(format!("{shown}: {name}: a variable cannot hold a zero byte"))
                 .hint("Take the values as files instead: --as files."));
@@ -135,17 +146,43 @@ fn with_variables(args: &Args, shown: &str, values: BTreeMap<String, SecretBytes
     Err(cannot_run(args, &unix::become_command(&mut command)))
 }
 
+/// Variables that make loaders, shells and interpreters run other programs: a value needs no key to be written.
+const OBEYED: [&str; 17] = [
+    "BASHOPTS",
+    "BASH_ENV",
+    "ENV",
+    "GIT_ASKPASS",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "IFS",
+    "LD_AUDIT",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "NODE_OPTIONS",
+    "PATH",
+    "PERL5OPT",
+    "PYTHONPATH",
+    "RUBYOPT",
+    "SHELLOPTS",
+];
+
+fn is_obeyed(name: &str) -> bool {
+    OBEYED.contains(&name) || name.starts_with("DYLD_")
+}
+
 fn with_files(
     args: &Args,
     values: &BTreeMap<String, SecretBytes>,
     whole: Option<&[u8]>,
 ) -> Result<ExitCode, CommandError> {
+    let failed = |error: std::io::Error| CommandError::refused(format!("a private file cannot be written: {error}"));
+    let forwarder = unix::Forwarder::new().map_err(failed)?;
     let folder = files::private_folder()?;
     if !args.allow_disk && !unix::is_in_memory(folder.path()) {
         return Err(CommandError::refused("there is no folder in memory, so the values would lie on a disk")
             .hint("Pass --allow-disk if that is good enough here."));
     }
-    let failed = |error: std::io::Error| CommandError::refused(format!("a private file cannot be written: {error}"));
     for (name, value) in values {
         if name.is_empty() || name.contains(['/', '\0']) || name.starts_with("..") {
             return Err(CommandError::refused(format!("{name:?} cannot be the name of a file")));
@@ -154,12 +191,22 @@ fn with_files(
     }
     let mut place = folder.path().to_owned();
     if let Some(whole) = whole {
-        place.push(args.file.file_name().filter(|name| *name != "-").unwrap_or(OsStr::new("values.yaml")));
+        place.push(name_of(&args.file));
         files::write_new_private(&place, whole).map_err(failed)?;
     }
-    let status = unix::run_to_end(&mut command(args, Some(&place))?).map_err(|error| cannot_run(args, &error))?;
+    let status = forwarder.run(&mut command(args, Some(&place))?).map_err(|error| cannot_run(args, &error))?;
     folder.close().map_err(failed)?;
     Ok(ExitCode::from(unix::exit_code(status)))
+}
+
+/// The file's own name, if it means nothing to a shell: `{}` may stand in a script.
+fn name_of(file: &Path) -> &str {
+    let is_plain = |name: &&str| {
+        !name.starts_with('-') && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+    };
+    let is_json = files::syntax_of(Some(file)) == Syntax::Json;
+    let name = file.file_name().and_then(OsStr::to_str).filter(is_plain);
+    name.unwrap_or(if is_json { "values.json" } else { "values.yaml" })
 }
 
 fn cannot_run(args: &Args, error: &std::io::Error) -> CommandError {

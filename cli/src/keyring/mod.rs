@@ -20,7 +20,7 @@ use crate::policy::Policy;
 /// The environment variable with the path of an identity file.
 const PATH_VARIABLE: &str = "SEALWAX_IDENTITY";
 /// The environment variable with an identity itself, for CI.
-const KEY_VARIABLE: &str = "SEALWAX_IDENTITY_KEY";
+pub(crate) const KEY_VARIABLE: &str = "SEALWAX_IDENTITY_KEY";
 /// The file below the user's configuration folder.
 const CONFIGURED: &str = "sealwax/identity.txt";
 
@@ -55,18 +55,20 @@ impl<'a> Identities<'a> {
         Self { attended: false, ..Self::new(args) }
     }
 
-    /// The identities for a file whose wraps carry these fingerprints: those named outright if one of them fits, else
-    /// also `~/.ssh` and those teams of the policy that are among the readers.
-    pub(crate) fn for_readers(
+    /// The identities for a file with data keys that are wrapped for these fingerprints: those named outright if they open
+    /// every key, else also `~/.ssh` and those teams of the policy that are among the readers.
+    pub(crate) fn for_keys(
         &self,
-        readers: &BTreeSet<Fingerprint>,
+        keys: &BTreeSet<BTreeSet<Fingerprint>>,
         policy: Option<&Policy>,
     ) -> Result<Arc<Keyring>, CommandError> {
         let near = self.near()?;
-        if near.fingerprints().any(|own| readers.contains(own)) {
+        let closed = |readers: &&BTreeSet<Fingerprint>| !near.fingerprints().any(|own| readers.contains(own));
+        let closed: Vec<_> = keys.iter().filter(closed).collect();
+        if closed.is_empty() {
             return Ok(near);
         }
-        let teams = policy.map(|policy| policy.team_identities(readers)).unwrap_or_default();
+        let teams = policy.map(|policy| policy.team_identities(&closed)).unwrap_or_default();
         let mut far = self.far.lock().map_err(|_| poisoned())?;
         if let Some(known) = far.get(&teams) {
             return Ok(Arc::clone(known));
@@ -172,6 +174,14 @@ pub(crate) fn own_recipient() -> Option<String> {
         let mut public = ssh_keys().map(|key| key.with_extension("pub"));
         public.find_map(|file| std::fs::read_to_string(file).ok()).map(|text| text.trim().to_owned())
     })
+}
+
+/// The fingerprints of identity lines, as far as they can be told without a device.
+pub(crate) fn fingerprints(identities: &str) -> BTreeSet<Fingerprint> {
+    let mut loader = Loader::new(false);
+    // A line that cannot be used hides none before it.
+    let _ = loader.lines(identities);
+    loader.ring.fingerprints().cloned().collect()
 }
 
 /// Whether one of the usual SSH keys is there.

@@ -1,12 +1,14 @@
 //! Changes of the policy file that leave its comments and layout as they are.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sealwax_format::SecretBytes;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
 
-use super::{Policy, parse};
+use super::Policy;
+use super::origin::{Disk, Origin};
 use crate::error::CommandError;
 use crate::files;
 
@@ -128,20 +130,28 @@ impl<'p> Edit<'p> {
     /// Writes the file, and agrees to what changed: whoever changed it here has looked.
     pub(crate) fn finish(self) -> Result<(), CommandError> {
         let text = self.document.to_string();
-        parse::parse(&text).map_err(|error| wrong(self.policy, &error.reason))?;
-        let current = self.policy.rules().filter_map(Result::ok);
-        let unchanged: Vec<_> =
-            current.filter(|rule| self.policy.accepted.difference(&rule.subject(), &rule.readers).is_none()).collect();
+        let changed = Changed { file: self.policy.file().to_owned(), text: text.clone() };
+        // Included policies name recipients of this one: whoever cannot use the policy afterwards is not left with it.
+        Policy::load_from(Arc::new(changed), self.policy.file())?.rules().try_for_each(|rule| rule.map(drop))?;
+        let undisputed = self.policy.undisputed();
         files::replace(self.policy.file(), &SecretBytes::from(self.before), text.as_bytes())?;
-        let now = Policy::load(self.policy.file())?;
-        for rule in now.rules() {
-            let rule = rule?;
-            // A change that somebody else made stays to be looked at.
-            if unchanged.iter().any(|before| before.rule == rule.rule) {
-                now.accepted.check(&rule.subject(), &rule.readers, true)?;
-            }
-        }
-        Ok(())
+        Policy::load(self.policy.file())?.agree_to(&undisputed)
+    }
+}
+
+/// The disk, with the policy as it will be.
+struct Changed {
+    file: PathBuf,
+    text: String,
+}
+
+impl Origin for Changed {
+    fn text(&self, path: &Path) -> Result<String, CommandError> {
+        if path == self.file { Ok(self.text.clone()) } else { Disk.text(path) }
+    }
+
+    fn is_link(&self, path: &Path) -> bool {
+        Disk.is_link(path)
     }
 }
 

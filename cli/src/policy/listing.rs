@@ -95,7 +95,7 @@ impl Policy {
     }
 
     /// A reader by the text of the public key alone: the plugin that it may need is not needed to compare labels.
-    fn reader(&self, part: &Part, name: &str) -> Result<Reader, CommandError> {
+    pub(super) fn reader(&self, part: &Part, name: &str) -> Result<Reader, CommandError> {
         let (part, source) =
             self.recipient(part, name).ok_or_else(|| in_file(&part.file, &format!("no recipient is called {name}")))?;
         let text = self.recipient_text(part, source)?;

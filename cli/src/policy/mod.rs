@@ -10,7 +10,7 @@ mod rule;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 pub(crate) use discover::discover;
 pub(crate) use listing::{Listed, Reader};
@@ -23,7 +23,7 @@ use origin::Disk;
 use parse::{Parsed, RecipientSource, TeamSource};
 use sealwax_format::keys::{Fingerprint, Recipient};
 
-use crate::accepted::Accepted;
+use crate::accepted::{Accepted, Subject};
 use crate::error::CommandError;
 use crate::{files, plugins};
 
@@ -40,6 +40,8 @@ pub(crate) struct Policy {
     known: Mutex<BTreeMap<(PathBuf, String), Recipient>>,
     /// The readers that were agreed to before.
     pub(crate) accepted: Accepted,
+    /// The rules as the record of these knows them.
+    subjects: OnceLock<Vec<Subject>>,
 }
 
 struct Part {
@@ -71,7 +73,8 @@ impl Policy {
             parts.push(part);
         }
         parts.insert(0, main);
-        let policy = Self { origin, parts, known: Mutex::default(), accepted: Accepted::of(&root) };
+        let accepted = Accepted::of(&root);
+        let policy = Self { origin, parts, known: Mutex::default(), accepted, subjects: OnceLock::new() };
         policy.refuse_shadowing()?;
         Ok(policy)
     }
@@ -129,21 +132,28 @@ impl Policy {
         recipient_line(&path, &self.origin.text(&path)?)
     }
 
-    /// The files that hold the identities of those teams that are among the readers, wrapped for their members. Where
-    /// none is, all teams: somebody may have left one, whose file holds its earlier identities too.
-    pub(crate) fn team_identities(&self, readers: &BTreeSet<Fingerprint>) -> Vec<PathBuf> {
+    /// The files that hold the identities of those teams that are among the readers of these keys, wrapped for their
+    /// members. Where a key has none, all teams: somebody may have left one, whose file holds its earlier identities too.
+    pub(crate) fn team_identities(&self, keys: &[&BTreeSet<Fingerprint>]) -> Vec<PathBuf> {
         let (mut files, mut others) = (Vec::new(), Vec::new());
+        let mut closed = keys.to_vec();
         for part in &self.parts {
             for (name, source) in &part.parsed.recipients {
                 let RecipientSource::Team(TeamSource { team }) = source else { continue };
-                let is_reader = self
-                    .load_recipient(part, name)
-                    .is_ok_and(|recipient| readers.contains(recipient.label().fingerprint()));
+                let recipient = self.load_recipient(part, name).ok();
+                let opens = |readers: &&BTreeSet<Fingerprint>| {
+                    recipient.as_ref().is_some_and(|recipient| readers.contains(recipient.label().fingerprint()))
+                };
+                let is_reader = keys.iter().any(opens);
+                closed.retain(|readers| !opens(readers));
                 let file = inside(&*self.origin, &part.folder, &format!("{team}.age")).ok();
                 if is_reader { files.extend(file) } else { others.extend(file) }
             }
         }
-        if files.is_empty() { others } else { files }
+        if !closed.is_empty() {
+            files.extend(others);
+        }
+        files
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a file and a document's kind to the rule that governs it, with its patterns, readers and place.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use sealwax_format::Pattern;
@@ -9,6 +10,7 @@ use sealwax_format::native::Scope;
 use super::discover::real_path;
 use super::parse::{PostQuantum, Rule, ScopeName};
 use super::{Part, Policy, in_file};
+use crate::accepted::{self, Subject};
 use crate::error::CommandError;
 
 /// The rule for one document, ready for use.
@@ -27,13 +29,6 @@ pub(crate) struct Governing {
     pub(crate) context: Option<String>,
 }
 
-impl Governing {
-    /// What the record of agreed readers calls it.
-    pub(crate) fn subject(&self) -> String {
-        format!("the rule for {}", self.rule)
-    }
-}
-
 impl Policy {
     /// The first rule that matches a file and the kind of one of its documents.
     pub(crate) fn govern(&self, file: &Path, kind: Option<&str>) -> Result<Option<Governing>, CommandError> {
@@ -50,6 +45,60 @@ impl Policy {
             let mut rules = part.parsed.rule.iter().zip(&part.globs);
             let rule = rules.position(|(rule, glob)| fits(rule) && glob.is_match(relative))?;
             Some((part, rule))
+        })
+    }
+
+    /// Agrees to the readers of a rule, or refuses where others were agreed to.
+    pub(crate) fn agree(&self, rule: &Governing, accept: bool) -> Result<(), CommandError> {
+        self.accepted.check(&self.subject(rule), self.subjects(), accept)
+    }
+
+    /// What differs from what was agreed to for a rule.
+    pub(crate) fn disagreement(&self, rule: &Governing) -> Option<String> {
+        self.accepted.difference(&self.subject(rule))
+    }
+
+    /// The rules whose readers are those that were agreed to, before a change that this machine makes.
+    pub(crate) fn undisputed(&self) -> Vec<String> {
+        let usable = self.rules().filter_map(Result::ok);
+        usable.filter(|rule| self.disagreement(rule).is_none()).map(|rule| rule.rule).collect()
+    }
+
+    /// Agrees to these rules after that change: a change that somebody else made stays to be looked at.
+    pub(crate) fn agree_to(&self, undisputed: &[String]) -> Result<(), CommandError> {
+        for rule in self.rules() {
+            let rule = rule?;
+            if undisputed.contains(&rule.rule) {
+                self.agree(&rule, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn subject(&self, rule: &Governing) -> Subject {
+        let name = accepted::rule_name(&rule.rule);
+        let after = self.subjects().iter().find(|one| one.name == name).map(|one| one.after.clone());
+        let readers = rule.readers.iter().map(|reader| reader.label().to_string()).collect();
+        Subject { name, readers, after: after.unwrap_or_default() }
+    }
+
+    /// All rules, in the order in which they are tried. One that cannot be used is seen when it can.
+    pub(crate) fn subjects(&self) -> &[Subject] {
+        self.subjects.get_or_init(|| {
+            let mut after = BTreeSet::new();
+            let mut found = Vec::new();
+            for (part, rule) in self.parts.iter().flat_map(|part| part.parsed.rule.iter().map(move |rule| (part, rule)))
+            {
+                let name = accepted::rule_name(&self.title(part, rule));
+                let readers = rule.recipients.iter().map(|name| self.reader(part, name));
+                if let Ok(readers) =
+                    readers.map(|reader| Ok(reader?.label.to_string())).collect::<Result<_, CommandError>>()
+                {
+                    found.push(Subject { name: name.clone(), readers, after: after.clone() });
+                }
+                after.insert(name);
+            }
+            found
         })
     }
 

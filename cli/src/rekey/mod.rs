@@ -3,24 +3,24 @@
 //! A file is replaced as a whole or not at all, and one that fits already is left alone: a run that was cut off is
 //! taken up by running it again.
 
+mod heads;
 mod summary;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use sealwax_format::OsRandom;
 use sealwax_format::document::File;
 use sealwax_format::document::rewrite::Rewrite;
-use sealwax_format::keys::Label;
+use sealwax_format::keys::{Fingerprint, Label};
 use sealwax_format::native::{self, Layout, Opener, Rewrap};
-use sealwax_format::{Error, KeyId, SecretBytes};
+use sealwax_format::{Error, KeyId};
 
 use crate::error::{Code, CommandError};
 use crate::files::{self, Batch, Input, Staged};
 use crate::job::{Plan, Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::readers::{Change, Named, readable};
-use crate::repo::Repository;
 use crate::survey::{self, Found};
 use crate::ui::Ui;
 use summary::Summary;
@@ -82,7 +82,7 @@ pub(crate) fn run(order: &Order<'_>, ui: &Ui) -> Result<Code, CommandError> {
         order,
         policies: Policies::default(),
         identities: Identities::new(order.identities),
-        heads: if order.mode == Mode::Resume { keys_at_head(&found)? } else { HashMap::new() },
+        heads: if order.mode == Mode::Resume { heads::keys(&found)? } else { HashMap::new() },
     };
     let mut summary = Summary::new(order, found.iter().any(|file| !file.named));
     let mut code = Code::Done;
@@ -135,6 +135,8 @@ struct Document {
     values: usize,
     plan: String,
     exposed: Vec<(Label, Vec<String>)>,
+    /// They get a wrap that they did not have.
+    came: Vec<Label>,
     /// They are named, shall not read, and stay.
     left: Vec<Label>,
 }
@@ -144,7 +146,7 @@ struct Work<'a> {
     policies: Policies,
     identities: Identities<'a>,
     /// The keys of documents at HEAD, by file.
-    heads: HashMap<PathBuf, Vec<Option<KeyId>>>,
+    heads: HashMap<PathBuf, Vec<KeyId>>,
 }
 
 impl Work<'_> {
@@ -203,16 +205,21 @@ impl Work<'_> {
                 left.push(label);
             }
         }
+        let replaces = |label: &Label| change.superseded.iter().any(|old| old.name() == label.name());
+        let comes = |label: &Label| step != Step::Nothing && (self.order.mode != Mode::Supersede || replaces(label));
+        let came = change.added.into_iter().filter(comes).collect();
         let mut values = 0;
         for leaf in &layout.leaves {
             values += usize::from(layout.token(file, leaf)?.is_some());
         }
-        Ok(Document { step, values, plan: plan.describe(), exposed, left })
+        Ok(Document { step, values, plan: plan.describe(), exposed, came, left })
     }
 
     fn is_new(&self, path: &Path, layout: &Layout<'_>) -> bool {
-        let before = self.heads.get(path).and_then(|keys| keys.get(layout.index)?.as_ref());
-        before.is_some() && before != layout.block.as_ref().and_then(|block| Some(&block.key.as_ref()?.id))
+        // Whichever document it was of: documents may have changed places.
+        let Some(before) = self.heads.get(path).filter(|keys| !keys.is_empty()) else { return false };
+        let now = layout.block.as_ref().and_then(|block| block.key.as_ref());
+        now.is_some_and(|now| !before.contains(&now.id))
     }
 
     fn change(
@@ -247,45 +254,28 @@ impl Work<'_> {
     }
 }
 
-/// Every value below a folder whose key is wrapped for a label.
-pub(crate) fn readable_by(folder: &Path, label: &Label) -> Result<Vec<Exposed>, CommandError> {
+/// Every value below a folder whose key is wrapped for one of these keys, under whatever name.
+pub(crate) fn readable_by(folder: &Path, keys: &BTreeSet<Fingerprint>) -> Result<Vec<Exposed>, CommandError> {
     let found = survey::files(&[folder.to_owned()])?;
-    let looked = files::each(&found, |file| -> Result<Option<Exposed>, CommandError> {
+    let looked = files::each(&found, |file| -> Result<Vec<Exposed>, CommandError> {
         let input = Input::read(&file.path)?;
         if !survey::claims_values(input.bytes.expose()) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let in_file = |error: Error| CommandError::in_file(&input.shown, &error);
         let parsed = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
-        let mut values = Vec::new();
+        let mut by_label: BTreeMap<Label, Vec<String>> = BTreeMap::new();
         for index in 0..parsed.documents.len() {
             let layout = Layout::read(&parsed, index).map_err(in_file)?;
-            let paths = readable(&parsed, &layout, label).map_err(in_file)?;
-            values.extend(paths.iter().map(ToString::to_string));
+            let named = Named::of(&parsed, &layout).map_err(in_file)?.anywhere;
+            for label in named.into_iter().filter(|label| keys.contains(label.fingerprint())) {
+                let paths = readable(&parsed, &layout, &label).map_err(in_file)?;
+                by_label.entry(label).or_default().extend(paths.iter().map(ToString::to_string));
+            }
         }
-        Ok((!values.is_empty()).then(|| Exposed { label: label.clone(), path: file.path.clone(), values }))
+        by_label.retain(|_, values| !values.is_empty());
+        let exposed = |(label, values)| Exposed { label, path: file.path.clone(), values };
+        Ok(by_label.into_iter().map(exposed).collect())
     });
-    looked.into_iter().filter_map(Result::transpose).collect()
-}
-
-/// The keys that the documents of these files have at HEAD.
-fn keys_at_head(found: &[Found]) -> Result<HashMap<PathBuf, Vec<Option<KeyId>>>, CommandError> {
-    let repository = Repository::here()?;
-    let mut blobs = repository.blobs()?;
-    let mut keys = HashMap::new();
-    for file in found {
-        let Ok(real) = file.path.canonicalize() else { continue };
-        let Some(inside) = real.strip_prefix(repository.root()).ok().and_then(Path::to_str) else { continue };
-        if let Some(contents) = blobs.read(&format!("HEAD:{inside}"), files::MAX_INPUT)? {
-            keys.insert(file.path.clone(), document_keys(&contents, &file.path));
-        }
-    }
-    Ok(keys)
-}
-
-fn document_keys(contents: &SecretBytes, path: &Path) -> Vec<Option<KeyId>> {
-    let file = contents.expose_str().and_then(|text| File::parse(text, files::syntax_of(Some(path))).ok());
-    let Some(file) = file else { return Vec::new() };
-    let key = |index| Some(Layout::read(&file, index).ok()?.block?.key?.id);
-    (0..file.documents.len()).map(key).collect()
+    Ok(looked.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }

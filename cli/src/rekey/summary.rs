@@ -29,6 +29,8 @@ pub(super) struct Summary {
     exposed: Vec<Exposed>,
     /// Files that were found, hold encrypted values, and that no rule covers.
     uncovered: Vec<String>,
+    /// Who gets a wrap that he did not have, in how many documents: with the fingerprint, since a name is only a name.
+    came: BTreeMap<Label, usize>,
     /// Who is named against the policy and stays, in how many files.
     left: BTreeMap<Label, usize>,
 }
@@ -44,6 +46,7 @@ impl Summary {
             wrapped: 0,
             exposed: Vec::new(),
             uncovered: Vec::new(),
+            came: BTreeMap::new(),
             left: BTreeMap::new(),
         }
     }
@@ -65,6 +68,9 @@ impl Summary {
         for document in file.documents {
             if !self.brief {
                 self.lines.push(Note::Done(format!("{}: {}", file.shown, self.line(&document))));
+            }
+            for label in document.came {
+                *self.came.entry(label).or_default() += 1;
             }
             for label in document.left {
                 *self.left.entry(label).or_default() += 1;
@@ -97,6 +103,10 @@ impl Summary {
         if !self.uncovered.is_empty() {
             let files = self.uncovered.join(", ");
             notes.push(Note::Warning(format!("no rule of the policy covers these encrypted files: {files}")));
+        }
+        let is = if self.dry_run { "would be" } else { "is" };
+        for (label, documents) in self.came {
+            notes.push(Note::Done(format!("{label} {is} a new reader of {documents} documents")));
         }
         notes.extend(exposures(&self.exposed));
         for (label, files) in self.left {

@@ -11,6 +11,10 @@ const PATTERNS: [&str; 3] = ["*.yaml", "*.yml", "*.json"];
 
 pub(super) fn look(setup: &Setup) -> Result<State, CommandError> {
     let missing = missing(setup)?;
+    if setup.repository.root().join(FILE).is_symlink() {
+        let what = format!("{FILE} is a symbolic link, which Git does not follow here");
+        return Ok(State::Yours(what, "Put a file in its place, and run this again.".to_owned()));
+    }
     if missing.is_empty() {
         return Ok(State::Good(format!("{FILE} names the drivers")));
     }

@@ -1,5 +1,6 @@
 //! The hook that runs the gate before each commit.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::{HookKind, Setup, State};
@@ -39,29 +40,54 @@ pub(super) fn look(setup: &Setup) -> Result<State, CommandError> {
 
 fn plain(setup: &Setup) -> Result<State, CommandError> {
     for (hook, path) in paths(setup)? {
-        match std::fs::read_to_string(&path) {
-            Ok(text) if text.contains("sealwax check") => {}
-            Ok(_) => {
-                let shown = path.display();
+        let shown = path.display();
+        match std::fs::read(&path) {
+            Ok(bytes) if !contains(&bytes, "sealwax check") => {
                 let what = format!("{shown}: there is another hook");
                 return Ok(State::Yours(what, format!("Add this line to {shown}: sealwax check --staged")));
             }
-            Err(_) => return Ok(State::Missing(format!("the {hook} hook does not run `sealwax check`"))),
+            Ok(_) if !unix::is_executable(&path) => {
+                let what = format!("{shown}: is not executable, so Git passes it by");
+                return Ok(State::Yours(what, format!("chmod +x {shown}")));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => match elsewhere(setup) {
+                // Other repositories may use them too, or another tool keeps them.
+                Some(folder) => {
+                    let what = format!("core.hooksPath is {folder}, and no {hook} hook there runs `sealwax check`");
+                    return Ok(State::Yours(what, format!("Write {shown}, with: sealwax check --staged")));
+                }
+                None => return Ok(State::Missing(format!("the {hook} hook does not run `sealwax check`"))),
+            },
+            Err(error) => return Err(CommandError::io(Code::Unreadable, "cannot be read", &path, &error)),
         }
     }
     Ok(State::Good("`sealwax check` runs before each commit".to_owned()))
 }
 
+/// Where the hooks are, if Git's configuration names a folder for them.
+fn elsewhere(setup: &Setup) -> Option<String> {
+    setup.repository.setting("core.hooksPath")
+}
+
+fn contains(bytes: &[u8], words: &str) -> bool {
+    bytes.windows(words.len()).any(|window| window == words.as_bytes())
+}
+
 fn framework(setup: &Setup) -> Result<State, CommandError> {
-    match std::fs::read_to_string(setup.repository.root().join(FRAMEWORK_FILE)) {
-        Ok(text) if text.contains("sealwax check") || text.contains("id: sealwax-check") => {
+    let path = setup.repository.root().join(FRAMEWORK_FILE);
+    match std::fs::read(&path) {
+        Ok(bytes) if contains(&bytes, "sealwax check") || contains(&bytes, "id: sealwax-check") => {
             Ok(State::Good(format!("{FRAMEWORK_FILE} runs `sealwax check`")))
         }
         Ok(_) => Ok(State::Yours(
             format!("{FRAMEWORK_FILE} does not run `sealwax check`"),
             format!("Add this to {FRAMEWORK_FILE}:\n{FRAMEWORK}"),
         )),
-        Err(_) => Ok(State::Missing(format!("there is no {FRAMEWORK_FILE}"))),
+        Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => {
+            Ok(State::Missing(format!("there is no {FRAMEWORK_FILE}")))
+        }
+        Err(error) => Err(CommandError::io(Code::Unreadable, "cannot be read", &path, &error)),
     }
 }
 

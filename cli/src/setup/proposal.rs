@@ -95,7 +95,7 @@ pub(super) fn text(found: &Found, name: &str, recipient: &str) -> String {
                     [recipients]\n"
             .to_owned();
     for (name, recipient) in &recipients {
-        let _ = writeln!(text, "{name} = \"{recipient}\"");
+        let _ = writeln!(text, "{name} = {}", quoted(recipient));
     }
     text.push_str(&rules);
     let _ = write!(
@@ -121,25 +121,32 @@ fn sops_rule(rule: &SopsRule, name: &str, own: &str, recipients: &mut BTreeMap<S
         Some(Keys::List(list)) => list.clone(),
         None => Vec::new(),
     };
-    for key in keys.iter().filter(|key| key.starts_with("age1") && *key != own) {
+    let is_of_key = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    for key in keys.iter().filter(|key| key.starts_with("age1") && *key != own && key.chars().all(is_of_key)) {
         let known = recipients.iter().find(|(_, known)| *known == key).map(|(name, _)| name.clone());
         let reader = known.unwrap_or_else(|| format!("sops-{}", recipients.len()));
         recipients.insert(reader.clone(), key.clone());
         readers.push(reader);
     }
-    let shown = rule.path_regex.as_deref().unwrap_or("every file");
+    // On a line of its own, whatever it holds.
+    let shown = rule.path_regex.as_deref().unwrap_or("every file").replace(char::is_control, " ");
     let Some(path) = glob(rule.path_regex.as_deref().unwrap_or("")) else {
         let _ =
             write!(rules, "\n# .sops.yaml has a rule for {shown}, which is no simple path: write it here yourself.\n");
         return;
     };
-    let encrypt = patterns(rule).iter().map(|pattern| format!("\"{pattern}\"")).collect::<Vec<_>>().join(", ");
+    let encrypt = patterns(rule).iter().map(|pattern| quoted(pattern)).collect::<Vec<_>>().join(", ");
     let readers = readers.iter().map(|reader| format!("\"{reader}\"")).collect::<Vec<_>>().join(", ");
     let _ = write!(
         rules,
         "\n# As in .sops.yaml for {shown}\n[[rule]]\npath = \"{path}\"\nencrypt = [{encrypt}]\nrecipients = [{readers}]\n\
          context = \"{path}\"\n"
     );
+}
+
+/// A text as TOML writes it: the comment of an SSH key may hold quotes and backslashes.
+fn quoted(text: &str) -> String {
+    toml_edit::Value::from(text).to_string()
 }
 
 /// A path expression as a glob; `None` where it says more than a glob can.
@@ -164,7 +171,8 @@ fn glob(regex: &str) -> Option<String> {
 /// Which values a rule of SOPS encrypts. Whatever is not understood encrypts everything: the safe side.
 fn patterns(rule: &SopsRule) -> Vec<String> {
     if let Some(suffix) = &rule.encrypted_suffix {
-        return vec![format!("**.*{suffix}")];
+        let simple = suffix.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+        return vec![if simple { format!("**.*{suffix}") } else { "**".to_owned() }];
     }
     let names = rule.encrypted_regex.as_deref().and_then(|regex| {
         let inner = regex.strip_prefix('^')?.strip_suffix('$')?;

@@ -233,3 +233,38 @@ fn status_says_what_the_policy_would_change() {
     ]
     "#);
 }
+
+#[test]
+fn paths_are_found_from_wherever_the_command_is_called() {
+    let (sandbox, alice) = repository();
+    sandbox.encrypted("apps/a.yaml", &SECRET.replace("name: db", "name: a"));
+    sandbox.git(&["add", "--all"]);
+    sandbox.git(&["commit", "--quiet", "--message", "a"]);
+    sandbox.sealwax(["set", "db.yaml", "password"]).input("s3cr3t-new").run().ok();
+    std::fs::remove_file(sandbox.path("apps/a.yaml")).unwrap();
+    for (path, shown) in [("../db.yaml", "db.yaml: "), ("./a.yaml", "apps/a.yaml: "), ("../apps", "apps/a.yaml: ")] {
+        let mut command = sandbox.command(env!("CARGO_BIN_EXE_sealwax"));
+        command.args(["diff", "HEAD", "--", path]).current_dir(sandbox.path("apps"));
+        let output = command.env("SEALWAX_IDENTITY", &alice.file).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.starts_with(shown), "{path}: {text}");
+    }
+}
+
+#[test]
+fn before_the_first_commit() {
+    let (sandbox, _) = Sandbox::with_policy();
+    sandbox.encrypted("db.yaml", SECRET);
+    sandbox.git(&["init", "--quiet"]);
+    sandbox.git(&["add", "--all"]);
+    assert!(sandbox.sealwax(["diff"]).run().ok().contains("+ stringData.password"));
+    assert_eq!(sandbox.sealwax(["diff", "main...HEAD"]).run().code, Some(2));
+}
+
+#[test]
+fn textconv_reads_the_file_that_git_names() {
+    let sandbox = Sandbox::new();
+    sandbox.write("-", "from the file\n");
+    let shown = sandbox.sealwax(["git", "textconv", "-"]).input("from standard input\n").run().ok();
+    assert_eq!(shown, "from the file\n");
+}

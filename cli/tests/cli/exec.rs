@@ -144,3 +144,69 @@ fn masks_for_a_job_s_log_and_nowhere_else() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(text, "::add-mask::s3cr3t-user\n::add-mask::s3cr3t-pass\n");
 }
+
+#[test]
+fn the_key_to_all_values_stays_here() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    sandbox.encrypted("db.yaml", SECRET);
+    let key = std::fs::read_to_string(&alice.file).unwrap();
+    for form in ["env", "files"] {
+        let call = ["exec", "db.yaml", "--as", form, "--allow-disk", "--", "env"];
+        let shown = sandbox.sealwax(call).env("SEALWAX_IDENTITY_KEY", &key).run().ok();
+        assert!(!shown.contains("AGE-SECRET-KEY") && shown.contains("HOME="), "{form}");
+    }
+}
+
+#[test]
+fn a_value_runs_no_program() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    for name in ["LD_PRELOAD", "BASH_ENV", "PATH"] {
+        sandbox.encrypted("db.yaml", &SECRET.replace("username:", &format!("{name}:")));
+        let outcome = sandbox.sealwax(["exec", "db.yaml", "--", "true"]).by(&alice).run();
+        assert!(outcome.code == Some(1) && outcome.stderr.contains("decides what programs run"), "{outcome}");
+        let named = ["exec", "db.yaml", "--prefix", "DB_", "--", "true"];
+        sandbox.sealwax(named).by(&alice).run().ok();
+    }
+}
+
+#[test]
+fn the_name_of_a_file_runs_no_program() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    sandbox.encrypted("$(touch owned).yaml", VALUES);
+    let call = ["exec", "$(touch owned).yaml", "--as", "file", "--allow-disk", "--", "sh", "-c", "cat {}"];
+    assert_eq!(sandbox.sealwax(call).by(&alice).run().ok(), VALUES);
+    assert!(!sandbox.path("owned").exists());
+}
+
+#[test]
+fn a_file_without_values_is_no_environment() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    sandbox.write("map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: b}\n");
+    assert_snapshot!(sandbox.sealwax(["exec", "map.yaml", "--", "true"]).by(&alice).run(), @"
+    exit 1
+    err: error: map.yaml: holds no values for a command
+    err: hint: Items of Secrets and EncryptedSecrets, or all values of a file that is no Kubernetes object.
+    ");
+}
+
+#[test]
+fn no_signal_of_the_terminal_leaves_files() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    sandbox.encrypted("db.yaml", SECRET);
+    for signal in ["INT", "QUIT", "HUP"] {
+        let script = "trap 'exit 7' HUP; echo > started; while [ ! -e done ]; do sleep 0.05; done";
+        let call = ["exec", "db.yaml", "--as", "files", "--allow-disk", "--", "sh", "-c", script];
+        let mut run = sandbox.sealwax(call).by(&alice);
+        let child = run.start();
+        while !sandbox.path("started").exists() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        sandbox.command("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
+        sandbox.write("done", "");
+        assert!(matches!(run.finish(child).code, Some(0 | 7)), "{signal}");
+        sandbox.assert_clean();
+        for name in ["started", "done"] {
+            std::fs::remove_file(sandbox.path(name)).unwrap();
+        }
+    }
+}

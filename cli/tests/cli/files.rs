@@ -112,3 +112,22 @@ fn a_closed_pipe_is_no_failure() {
     let status = sandbox.command("bash").args(["-c", &script]).env("SEALWAX_IDENTITY", &alice.file).status().unwrap();
     assert_eq!(status.code(), Some(0));
 }
+
+#[test]
+fn nobody_who_listens_is_no_failure() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    sandbox.encrypted("db.yaml", SECRET);
+    let calls = [("decrypt db.yaml none.yaml", 3), ("rekey --fold db.yaml", 0), ("status none.yaml db.yaml", 3)];
+    for (call, code) in calls {
+        let mut shell = sandbox.command("sh");
+        shell.args(["-c", &format!("\"$0\" {call} 2>/dev/full"), env!("CARGO_BIN_EXE_sealwax")]);
+        assert_eq!(shell.env("SEALWAX_IDENTITY", &alice.file).output().unwrap().status.code(), Some(code), "{call}");
+    }
+}
+
+#[test]
+fn names_move_no_cursor() {
+    let (sandbox, _) = Sandbox::with_policy();
+    let outcome = sandbox.sealwax(["decrypt", "a\u{1b}[2Kb\u{202e}c.yaml"]).run();
+    assert!(outcome.stderr.contains("a\\u{1b}[2Kb\\u{202e}c.yaml"), "{outcome}");
+}

@@ -232,3 +232,86 @@ fn outside_of_a_repository() {
     err: hint: Go to a clone of one, or make one with `git init`.
     ");
 }
+
+#[test]
+fn hooks_of_others_stay_theirs() {
+    let sandbox = bare();
+    let shared = sandbox.root().join("shared-hooks");
+    std::fs::create_dir(&shared).unwrap();
+    sandbox.git(&["config", "core.hooksPath", shared.to_str().unwrap()]);
+    let outcome = sandbox.sealwax(["init"]).run();
+    assert!(outcome.code == Some(1) && outcome.stderr.contains("core.hooksPath is"), "{outcome}");
+    assert_eq!(std::fs::read_dir(&shared).unwrap().count(), 0, "every repository of the user has these hooks");
+    sandbox.git(&["config", "--unset", "core.hooksPath"]);
+    // Not text, and there all the same.
+    sandbox.write(".git/hooks/pre-commit", b"\x7fELF\xff\xfe");
+    let outcome = sandbox.sealwax(["init"]).run();
+    assert!(outcome.code == Some(1) && outcome.stderr.contains("there is another hook"), "{outcome}");
+}
+
+#[test]
+fn a_hook_that_git_passes_by_is_none() {
+    let sandbox = bare();
+    sandbox.sealwax(["init"]).run().ok();
+    sandbox.command("chmod").args(["-x", ".git/hooks/pre-commit"]).status().unwrap();
+    let outcome = sandbox.sealwax(["init", "--check"]).run();
+    assert!(outcome.code == Some(1) && outcome.stderr.contains("chmod +x"), "{outcome}");
+}
+
+#[test]
+fn links_lead_nowhere() {
+    let sandbox = bare();
+    let outside = sandbox.root().join("outside");
+    std::os::unix::fs::symlink(&outside, sandbox.path(".gitattributes")).unwrap();
+    for there in [false, true] {
+        if there {
+            std::fs::File::create(&outside).unwrap();
+        }
+        let outcome = sandbox.sealwax(["init"]).run();
+        assert!(outcome.code == Some(1) && outcome.stderr.contains(".gitattributes is a symbolic link"), "{outcome}");
+    }
+    assert_eq!(std::fs::read_to_string(outside).unwrap(), "");
+}
+
+#[test]
+fn what_is_taken_over_cannot_write_rules() {
+    let sandbox = bare();
+    let ssh = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN CORP\\alice \"x\"";
+    for (name, text) in [("id_ed25519", "no key of ours"), ("id_ed25519.pub", ssh)] {
+        let path = sandbox.root().join(".ssh").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::io::Write::write_all(&mut std::fs::File::create(path).unwrap(), text.as_bytes()).unwrap();
+    }
+    let injected = "x\\n[[rule]]\\npath = '**'\\nrecipients = ['evil']";
+    sandbox.write(
+        ".sops.yaml",
+        format!(
+            "creation_rules:\n  - path_regex: \"{injected}\"\n    age: \"age1x\\\"\\nevil = \\\"age1y\"\n  - encrypted_suffix: \"_x\\\"]\\nrecipients = ['evil']\\n#\"\n"
+        ),
+    );
+    sandbox.sealwax(["init"]).run().ok();
+    assert_snapshot!(sandbox.show(".sealwax.toml"), @r#"
+    # What sealwax encrypts, and for whom. The first rule that matches a file decides.
+    version = 1
+
+    [recipients]
+    me = 'ssh-ed25519 BASE64 CORP\alice "x"'
+
+    # .sops.yaml has a rule for x [[rule]] path = '**' recipients = ['evil'], which is no simple path: write it here yourself.
+
+    # As in .sops.yaml for every file
+    [[rule]]
+    path = "**"
+    encrypt = ["**"]
+    recipients = ["me"]
+    context = "**"
+
+    # Kubernetes Secrets, wherever they are. EncryptedSecrets have their values encrypted in any case.
+    [[rule]]
+    path = "**"
+    kinds = ["Secret", "EncryptedSecret"]
+    encrypt = ["data.*", "stringData.*"]
+    recipients = ["me"]
+    "#);
+    sandbox.sealwax(["init", "--check"]).run().ok();
+}

@@ -7,6 +7,7 @@ mod boundaries;
 mod common;
 mod normalise;
 
+mod agreed;
 mod check;
 mod decrypt;
 mod diff;

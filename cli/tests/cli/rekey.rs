@@ -23,6 +23,7 @@ fn an_added_reader_gets_a_wrap_and_no_value_changes() {
     assert_snapshot!(sandbox.sealwax(["rekey", "db.yaml"]).by(&alice).run(), @"
     exit 0
     err: db.yaml: wrapped for Secret prod/db, readers: alice, bob
+    err: bob@FINGERPRINT is a new reader of 1 documents
     ");
     assert!(reads(&sandbox, &bob, "db.yaml") && reads(&sandbox, &alice, "db.yaml"));
     let after = sandbox.read("db.yaml");
@@ -95,6 +96,7 @@ fn a_newer_key_of_the_same_name_is_replaced_quietly() {
     assert_snapshot!(sandbox.sealwax(["rekey", "db.yaml"]).by(&alice).run(), @"
     exit 0
     err: db.yaml: wrapped for Secret prod/db, readers: alice, prod
+    err: prod@FINGERPRINT is a new reader of 1 documents
     ");
     let after = sandbox.read("db.yaml");
     assert_eq!(key_of(&after), key_of(&before), "no fold");
@@ -185,6 +187,7 @@ fn several_files_one_of_them_foreign() {
     err: hint: pass --identity FILE, or set SEALWAX_IDENTITY to the file that holds your key
     err: a.yaml: wrapped for Secret prod/db, readers: alice, bob
     err: z.yaml: wrapped for Secret prod/db, readers: alice, bob
+    err: bob@FINGERPRINT is a new reader of 2 documents
     ");
     assert!(reads(&sandbox, &bob, "a.yaml") && reads(&sandbox, &bob, "z.yaml"));
 }
@@ -281,6 +284,7 @@ fn a_job_that_adds_takes_nothing_away() {
     assert_snapshot!(sandbox.sealwax(["rekey", "--add-only", "apps"]).by(&alice).run(), @"
     exit 0
     err: 2 encrypted files: 0 folded under new keys (0 values), 2 wrapped, 0 left as they are
+    err: ci@FINGERPRINT is a new reader of 2 documents
     err: warning: bob@FINGERPRINT is a reader of 2 documents and none by the policy; `sealwax rekey` takes the right away
     ");
     for name in &names {
@@ -301,6 +305,7 @@ fn superseded_wraps_are_all_that_is_replaced() {
     assert_snapshot!(sandbox.sealwax(["rekey", "--superseded", "."]).by(&alice).run(), @"
     exit 0
     err: 2 encrypted files: 0 folded under new keys (0 values), 2 wrapped, 0 left as they are
+    err: prod@FINGERPRINT is a new reader of 2 documents
     ");
     assert!(names.iter().all(|name| reads(&sandbox, &newer, name) && !reads(&sandbox, &bob, name)));
     let after = sandbox.read(&names[0]);
@@ -367,4 +372,46 @@ fn other_readers_than_last_time_are_agreed_to_first() {
     assert!(reads(&sandbox, &mallory, &names[0]));
     // Agreed to once, it is the usual state.
     sandbox.sealwax(["rekey", &names[1]]).by(&alice).run().ok();
+}
+
+#[test]
+fn a_rotation_goes_on_though_documents_changed_places() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    let other = SECRET.replace("name: db", "name: cache");
+    let sealed = sandbox.encrypted("db.yaml", &format!("{SECRET}---\n{other}"));
+    sandbox.commit_all();
+    let (first, second) = sealed.split_once("---\n").unwrap();
+    sandbox.write("db.yaml", format!("{second}---\n{first}"));
+    sandbox.sealwax(["rotate", "--resume", "."]).by(&alice).run().ok();
+    let after = sandbox.read("db.yaml");
+    assert!(!after.contains(key_of(first)) && !after.contains(key_of(second)), "both have new keys");
+}
+
+#[test]
+fn a_file_that_is_named_twice_is_changed_once() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    sandbox.encrypted("apps/db.yaml", SECRET);
+    let twice = ["rotate", "apps/db.yaml", "./apps", "apps/../apps/db.yaml"];
+    sandbox.sealwax(twice).by(&alice).run().ok();
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_whole_files_and_is_taken_up_again() {
+    let sandbox = Sandbox::new();
+    let (alice, bob) = (sandbox.person("alice"), sandbox.person("bob"));
+    let names = repository(&sandbox, &[&alice, &bob], 150);
+    sandbox.policy(&[&alice]);
+    for milliseconds in [20, 40, 60, 80, 100, 130, 160, 200] {
+        let mut run = sandbox.sealwax(["rekey", "."]).by(&alice);
+        let mut child = run.start();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let files = names.iter().map(String::as_str).collect::<Vec<_>>();
+        let verified = sandbox.sealwax(["verify"]).args(&files).by(&alice).run();
+        assert!(verified.stderr.contains("300 values in 150 files open; 0 files failed"), "{verified}");
+    }
+    sandbox.sealwax(["rekey", "."]).by(&alice).run().ok();
+    assert!(names.iter().all(|name| !sandbox.read(name).contains("bob@")));
+    assert!(names.iter().step_by(40).all(|name| reads(&sandbox, &alice, name) && !reads(&sandbox, &bob, name)));
 }

@@ -59,12 +59,13 @@ fn whoever_leaves_reads_nothing_that_is_written_later() {
     err: hint: `sealwax rekey --superseded .` replaces the wraps for the team's old key.
     ");
     assert!(reads(&sandbox, &alice, "db.yaml"), "what is wrapped for the old key opens still");
-    let set = ["set", "db.yaml", "password", "--accept-recipients"];
-    sandbox.sealwax(set).input("s3cr3t-new").run().ok();
+    // What was changed here was agreed to here.
+    sandbox.sealwax(["set", "db.yaml", "password"]).input("s3cr3t-new").run().ok();
     assert!(!reads(&sandbox, &bob, "db.yaml"));
     assert_snapshot!(sandbox.sealwax(["rekey", "--superseded", "."]).by(&alice).run(), @"
     exit 0
     err: 1 encrypted files: 0 folded under new keys (0 values), 1 wrapped, 0 left as they are
+    err: ops@FINGERPRINT is a new reader of 1 documents
     ");
     assert!(reads(&sandbox, &alice, "db.yaml"));
     let opened = sandbox.sealwax(["get", "db.yaml", "username"]).by(&bob).run();
@@ -175,6 +176,8 @@ fn a_change_that_somebody_else_made_stays_to_be_looked_at() {
     exit 1
     err: error: the readers of the rule for ** (Secret, EncryptedSecret) changed: bob@FINGERPRINT came, mallory@FINGERPRINT came
     err: hint: Is it meant? `git log -p` shows who changed it.
+    err: error: the readers of the rule for ** changed: bob@FINGERPRINT came, mallory@FINGERPRINT came
+    err: hint: Is it meant? `git log -p` shows who changed it.
     err: recipients that can be used: 3
     ");
     assert_eq!(sandbox.sealwax(["rekey", "."]).by(&alice).run().code, Some(1));
@@ -193,4 +196,68 @@ fn a_long_key_gets_a_file() {
     err: error: [HOME]/repo/.sealwax.toml: the recipient quantum is there already
     err: hint: For a newer key of it, change the key where it stands: its wraps are replaced by `sealwax rekey`.
     ");
+}
+
+#[test]
+fn whoever_leaves_knows_the_earlier_keys_too() {
+    let sandbox = Sandbox::new();
+    let (alice, bob, carol) = (sandbox.person("alice"), sandbox.person("bob"), sandbox.person("carol"));
+    with_team(&sandbox, &[&alice, &bob, &carol]);
+    sandbox.sealwax(["team", "remove", "ops", "bob"]).by(&alice).run().ok();
+    // Nothing was wrapped anew yet.
+    let outcome = sandbox.sealwax(["team", "remove", "ops", "carol"]).by(&alice).run();
+    assert!(outcome.stderr.contains("db.yaml: stringData.username, stringData.password"), "{outcome}");
+}
+
+#[test]
+fn whoever_leaves_and_keeps_another_way_in_is_told() {
+    let sandbox = Sandbox::new();
+    let (alice, bob) = (sandbox.person("alice"), sandbox.person("bob"));
+    let twice = format!("laptop={}", bob.recipient);
+    with_team(&sandbox, &[&alice, &bob]);
+    sandbox.sealwax(["team", "add", "ops", &twice]).by(&alice).run().ok();
+    sandbox.sealwax(["team", "create", "dev", &bob.to()]).run().ok();
+    sandbox.sealwax(["recipients", "add", "robert", &bob.recipient, "--all-rules"]).run().ok();
+    assert_snapshot!(sandbox.sealwax(["team", "remove", "ops", "bob"]).by(&alice).run(), @"
+    exit 2
+    err: error: laptop is a member with the same key, and would stay
+    err: hint: Name laptop too, and add whoever shall stay again with a key of his own.
+    ");
+    assert_snapshot!(sandbox.sealwax(["team", "remove", "ops", "bob", "laptop"]).by(&alice).run(), @"
+    exit 0
+    err: ops@FINGERPRINT: a new key for the team, without bob, laptop
+    err: warning: ops@FINGERPRINT has been able to read 2 values:
+    err:   db.yaml: stringData.username, stringData.password
+    err: hint: Change these values at their origin; encrypting them again does not take them back.
+    err: hint: `sealwax rekey --superseded .` replaces the wraps for the team's old key.
+    err: warning: bob is a member of the team dev with the same key
+    err: hint: `sealwax team remove dev bob` if that shall end too.
+    err: warning: robert is a recipient of the policy with the same key; reads: ** (Secret, EncryptedSecret), **
+    err: hint: `sealwax recipients remove robert` if that shall end too.
+    ");
+    assert_snapshot!(sandbox.sealwax(["recipients", "remove", "robert"]).run(), @"
+    exit 0
+    err: robert is no longer a recipient of the policy; it was named in the rules for **, **
+    err: hint: `sealwax rekey .` takes the wraps away and lists what must be changed at its origin.
+    err: warning: bob is a member of the team dev with the same key
+    err: hint: `sealwax team remove dev bob` if that shall end too.
+    ");
+}
+
+#[test]
+fn a_file_for_a_person_and_for_a_team_opens_as_a_whole() {
+    let sandbox = Sandbox::new();
+    let (alice, bob) = (sandbox.person("alice"), sandbox.person("bob"));
+    with_team(&sandbox, &[&alice, &bob]);
+    // The first document is for alice herself, the second for the team that she is in.
+    let own = sandbox.sealwax(["encrypt", "--to", &alice.to(), "-"]).args(&["--select", "stringData.*"]);
+    let own = own.input(SECRET).run().ok();
+    let both = format!("{own}---\n{}", sandbox.read("db.yaml"));
+    sandbox.write("both.yaml", both);
+    assert!(reads(&sandbox, &alice, "both.yaml"));
+    // So it is after somebody left, when one document names the new key and the other an older one.
+    sandbox.sealwax(["team", "remove", "ops", "bob"]).by(&alice).run().ok();
+    let new = sandbox.encrypted("new.yaml", &SECRET.replace("name: db", "name: new"));
+    sandbox.write("both.yaml", format!("{new}---\n{}", sandbox.read("db.yaml")));
+    assert!(reads(&sandbox, &alice, "both.yaml"));
 }

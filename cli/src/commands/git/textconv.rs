@@ -33,7 +33,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     // What cannot be read or printed is left out: an error would end the whole diff.
-    if let Ok(input) = Input::read(&args.file) {
+    if let Ok(input) = Input::read_file(&args.file) {
         let shown = input.bytes.expose_str().and_then(|text| view(args, text));
         let _ = match &shown {
             Some(text) => ui.data(text.as_bytes()),

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let parsed = plugins::recipient(&args.name, &text)
         .map_err(|error| CommandError::usage(format!("{}: {}", args.name, crate::error::chain(&error))))?;
     let mut edit = Edit::begin(&policy)?;
-    let in_file = Path::new(&args.recipient).is_file();
+    let in_file = recipient::is_file(&args.recipient);
     let key_file = (!in_file && text.len() > MAX_INLINE).then(|| PathBuf::from(format!("keys/{}.pub", args.name)));
     let source = match &key_file {
         Some(file) => Source::File(file.display().to_string()),

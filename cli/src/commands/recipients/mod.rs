@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
 /// The policy of the folder that the command was called in.
 pub(crate) fn policy_here() -> Result<Policy, CommandError> {
     // Any name will do: it is the folder that decides.
-    policy::discover(Path::new(policy::FILE_NAME))?.ok_or_else(|| {
+    policy::discover(Path::new(policy::FILE_NAME), Policy::load)?.ok_or_else(|| {
         CommandError::usage(format!("there is no {} for this folder", policy::FILE_NAME))
             .hint("Make one with `sealwax init`.")
     })

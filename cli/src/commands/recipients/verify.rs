@@ -45,9 +45,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     }
     for rule in policy.rules() {
         let rule = rule?;
-        if let Some(change) = policy.accepted.difference(&rule.subject(), &rule.readers) {
-            let message = format!("the readers of the rule for {} changed: {change}", rule.rule);
-            outcomes.push(Err(CommandError::refused(message).hint("Is it meant? `git log -p` shows who changed it.")));
+        if let Some(change) = policy.disagreement(&rule) {
+            outcomes.push(Err(CommandError::refused(change).hint("Is it meant? `git log -p` shows who changed it.")));
         }
     }
     outcomes.push(Ok(vec![Note::Done(format!("recipients that can be used: {checked}"))]));

@@ -1,6 +1,7 @@
 //! `sealwax team add`.
 
-use super::{members, rule_of, team};
+use super::{members, team};
+use crate::accepted::Subject;
 use crate::commands::recipients::policy_here;
 use crate::error::{Code, CommandError};
 use crate::keyring::{Identities, IdentityArgs};
@@ -38,12 +39,12 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
                 .hint("Remove the old one first: `sealwax team remove` makes a new key for the team."));
         }
     }
-    let rule = rule_of(&args.name);
-    policy.accepted.check(&rule, &team.readers(), args.accept_recipients)?;
-    let readers: Vec<_> = all.values().cloned().collect();
+    let before = Subject::team(&args.name, team.members.values().cloned());
+    policy.accepted.check(&before, policy.subjects(), args.accept_recipients)?;
     let names = all.keys().cloned().collect::<Vec<_>>().join(", ");
-    team.add(&all, &Identities::new(&args.identities).own()?)?;
-    policy.accepted.check(&rule, &readers, true)?;
+    team.add(&all, &team.open(&Identities::new(&args.identities).own()?)?)?;
+    let now = Subject::team(&args.name, all.into_values());
+    policy.accepted.check(&now, policy.subjects(), true)?;
     ui.notes(&[Note::Done(format!("{}: members: {names}", team.recipient.label()))]);
     Ok(Code::Done)
 }

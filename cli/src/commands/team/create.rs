@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{members, rule_of};
+use super::members;
+use crate::accepted::Subject;
 use crate::commands::recipients::policy_here;
 use crate::error::{Code, CommandError};
 use crate::policy::edit::{Edit, Source};
@@ -38,10 +39,10 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let mut edit = Edit::begin(&policy)?;
     edit.add_recipient(&args.name, &Source::Team(base.clone()))?;
     let rules = edit.add_reader(&args.name, &args.rules, false)?;
-    let readers: Vec<_> = members.values().cloned().collect();
     let recipient = Team::create(&args.name, &policy.folder().join(Path::new(&base)), &members)?;
     edit.finish()?;
-    policy.accepted.check(&rule_of(&args.name), &readers, true)?;
+    let team = Subject::team(&args.name, members.into_values());
+    policy.accepted.check(&team, &[], true)?;
     ui.notes(&[
         Note::Done(format!("{}: a team of {count}, for {rules}", recipient.label())),
         Note::Hint(format!(

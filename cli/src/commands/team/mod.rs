@@ -14,7 +14,7 @@ use crate::error::{Code, CommandError};
 use crate::policy::Policy;
 use crate::recipient;
 use crate::team::Team;
-use crate::ui::Ui;
+use crate::ui::{Note, Ui};
 
 /// Teams: one key for many people, so that somebody who joins changes one file
 #[derive(Debug, clap::Args)]
@@ -67,7 +67,23 @@ fn members(policy: &Policy, named: &[String]) -> Result<BTreeMap<String, Recipie
     Ok(members)
 }
 
-/// What the record of agreed readers calls a team's members.
-fn rule_of(name: &str) -> String {
-    format!("the team {name}")
+/// How somebody can read besides the way that he has just lost: his key may be a recipient of the policy, under whatever
+/// name, or a member of a team.
+pub(crate) fn other_ways(policy: &Policy, person: &Recipient) -> Vec<Note> {
+    let key = person.label().fingerprint();
+    let mut notes = Vec::new();
+    for listed in policy.listed_recipients() {
+        let name = &listed.name;
+        if listed.recipient.as_ref().is_ok_and(|recipient| recipient.label().fingerprint() == key) {
+            let rules = if listed.rules.is_empty() { "no rule".to_owned() } else { listed.rules.join(", ") };
+            notes.push(Note::Warning(format!("{name} is a recipient of the policy with the same key; reads: {rules}")));
+            notes.push(Note::Hint(format!("`sealwax recipients remove {name}` if that shall end too.")));
+        }
+        let Some(team) = listed.team.as_deref().and_then(|base| Team::read(name, base).ok()) else { continue };
+        for (member, _) in team.members.iter().filter(|(_, member)| member.label().fingerprint() == key) {
+            notes.push(Note::Warning(format!("{member} is a member of the team {name} with the same key")));
+            notes.push(Note::Hint(format!("`sealwax team remove {name} {member}` if that shall end too.")));
+        }
+    }
+    notes
 }
