@@ -19,6 +19,8 @@ use crate::files::{Input, syntax_of};
 const MAX_UNCLAIMED: usize = 5 << 20;
 /// Where Git looks for the zero byte that makes a file binary.
 const SNIFFED: usize = 8000;
+/// What Git LFS commits in the place of a file.
+const POINTER: &str = "version https://git-lfs.github.com/spec/";
 
 /// What came of looking at a file.
 #[derive(Default)]
@@ -56,7 +58,10 @@ pub(super) fn look(
     let mut allowed = Allowed::default();
     match decode(bytes.expose()) {
         None => undecoded(context, &file.path, bytes.expose(), &mut seen),
-        Some(text) if text.len() > MAX_UNCLAIMED && !is_claimed(context, &file.path) => {
+        Some(text)
+            if text.len() > MAX_UNCLAIMED && !is_claimed(context, &file.path) && !states_secret(&file.path, &text) =>
+        {
+            private_keys::scan(&file.path, &text, &mut seen.findings);
             seen.skipped = Some(Skipped::Large(file.path.clone()));
         }
         Some(text) => {
@@ -103,7 +108,8 @@ fn pass_over(context: &Context<'_>, path: &Path, why: Skipped, seen: &mut Seen) 
 /// A file that is no text that YAML may be. One in another encoding than UTF-8 is still searched, as far as its letters go.
 fn undecoded(context: &Context<'_>, path: &Path, bytes: &[u8], seen: &mut Seen) {
     leftovers::by_name(path, bytes, &mut seen.findings);
-    if is_binary(bytes) {
+    // By its name a text, so that a zero byte hides nothing.
+    if is_binary(bytes) && !is_manifest(path) {
         return pass_over(context, path, Skipped::Binary, seen);
     }
     let text = String::from_utf8_lossy(bytes);
@@ -114,6 +120,11 @@ fn undecoded(context: &Context<'_>, path: &Path, bytes: &[u8], seen: &mut Seen) 
         let message = "it could hold secrets, and it is not UTF-8 text";
         seen.findings.push(Finding::new(Id::WAX904, path, message));
     }
+}
+
+/// Whether a file is a manifest, and, by its lines alone, states a Secret.
+fn states_secret(path: &Path, text: &str) -> bool {
+    is_manifest(path) && template::states_secret(text)
 }
 
 /// As Git tells it.
@@ -132,8 +143,9 @@ fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
         }
     };
     let units = bytes.chunks_exact(2).filter_map(|two| Some(pair(two.try_into().ok()?)));
-    let text = char::decode_utf16(units.skip(1)).collect::<Result<String, _>>().ok()?;
-    Some(Cow::Owned(text))
+    // A unit that is none must not hide the others.
+    let letter = |unit: Result<char, _>| unit.unwrap_or(char::REPLACEMENT_CHARACTER);
+    Some(Cow::Owned(char::decode_utf16(units.skip(1)).map(letter).collect()))
 }
 
 /// Whether a rule of the policy is for a file, so that it has to be readable. A rule for everything below a folder is for
@@ -157,12 +169,17 @@ fn text_file(context: &Context<'_>, file: &Look, text: &str, before: Option<&str
         sops_lines::check(path, text, context.sops.rule(path), &mut seen.findings);
         return;
     }
-    if change::is_encrypted(text)
-        && let Some(line) = leftovers::conflict(text)
-    {
+    let conflict = leftovers::conflict(text).filter(|_| change::is_encrypted(text));
+    if let Some(line) = conflict {
         let message = "conflict markers stand in a file with encrypted values";
         seen.findings.push(Finding::new(Id::WAX505, path, message).line(line));
-        return;
+    }
+    if claimed && text.starts_with(POINTER) {
+        seen.findings.push(Finding::new(
+            Id::WAX904,
+            path,
+            "the policy covers it, and Git LFS keeps its contents elsewhere",
+        ));
     }
     if !claimed && !was_encrypted && context.sops.rule(path).is_none() && !may_matter(text) {
         return;
@@ -173,18 +190,39 @@ fn text_file(context: &Context<'_>, file: &Look, text: &str, before: Option<&str
             let sheet = Sheet { path, file: &parsed, context: Some(context), sops };
             rules::run(&sheet, &mut seen.selected, &mut seen.findings);
             private_keys::scan_escaped(&sheet, &mut seen.findings);
+            if template::states_secret_to_others(text) {
+                let message =
+                    "it has line breaks that some programs take for text, and others find a Secret behind them";
+                seen.findings.push(Finding::new(Id::WAX904, path, message));
+            }
             if let Some(before) = before {
                 change::check(&sheet, before, &mut seen.findings);
             }
         }
+        // Told already; what is readable in it is told all the same.
+        Err(_) if conflict.is_some() => template::check(path, text, &mut seen.findings),
         Err(error) => unparsed(context, path, text, was_encrypted, &error, &mut seen.findings),
     }
 }
 
 /// Whether a text has one of the words that any rule starts from, or an escape or a tag that could hide one.
 fn may_matter(text: &str) -> bool {
-    const WORDS: [&str; 10] =
-        ["Secret", "secretGenerator", "ENC[", "sops", "sealwax", "\\x", "\\u", "\\U", "!!", "\\\n"];
+    const WORDS: [&str; 14] = [
+        "Secret",
+        "secretGenerator",
+        "ENC[",
+        "sops",
+        "sealwax",
+        "\\x",
+        "\\u",
+        "\\U",
+        "!!",
+        "!<",
+        "%TAG",
+        "\\\n",
+        "\\\r",
+        "/stringData",
+    ];
     WORDS.iter().any(|word| text.contains(word))
 }
 
@@ -211,7 +249,8 @@ fn unparsed(
     let rules = context.policy.as_ref().map(|policy| policy.matching(path)).unwrap_or_default();
     let mut rules = rules.iter().filter_map(|position| context.rules.get(*position));
     let by_policy = rules.any(|rule| rule.kinds.as_ref().is_none_or(|kinds| template::states_kind(text, kinds)));
-    let by_looks = template::states_secret(text) && !template::is_template(text);
+    let states = template::states_secret(text) || template::states_secret_to_others(text);
+    let by_looks = states && !template::is_template(text);
     let reason = if by_policy {
         "the policy covers it"
     } else if was_encrypted {

@@ -40,16 +40,11 @@ impl Sheet<'_> {
     }
 }
 
-/// Whether a file is YAML or JSON by its name: also a template of it, and a copy that an editor left.
+/// Whether a file is YAML or JSON by its name, also with something behind it, as templates and copies have: `.yaml.tpl`,
+/// `.yaml~`, `.yaml.save`, `.json5`.
 pub(super) fn is_manifest(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    let mut rest = name.as_str();
-    while let Some(shorter) = AROUND.iter().find_map(|end| rest.strip_suffix(end)) {
-        rest = shorter;
-    }
-    [".yaml", ".yml", ".json"].iter().any(|end| rest.ends_with(end))
+    [".yaml", ".yml", ".json", ".ndjson"].iter().any(|end| {
+        name.match_indices(end).any(|(at, _)| !name[at + end.len()..].starts_with(|c: char| c.is_ascii_alphabetic()))
+    }) || name.ends_with(".jsonl")
 }
-
-/// What templates and copies append to a name.
-const AROUND: [&str; 13] =
-    [".tpl", ".tmpl", ".gotmpl", ".j2", ".tftpl", ".orig", ".rej", ".bak", ".old", ".edited", ".dec", "~", ".template"];
