@@ -42,13 +42,20 @@ pub(super) enum Skipped {
     Large(PathBuf),
 }
 
-/// Looks at a file of a state; `before` is what it held before it changed.
+/// What a file held before it changed, and, for a state of the past, what it holds now.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Others<'o> {
+    pub(super) before: Option<&'o SecretBytes>,
+    pub(super) later: Option<&'o SecretBytes>,
+}
+
+/// Looks at a file of a state.
 pub(super) fn look(
     context: &Context<'_>,
     state: &State,
     file: &Look,
     bytes: Option<&SecretBytes>,
-    before: Option<&SecretBytes>,
+    others: Others<'_>,
 ) -> Seen {
     let mut seen = Seen::default();
     let Some(bytes) = bytes else {
@@ -66,8 +73,8 @@ pub(super) fn look(
         }
         Some(text) => {
             allowed = Allowed::read(&text);
-            let earlier = before.and_then(|before| decode(before.expose()));
-            text_file(context, file, &text, earlier.as_deref(), &mut seen);
+            let [before, later] = [others.before, others.later].map(|other| decode(other?.expose()));
+            text_file(context, file, &text, [before.as_deref(), later.as_deref()], &mut seen);
         }
     }
     let found = seen.findings.len();
@@ -158,12 +165,14 @@ fn is_claimed(context: &Context<'_>, path: &Path) -> bool {
 }
 
 /// A text: what every text is searched for, and, where that may matter, its documents.
-fn text_file(context: &Context<'_>, file: &Look, text: &str, before: Option<&str>, seen: &mut Seen) {
+fn text_file(context: &Context<'_>, file: &Look, text: &str, others: [Option<&str>; 2], seen: &mut Seen) {
+    let [earlier, later] = others;
     let path = file.path.as_path();
     leftovers::by_name(path, text.as_bytes(), &mut seen.findings);
     private_keys::scan(path, text, &mut seen.findings);
-    let was_encrypted = before.is_some_and(change::is_encrypted);
-    seen.readers_changed = before.is_some_and(|before| change::labels(before) != change::labels(text));
+    let was_encrypted = earlier.is_some_and(change::is_encrypted);
+    let is_encrypted_elsewhere = was_encrypted || later.is_some_and(change::is_encrypted);
+    seen.readers_changed = earlier.is_some_and(|earlier| change::labels(earlier) != change::labels(text));
     let claimed = is_claimed(context, path);
     if !claimed && !is_manifest(path) {
         sops_lines::check(path, text, context.sops.rule(path), &mut seen.findings);
@@ -181,7 +190,7 @@ fn text_file(context: &Context<'_>, file: &Look, text: &str, before: Option<&str
             "the policy covers it, and Git LFS keeps its contents elsewhere",
         ));
     }
-    if !claimed && !was_encrypted && context.sops.rule(path).is_none() && !may_matter(text) {
+    if !claimed && !is_encrypted_elsewhere && context.sops.rule(path).is_none() && !may_matter(text) {
         return;
     }
     match parse(path, text) {
@@ -195,8 +204,10 @@ fn text_file(context: &Context<'_>, file: &Look, text: &str, before: Option<&str
                     "it has line breaks that some programs take for text, and others find a Secret behind them";
                 seen.findings.push(Finding::new(Id::WAX904, path, message));
             }
-            if let Some(before) = before {
-                change::check(&sheet, before, &mut seen.findings);
+            for (version, text) in [(change::Version::Earlier, earlier), (change::Version::Later, later)] {
+                if let Some(text) = text {
+                    change::check(&sheet, version, text, &mut seen.findings);
+                }
             }
         }
         // Told already; what is readable in it is told all the same.

@@ -44,7 +44,8 @@ impl Sheet<'_> {
 /// `.yaml~`, `.yaml.save`, `.json5`.
 pub(super) fn is_manifest(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    [".yaml", ".yml", ".json", ".ndjson"].iter().any(|end| {
-        name.match_indices(end).any(|(at, _)| !name[at + end.len()..].starts_with(|c: char| c.is_ascii_alphabetic()))
-    }) || name.ends_with(".jsonl")
+    ["yaml", "yml", "json", "jsonl", "ndjson", "jsonc"].iter().any(|kind| {
+        let ends = name.match_indices(kind).filter(|(at, _)| name[..*at].ends_with('.'));
+        ends.into_iter().any(|(at, _)| !name[at + kind.len()..].starts_with(|c: char| c.is_ascii_alphabetic()))
+    })
 }

@@ -132,6 +132,8 @@ pub(crate) struct Look {
     pub(crate) object: Option<String>,
     /// The object that held it before, if it changed and there was one.
     pub(crate) before: Option<String>,
+    /// The object that holds it now, for a file of the past.
+    pub(crate) later: Option<String>,
     /// Whether it changed.
     pub(crate) changed: bool,
 }
@@ -151,8 +153,13 @@ pub(crate) struct State {
 
 impl Origin for Tree {
     fn text(&self, path: &Path) -> Result<String, CommandError> {
-        let file =
-            Look { path: path.to_owned(), object: self.object(path).map(str::to_owned), before: None, changed: false };
+        let file = Look {
+            path: path.to_owned(),
+            object: self.object(path).map(str::to_owned),
+            before: None,
+            later: None,
+            changed: false,
+        };
         let missing = || CommandError::usage(format!("{}: cannot be read: no such file", path.display()));
         if !self.holds(path) {
             return Err(missing());
