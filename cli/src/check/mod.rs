@@ -135,7 +135,9 @@ impl<'s> Context<'s> {
 /// The policy of a tree.
 pub(super) fn policy_of(tree: &Tree) -> Result<Option<Policy>, CommandError> {
     let file = Path::new(FILE_NAME);
-    tree.holds(file).then(|| Policy::load_from(Arc::new(tree.clone()), file)).transpose()
+    // A link is refused where it is read: by Git it is no file, and on the disk it is.
+    let stated = tree.holds(file) || crate::policy::Origin::is_link(tree, file);
+    stated.then(|| Policy::load_from(Arc::new(tree.clone()), file)).transpose()
 }
 
 /// Looks at everything that the command line names.

@@ -35,6 +35,7 @@ pub(crate) struct Disk {
 pub(crate) struct Objects {
     repository: Repository,
     entries: BTreeMap<PathBuf, String>,
+    links: BTreeSet<PathBuf>,
 }
 
 impl Tree {
@@ -45,8 +46,10 @@ impl Tree {
 
     /// Of these objects.
     pub(crate) fn objects(repository: &Repository, entries: Vec<crate::repo::Entry>) -> Self {
-        let entries = entries.into_iter().map(|entry| (entry.path, entry.object)).collect();
-        Self::Objects(Arc::new(Objects { repository: repository.clone(), entries }))
+        let (links, files): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.is_link);
+        let entries = files.into_iter().map(|entry| (entry.path, entry.object)).collect();
+        let links = links.into_iter().map(|link| link.path).collect();
+        Self::Objects(Arc::new(Objects { repository: repository.clone(), entries, links }))
     }
 
     /// Every file.
@@ -173,8 +176,7 @@ impl Origin for Tree {
     fn is_link(&self, path: &Path) -> bool {
         match self {
             Self::Disk(disk) => disk.root.join(path).is_symlink(),
-            // Only regular files are listed: a link is not found.
-            Self::Objects(_) => false,
+            Self::Objects(objects) => objects.links.contains(path),
         }
     }
 }

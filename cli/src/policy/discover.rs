@@ -17,7 +17,7 @@ pub(crate) fn discover(file: &Path) -> Result<Option<Policy>, CommandError> {
         return nearest.map(|path| Policy::load(&path)).transpose();
     };
     let main = root.join(FILE_NAME);
-    let policy = if main.is_file() { Some(Policy::load(&main)?) } else { None };
+    let policy = if main.is_file() || main.is_symlink() { Some(Policy::load(&main)?) } else { None };
     let below = folder.ancestors().take_while(|folder| *folder != root).map(|folder| folder.join(FILE_NAME));
     for nested in below.filter(|path| path.exists()) {
         if !policy.as_ref().is_some_and(|policy| policy.is_part(&nested)) {

@@ -58,6 +58,12 @@ impl Policy {
 
     /// The same from elsewhere than the disk.
     pub(crate) fn load_from(origin: Arc<dyn Origin>, file: &Path) -> Result<Self, CommandError> {
+        if origin.is_link(file) {
+            return Err(in_file(
+                file,
+                "is a symbolic link, which Git keeps without what it points to; put the file itself here",
+            ));
+        }
         let root = file.parent().unwrap_or(Path::new(".")).to_owned();
         let main = Part::load(&*origin, &root, file)?;
         let mut parts = vec![];
