@@ -74,7 +74,7 @@ fn one(
         refuse_in_place(args, &input)?;
     }
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&shown, &error);
-    let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    let file = input.parse()?;
     let keyring = crate::open::keyring(&shown, input.path.as_deref(), &file, policies, identities)?;
     let opened = native::decrypt(&file, &mut Opener::new(&keyring)).map_err(in_file)?;
     if opened.values == 0 && !has_block(&file) {

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use sealwax_format::document::File;
 use sealwax_format::document::resolve::resolve;
 use sealwax_format::native::{self, Layout, Object};
 use sealwax_format::{Error, ValueType};
@@ -90,7 +89,7 @@ fn one(policies: &Policies, found: &Found) -> Result<Vec<Status>, CommandError> 
     let input = Input::read(&found.path)?;
     let in_file = |error: Error| CommandError::in_file(&input.shown, &error);
     let policy = policies.of(&found.path)?;
-    let file = match input.text().and_then(|text| File::parse(text, input.syntax()).map_err(|e| in_file(e.into()))) {
+    let file = match input.parse() {
         Ok(file) => file,
         // Templates and other files that only look like YAML.
         Err(_) if !found.named && !survey::claims_values(input.bytes.expose()) => return Ok(Vec::new()),

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use sealwax_format::document::File;
 use sealwax_format::native::{self, Layout, Opener};
 
 use crate::error::{Code, CommandError};
@@ -54,7 +53,7 @@ fn one(policies: &Policies, identities: &Identities<'_>, found: &Found) -> Resul
         return Ok(0);
     }
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&input.shown, &error);
-    let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    let file = input.parse()?;
     let keyring = crate::open::keyring(&input.shown, Some(&found.path), &file, policies, identities)?;
     let mut opener = Opener::new(&keyring);
     let mut values = 0;

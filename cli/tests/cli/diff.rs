@@ -258,7 +258,7 @@ fn before_the_first_commit() {
     sandbox.git(&["init", "--quiet"]);
     sandbox.git(&["add", "--all"]);
     assert!(sandbox.sealwax(["diff"]).run().ok().contains("+ stringData.password"));
-    assert_eq!(sandbox.sealwax(["diff", "main...HEAD"]).run().code, Some(2));
+    assert_eq!(sandbox.sealwax(["diff", "nowhere...HEAD"]).run().code, Some(2));
 }
 
 #[test]
@@ -267,4 +267,37 @@ fn textconv_reads_the_file_that_git_names() {
     sandbox.write("-", "from the file\n");
     let shown = sandbox.sealwax(["git", "textconv", "-"]).input("from standard input\n").run().ok();
     assert_eq!(shown, "from the file\n");
+}
+
+#[test]
+fn a_branch_is_compared_with_where_it_began() {
+    let (sandbox, alice) = repository();
+    sandbox.git(&["checkout", "--quiet", "-b", "feature"]);
+    sandbox.sealwax(["set", "db.yaml", "password"]).input("s3cr3t-feature").run().ok();
+    sandbox.git(&["commit", "--quiet", "--all", "--message", "feature"]);
+    sandbox.git(&["checkout", "--quiet", "main"]);
+    sandbox.sealwax(["set", "db.yaml", "username"]).input("s3cr3t-main").run().ok();
+    sandbox.git(&["commit", "--quiet", "--all", "--message", "main"]);
+    let summary = |range: &str| sandbox.sealwax(["diff", "--summary", range]).by(&alice).run().ok();
+    assert_eq!(summary("main...feature"), "1 values changed in 1 files\n");
+    assert_eq!(summary("main..feature"), "2 values changed in 1 files\n");
+}
+
+#[test]
+fn what_cannot_be_read_is_no_all_clear() {
+    let (sandbox, _) = repository();
+    let text = sandbox.read("db.yaml");
+    let (head, tail) = text.split_at(text.find("  password").unwrap());
+    sandbox.write("db.yaml", format!("{head}<<<<<<< ours\n=======\n>>>>>>> theirs\n{tail}"));
+    assert_snapshot!(sandbox.sealwax(["diff", "--summary"]).run(), @"
+    exit 3
+    out: 0 values changed in 0 files; 1 files could not be read
+    err: error: db.yaml:10: the file cannot be read: not valid YAML: simple key expected ':'
+    err: hint: Markers of a conflict stand from line 10 on: keep the lines of one side, delete the others with the markers.
+    ");
+    assert_snapshot!(sandbox.sealwax(["set", "db.yaml", "password"]).input("s3cr3t").run(), @"
+    exit 3
+    err: error: db.yaml:10: the file cannot be read: not valid YAML: simple key expected ':'
+    err: hint: Markers of a conflict stand from line 10 on: keep the lines of one side, delete the others with the markers.
+    ");
 }

@@ -415,3 +415,19 @@ fn a_run_that_is_killed_leaves_whole_files_and_is_taken_up_again() {
     assert!(names.iter().all(|name| !sandbox.read(name).contains("bob@")));
     assert!(names.iter().step_by(40).all(|name| reads(&sandbox, &alice, name) && !reads(&sandbox, &bob, name)));
 }
+
+#[test]
+fn files_of_other_names_are_found_too() {
+    let sandbox = Sandbox::new();
+    let (alice, bob) = (sandbox.person("alice"), sandbox.person("bob"));
+    sandbox.policy(&[&alice, &bob]);
+    let names = ["UP.YAML", "db.yaml.tpl", "db.yml"];
+    for name in names {
+        sandbox.encrypted(name, SECRET);
+    }
+    sandbox.commit_all();
+    sandbox.policy(&[&alice]);
+    let outcome = sandbox.sealwax(["rekey", "."]).by(&alice).run();
+    assert!(outcome.stderr.contains("has been able to read 6 values"), "{outcome}");
+    assert!(names.iter().all(|name| !reads(&sandbox, &bob, name) && reads(&sandbox, &alice, name)));
+}

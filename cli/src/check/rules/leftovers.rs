@@ -29,9 +29,3 @@ pub(in crate::check) fn by_name(path: &Path, bytes: &[u8], findings: &mut Vec<Fi
         findings.push(Finding::new(Id::WAX504, path, "by its name, the file is a copy that an editor or a merge left"));
     }
 }
-
-/// The line of the first conflict marker, if there is a whole set.
-pub(in crate::check) fn conflict(text: &str) -> Option<usize> {
-    let at = |marker: &str| text.lines().position(|line| line.starts_with(marker)).map(|index| index + 1);
-    at("<<<<<<< ").filter(|_| at("=======").is_some() && at(">>>>>>> ").is_some())
-}
