@@ -13,7 +13,7 @@ use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
 use crate::repo::Repository;
 use crate::survey;
-use crate::ui::Ui;
+use crate::ui::{Ui, count};
 use crate::view::{Difference, Document, Snapshot, Tags};
 
 /// Show which values and readers changed, with every value masked
@@ -220,14 +220,14 @@ fn describe(text: &mut String, difference: &Difference, old: Option<&Document>, 
 fn summary(compared: &[Compared]) -> String {
     let files = compared.iter().filter(|file| !file.differences.is_empty()).count();
     let all: Vec<_> = compared.iter().flat_map(|file| &file.differences).collect();
-    let count = |list: fn(&Difference) -> usize| all.iter().map(|difference| list(difference)).sum::<usize>();
-    let mut parts = vec![format!("{} values changed in {files} files", count(|d| d.changed.len()))];
+    let sum = |list: fn(&Difference) -> usize| all.iter().map(|difference| list(difference)).sum::<usize>();
+    let mut parts = vec![format!("{} changed in {}", count(sum(|d| d.changed.len()), "value"), count(files, "file"))];
     let more = [
-        (count(|d| d.added.len()), "added"),
-        (count(|d| d.removed.len()), "removed"),
-        (count(|d| d.same.len()), "encrypted again, the same"),
-        (count(|d| d.unknown.len()), "encrypted again, not compared"),
-        (count(|d| d.exposed.len()), "now in the clear"),
+        (sum(|d| d.added.len()), "added"),
+        (sum(|d| d.removed.len()), "removed"),
+        (sum(|d| d.same.len()), "encrypted again, the same"),
+        (sum(|d| d.unknown.len()), "encrypted again, not compared"),
+        (sum(|d| d.exposed.len()), "now in the clear"),
         (all.iter().filter(|difference| difference.place.is_some()).count(), "documents sealed for another place"),
     ];
     parts.extend(more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
@@ -242,7 +242,7 @@ fn summary(compared: &[Compared]) -> String {
     }
     let unread = compared.iter().filter(|file| file.unread.is_some()).count();
     if unread > 0 {
-        parts.push(format!("{unread} files could not be read"));
+        parts.push(format!("{} could not be read", count(unread, "file")));
     }
     parts.join("; ") + "\n"
 }

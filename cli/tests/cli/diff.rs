@@ -142,14 +142,14 @@ fn diff_lists_values_and_readers() {
     "#);
     assert_snapshot!(sandbox.sealwax(["diff", "--summary"]).run(), @"
     exit 0
-    out: 1 values changed in 1 files; 1 added; 1 removed; bob@FINGERPRINT newly named
+    out: 1 value changed in 1 file; 1 added; 1 removed; bob@FINGERPRINT newly named
     ");
     assert_eq!(sandbox.sealwax(["diff", "HEAD", "--", "other"]).run().ok(), "");
     sandbox.commit_all();
     assert_eq!(sandbox.sealwax(["diff"]).run().ok(), "");
     assert_snapshot!(sandbox.sealwax(["diff", "--summary", "HEAD~1..HEAD"]).run(), @"
     exit 0
-    out: 1 values changed in 1 files; 1 added; 1 removed; bob@FINGERPRINT newly named
+    out: 1 value changed in 1 file; 1 added; 1 removed; bob@FINGERPRINT newly named
     ");
     assert_snapshot!(sandbox.sealwax(["diff", "nowhere"]).run(), @"
     exit 2
@@ -169,11 +169,11 @@ fn a_fold_changes_no_value() {
     sandbox.sealwax(["rekey", "."]).by(&alice).run().ok();
     assert_snapshot!(sandbox.sealwax(["diff", "--summary"]).by(&alice).run(), @"
     exit 0
-    out: 0 values changed in 1 files; 2 encrypted again, the same; bob@FINGERPRINT no longer named
+    out: 0 values changed in 1 file; 2 encrypted again, the same; bob@FINGERPRINT no longer named
     ");
     assert_snapshot!(sandbox.sealwax(["diff", "--summary"]).run(), @"
     exit 0
-    out: 0 values changed in 1 files; 2 encrypted again, not compared; bob@FINGERPRINT no longer named
+    out: 0 values changed in 1 file; 2 encrypted again, not compared; bob@FINGERPRINT no longer named
     ");
 }
 
@@ -209,7 +209,7 @@ fn status_says_what_the_policy_would_change() {
     out:   sealed for: Secret prod/db
     out:   readers: alice@FINGERPRINT
     out:   rekey would add: bob@FINGERPRINT
-    err: 2 values encrypted in 2 documents; 2 in the clear that should be; 1 documents with other readers than the policy's
+    err: 2 values encrypted in 2 documents; 2 in the clear that should be; 1 document with other readers than the policy's
     ");
     let json = sandbox.sealwax(["status", "--format", "json", "clear.yaml"]).run().ok();
     assert_snapshot!(json, @r#"
@@ -279,8 +279,8 @@ fn a_branch_is_compared_with_where_it_began() {
     sandbox.sealwax(["set", "db.yaml", "username"]).input("s3cr3t-main").run().ok();
     sandbox.git(&["commit", "--quiet", "--all", "--message", "main"]);
     let summary = |range: &str| sandbox.sealwax(["diff", "--summary", range]).by(&alice).run().ok();
-    assert_eq!(summary("main...feature"), "1 values changed in 1 files\n");
-    assert_eq!(summary("main..feature"), "2 values changed in 1 files\n");
+    assert_eq!(summary("main...feature"), "1 value changed in 1 file\n");
+    assert_eq!(summary("main..feature"), "2 values changed in 1 file\n");
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn what_cannot_be_read_is_no_all_clear() {
     sandbox.write("db.yaml", format!("{head}<<<<<<< ours\n=======\n>>>>>>> theirs\n{tail}"));
     assert_snapshot!(sandbox.sealwax(["diff", "--summary"]).run(), @"
     exit 3
-    out: 0 values changed in 0 files; 1 files could not be read
+    out: 0 values changed in 0 files; 1 file could not be read
     err: error: db.yaml:10: the file cannot be read: not valid YAML: simple key expected ':'
     err: hint: Markers of a conflict stand from line 10 on: keep the lines of one side, delete the others with the markers.
     ");
