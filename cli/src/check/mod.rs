@@ -140,8 +140,22 @@ pub(super) fn policy_of(tree: &Tree) -> Result<Option<Policy>, CommandError> {
     stated.then(|| Policy::load_from(Arc::new(tree.clone()), file)).transpose()
 }
 
+/// Room for a document as deep as the parser takes, within a text of one, within a text of one: running out of it ends
+/// the process.
+const STACK: usize = 64 << 20;
+
+/// Works with threads that have this much room.
+fn with_room<T: Send>(work: impl FnOnce() -> Result<T, CommandError> + Send) -> Result<T, CommandError> {
+    let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).build();
+    pool.map_err(|error| CommandError::refused(format!("no threads can be started: {error}")))?.install(work)
+}
+
 /// Looks at everything that the command line names.
 pub(crate) fn run(scope: &Scope) -> Result<Outcome, CommandError> {
+    with_room(|| look_at_states(scope))
+}
+
+fn look_at_states(scope: &Scope) -> Result<Outcome, CommandError> {
     let mut selected = scope.select()?;
     let mut outcome = Outcome::default();
     for state in &selected.states {
@@ -172,9 +186,8 @@ fn look_at(state: &State, outcome: &mut Outcome) -> Result<(), CommandError> {
 /// Looks at manifests as Kustomize or Helm renders them: whether what is encrypted in them will open.
 pub(crate) fn run_rendered(from: &Path) -> Result<Outcome, CommandError> {
     let mut outcome = Outcome { whole: false, ..Outcome::default() };
-    for input in select::rendered(from)? {
-        outcome.take(vec![file::rendered(&input)]);
-    }
+    let seen = with_room(|| Ok(select::rendered(from)?.iter().map(file::rendered).collect::<Vec<_>>()))?;
+    outcome.take(seen);
     finding::tidy(&mut outcome.findings);
     finding::number(&mut outcome.findings);
     Ok(outcome)

@@ -147,3 +147,18 @@ fn a_conflict_that_is_allowed_hides_nothing() {
     let rules = found(&[("a.yaml", text.into())]).remove(0);
     assert!(rules.contains(&"WAX101".to_owned()), "{rules:?}");
 }
+
+/// Several threads, with a document as deep as can be read in a text of one, in a text of one.
+#[test]
+fn deep_documents_do_not_end_the_process() {
+    let sandbox = Sandbox::new();
+    let deep = |text: &str| format!("{}{text}{}", "{a: ".repeat(250), "}".repeat(250));
+    let quoted = |text: &str| serde_json::to_string(&format!("{text}\n")).unwrap();
+    let text = (0..4).fold("kind: Secret".to_owned(), |text, _| deep(&quoted(&text)));
+    for index in 0..300 {
+        let text = if index % 100 == 0 { format!("# Secret\n{text}\n") } else { "a: b\n".to_owned() };
+        sandbox.write(&format!("folder/{index}.yaml"), text);
+    }
+    let outcome = sandbox.sealwax(["check", "folder"]).run();
+    assert!(matches!(outcome.code, Some(0..=3)), "{outcome}");
+}
