@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use sealwax_format::SecretBytes;
-use sealwax_format::document::Syntax;
+use sealwax_format::document::{File as Document, Syntax};
 use tempfile::TempPath;
 
 use crate::error::{Code, CommandError};
@@ -55,6 +55,11 @@ impl Input {
         self.bytes.expose_str().ok_or_else(|| CommandError::unreadable(format!("{}: not UTF-8 text", self.shown)))
     }
 
+    /// Its documents.
+    pub(crate) fn parse(&self) -> Result<Document<'_>, CommandError> {
+        parse(&self.shown, self.text()?, self.syntax())
+    }
+
     /// How it is written, by its name.
     pub(crate) fn syntax(&self) -> Syntax {
         syntax_of(self.path.as_deref())
@@ -80,6 +85,25 @@ fn read_limited(mut reader: impl io::Read, size: u64) -> io::Result<SecretBytes>
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 256 MiB"));
     }
     Ok(SecretBytes::from(bytes))
+}
+
+/// Parses a file. Where Git left markers of a conflict in it, the error says what to do about those.
+pub(crate) fn parse<'t>(shown: &str, text: &'t str, syntax: Syntax) -> Result<Document<'t>, CommandError> {
+    Document::parse(text, syntax).map_err(|error| {
+        let error = CommandError::in_file(shown, &error.into());
+        match conflict(text) {
+            Some(line) => error.hint(format!(
+                "Markers of a conflict stand from line {line} on: keep the lines of one side, delete the others with the markers."
+            )),
+            None => error,
+        }
+    })
+}
+
+/// The line of the first conflict marker, if there is a whole set.
+pub(crate) fn conflict(text: &str) -> Option<usize> {
+    let at = |marker: &str| text.lines().position(|line| line.starts_with(marker)).map(|index| index + 1);
+    at("<<<<<<< ").filter(|_| at("=======").is_some() && at(">>>>>>> ").is_some())
 }
 
 /// Reads a small text file that belongs to the configuration.

@@ -208,12 +208,9 @@ impl WriteArgs {
         };
         let stated = rule.filter(|_| self.place.scope.is_none()).and_then(|rule| rule.target.as_deref());
         if let Some(target) = self.place.target.as_deref().or(stated) {
-            let (namespace, name) = target
-                .split_once('/')
-                .filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty())
-                .ok_or_else(|| {
-                    CommandError::usage(format!("{target}: write NAMESPACE/NAME, such as 'preview-*/db'"))
-                })?;
+            let (namespace, name) = policy::place_parts(target).ok_or_else(|| {
+                CommandError::usage(format!("--for {target}: write NAMESPACE/NAME, such as 'preview-*/db'"))
+            })?;
             let (group, kind) = (object.group.clone(), object.kind.clone());
             return Ok((Place::Object { group, kind, namespace: namespace.to_owned(), name: name.to_owned() }, false));
         }

@@ -43,17 +43,16 @@ pub(crate) fn claims_values(contents: &[u8]) -> bool {
     contents.windows(MARK.len()).any(|window| window == MARK)
 }
 
-/// The same, of ours or of SOPS.
-pub(crate) fn claims_any(contents: &[u8]) -> bool {
-    claims_values(contents) || contents.windows(SOPS_MARK.len()).any(|window| window == SOPS_MARK)
-}
-
-const SOPS_MARK: &[u8] = b"ENC[AES256_GCM,";
 const MARK: &[u8] = b"ENC[wax1,";
 
-/// Whether a file is YAML or JSON by its name.
+/// Whether a file is YAML or JSON by its name, also with something behind it, as templates and copies have: `.yaml.tpl`,
+/// `.yaml~`, `.yaml.save`, `.json5`.
 pub(crate) fn is_document(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known))
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    ["yaml", "yml", "json", "jsonl", "ndjson", "jsonc"].iter().any(|kind| {
+        let ends = name.match_indices(kind).filter(|(at, _)| name[..*at].ends_with('.'));
+        ends.into_iter().any(|(at, _)| !name[at + kind.len()..].starts_with(|c: char| c.is_ascii_alphabetic()))
+    })
 }
 
 fn tracked(repository: &Repository, folder: &Path) -> Result<Vec<PathBuf>, CommandError> {

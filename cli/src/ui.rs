@@ -137,6 +137,11 @@ fn asking<T>(ask: impl FnOnce() -> T) -> T {
     }
 }
 
+/// "1 file", "2 files".
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A bar on a terminal; nothing elsewhere.
 pub(crate) struct Progress {
     bar: ProgressBar,

@@ -40,6 +40,7 @@ impl Allowed {
             return Self::default();
         }
         let lines: Vec<_> = text.lines().collect();
+        let content = next_content(&lines);
         let comments = lines.iter().enumerate().filter_map(|(index, line)| {
             let found = COMMENT.captures(line)?;
             let reason = found.name("reason").map_or("", |reason| reason.as_str());
@@ -47,7 +48,7 @@ impl Allowed {
             let alone = found.get(0).is_some_and(|found| line[..found.start()].trim().is_empty());
             let about = match found.name("file") {
                 Some(_) => None,
-                None if alone => Some(below(&lines, index)),
+                None if alone => Some(below(&lines, &content, index)),
                 None => Some(index + 1..=index + 1),
             };
             let whole = reason.chars().filter(|c| c.is_alphabetic()).count() >= 3;
@@ -89,17 +90,38 @@ impl Allowed {
     }
 }
 
-/// The line below a comment, other comments passed over, and the lines that are indented further.
-fn below(lines: &[&str], comment: usize) -> std::ops::RangeInclusive<usize> {
-    let is_content = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-    let Some(first) = (comment + 1..lines.len()).find(|index| is_content(lines[*index])) else {
+fn is_content(line: &str) -> bool {
+    !line.trim().is_empty() && !line.trim_start().starts_with('#')
+}
+
+/// For each line, the first one from it on that is neither empty nor a comment.
+fn next_content(lines: &[&str]) -> Vec<Option<usize>> {
+    let mut next = None;
+    let mut found: Vec<_> = lines
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(index, line)| {
+            next = is_content(line).then_some(index).or(next);
+            next
+        })
+        .collect();
+    found.reverse();
+    found
+}
+
+/// The line below a comment, other comments passed over, and the lines that are indented further. Comments behind them
+/// that are not are about something else.
+fn below(lines: &[&str], content: &[Option<usize>], comment: usize) -> std::ops::RangeInclusive<usize> {
+    let Some(first) = content.get(comment + 1).copied().flatten() else {
         return comment + 1..=comment + 1;
     };
-    let indent = |index: usize| lines[index].len() - lines[index].trim_start().len();
-    let deeper =
-        (first + 1..lines.len()).take_while(|index| !is_content(lines[*index]) || indent(*index) > indent(first));
-    let last = deeper.last().unwrap_or(first);
-    first + 1..=last + 1
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let deeper = |line: &str| indent(line) > indent(lines[first]);
+    let rest = lines.iter().enumerate().skip(first + 1);
+    let block = rest.take_while(|(_, line)| !is_content(line) || deeper(line));
+    let last = block.filter(|(_, line)| !line.trim().is_empty() && deeper(line)).last();
+    first + 1..=last.map_or(first, |(index, _)| index) + 1
 }
 
 #[cfg(test)]
@@ -116,6 +138,8 @@ mod tests {
         assert!(!allows("a: b # sealwax:allow WAX101 a demo\nc: d", 2));
         let block = "# sealwax:allow WAX101 a demo\n# more\nstringData:\n  a: b\n\n  c: d\nother: e\n";
         assert_eq!([3, 4, 6, 7].map(|line| allows(block, line)), [true, true, true, false]);
+        let behind = "# sealwax:allow WAX101 a demo\na: b\n# another: comment\n";
+        assert_eq!([2, 3].map(|line| allows(behind, line)), [true, false]);
         assert!(allows("x: y\n# sealwax:allow-file WAX101 a demo", 1));
     }
 

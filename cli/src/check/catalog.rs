@@ -197,7 +197,8 @@ rules! {
     "Take it out of the repository unless you know that the plugin keeps the key elsewhere."
 
     WAX503 Error true "a decrypted file was left behind"
-    "The name says so: .dec, .decrypted~, or .merge_file_ as Git's merges name their temporary files. Empty files are not meant."
+    "The name says so: .dec, .decrypted~, .merge_file_ as Git's merges name their temporary files, or .sealwax- as sealwax names its own, \
+     which stay when it is killed. Empty files are not meant."
     "Delete it and add the name to .gitignore; if it was ever pushed, change its values at their origin."
 
     WAX504 Warning false "an editor or a merge left a file behind"

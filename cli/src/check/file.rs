@@ -10,15 +10,18 @@ use super::allow::Allowed;
 use super::catalog::Id;
 use super::finding::Finding;
 use super::rules::{self, change, leftovers, sops, sops_lines, template};
-use super::sheet::{Sheet, is_manifest};
+use super::sheet::Sheet;
 use super::source::{Look, State};
 use super::{Context, private_keys};
-use crate::files::{Input, syntax_of};
+use crate::files::{self, Input, syntax_of};
+use crate::survey;
 
 /// Larger files are passed over, unless something claims them.
 const MAX_UNCLAIMED: usize = 5 << 20;
 /// Where Git looks for the zero byte that makes a file binary.
 const SNIFFED: usize = 8000;
+/// What Git LFS commits in the place of a file.
+const POINTER: &str = "version https://git-lfs.github.com/spec/";
 
 /// What came of looking at a file.
 #[derive(Default)]
@@ -40,13 +43,20 @@ pub(super) enum Skipped {
     Large(PathBuf),
 }
 
-/// Looks at a file of a state; `before` is what it held before it changed.
+/// What a file held before it changed, and, for a state of the past, what it holds now.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Others<'o> {
+    pub(super) before: Option<&'o SecretBytes>,
+    pub(super) later: Option<&'o SecretBytes>,
+}
+
+/// Looks at a file of a state.
 pub(super) fn look(
     context: &Context<'_>,
     state: &State,
     file: &Look,
     bytes: Option<&SecretBytes>,
-    before: Option<&SecretBytes>,
+    others: Others<'_>,
 ) -> Seen {
     let mut seen = Seen::default();
     let Some(bytes) = bytes else {
@@ -56,19 +66,22 @@ pub(super) fn look(
     let mut allowed = Allowed::default();
     match decode(bytes.expose()) {
         None => undecoded(context, &file.path, bytes.expose(), &mut seen),
-        Some(text) if text.len() > MAX_UNCLAIMED && !is_claimed(context, &file.path) => {
+        Some(text)
+            if text.len() > MAX_UNCLAIMED && !is_claimed(context, &file.path) && !states_secret(&file.path, &text) =>
+        {
+            private_keys::scan(&file.path, &text, &mut seen.findings);
             seen.skipped = Some(Skipped::Large(file.path.clone()));
         }
         Some(text) => {
             allowed = Allowed::read(&text);
-            let earlier = before.and_then(|before| decode(before.expose()));
-            text_file(context, file, &text, earlier.as_deref(), &mut seen);
+            let [before, later] = [others.before, others.later].map(|other| decode(other?.expose()));
+            text_file(context, file, &text, [before.as_deref(), later.as_deref()], &mut seen);
         }
     }
     let found = seen.findings.len();
     seen.findings.retain(|finding| !allowed.allows(finding));
     seen.allowed = found - seen.findings.len();
-    if is_manifest(&file.path) {
+    if survey::is_document(&file.path) {
         seen.findings.extend(allowed.findings(&file.path));
     }
     if let Some(commit) = &state.past {
@@ -103,17 +116,23 @@ fn pass_over(context: &Context<'_>, path: &Path, why: Skipped, seen: &mut Seen) 
 /// A file that is no text that YAML may be. One in another encoding than UTF-8 is still searched, as far as its letters go.
 fn undecoded(context: &Context<'_>, path: &Path, bytes: &[u8], seen: &mut Seen) {
     leftovers::by_name(path, bytes, &mut seen.findings);
-    if is_binary(bytes) {
+    // By its name a text, so that a zero byte hides nothing.
+    if is_binary(bytes) && !survey::is_document(path) {
         return pass_over(context, path, Skipped::Binary, seen);
     }
     let text = String::from_utf8_lossy(bytes);
     private_keys::scan(path, &text, &mut seen.findings);
     if is_claimed(context, path)
-        || (is_manifest(path) && (change::is_encrypted(&text) || template::states_secret(&text)))
+        || (survey::is_document(path) && (change::is_encrypted(&text) || template::states_secret(&text)))
     {
         let message = "it could hold secrets, and it is not UTF-8 text";
         seen.findings.push(Finding::new(Id::WAX904, path, message));
     }
+}
+
+/// Whether a file is a manifest, and, by its lines alone, states a Secret.
+fn states_secret(path: &Path, text: &str) -> bool {
+    survey::is_document(path) && template::states_secret(text)
 }
 
 /// As Git tells it.
@@ -132,8 +151,9 @@ fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
         }
     };
     let units = bytes.chunks_exact(2).filter_map(|two| Some(pair(two.try_into().ok()?)));
-    let text = char::decode_utf16(units.skip(1)).collect::<Result<String, _>>().ok()?;
-    Some(Cow::Owned(text))
+    // A unit that is none must not hide the others.
+    let letter = |unit: Result<char, _>| unit.unwrap_or(char::REPLACEMENT_CHARACTER);
+    Some(Cow::Owned(char::decode_utf16(units.skip(1)).map(letter).collect()))
 }
 
 /// Whether a rule of the policy is for a file, so that it has to be readable. A rule for everything below a folder is for
@@ -142,29 +162,36 @@ fn is_claimed(context: &Context<'_>, path: &Path) -> bool {
     let Some(policy) = &context.policy else { return false };
     let matching = policy.matching(path);
     let mut rules = matching.iter().filter_map(|position| context.rules.get(*position));
-    rules.any(|rule| is_manifest(path) || !rule.path.ends_with('*'))
+    rules.any(|rule| survey::is_document(path) || !rule.path.ends_with('*'))
 }
 
 /// A text: what every text is searched for, and, where that may matter, its documents.
-fn text_file(context: &Context<'_>, file: &Look, text: &str, before: Option<&str>, seen: &mut Seen) {
+fn text_file(context: &Context<'_>, file: &Look, text: &str, others: [Option<&str>; 2], seen: &mut Seen) {
+    let [earlier, later] = others;
     let path = file.path.as_path();
     leftovers::by_name(path, text.as_bytes(), &mut seen.findings);
     private_keys::scan(path, text, &mut seen.findings);
-    let was_encrypted = before.is_some_and(change::is_encrypted);
-    seen.readers_changed = before.is_some_and(|before| change::labels(before) != change::labels(text));
+    let was_encrypted = earlier.is_some_and(change::is_encrypted);
+    let is_encrypted_elsewhere = was_encrypted || later.is_some_and(change::is_encrypted);
+    seen.readers_changed = earlier.is_some_and(|earlier| change::labels(earlier) != change::labels(text));
     let claimed = is_claimed(context, path);
-    if !claimed && !is_manifest(path) {
+    if !claimed && !survey::is_document(path) {
         sops_lines::check(path, text, context.sops.rule(path), &mut seen.findings);
         return;
     }
-    if change::is_encrypted(text)
-        && let Some(line) = leftovers::conflict(text)
-    {
+    let conflict = files::conflict(text).filter(|_| change::is_encrypted(text));
+    if let Some(line) = conflict {
         let message = "conflict markers stand in a file with encrypted values";
         seen.findings.push(Finding::new(Id::WAX505, path, message).line(line));
-        return;
     }
-    if !claimed && !was_encrypted && context.sops.rule(path).is_none() && !may_matter(text) {
+    if claimed && text.starts_with(POINTER) {
+        seen.findings.push(Finding::new(
+            Id::WAX904,
+            path,
+            "the policy covers it, and Git LFS keeps its contents elsewhere",
+        ));
+    }
+    if !claimed && !is_encrypted_elsewhere && context.sops.rule(path).is_none() && !may_matter(text) {
         return;
     }
     match parse(path, text) {
@@ -173,18 +200,41 @@ fn text_file(context: &Context<'_>, file: &Look, text: &str, before: Option<&str
             let sheet = Sheet { path, file: &parsed, context: Some(context), sops };
             rules::run(&sheet, &mut seen.selected, &mut seen.findings);
             private_keys::scan_escaped(&sheet, &mut seen.findings);
-            if let Some(before) = before {
-                change::check(&sheet, before, &mut seen.findings);
+            if template::states_secret_to_others(text) {
+                let message =
+                    "it has line breaks that some programs take for text, and others find a Secret behind them";
+                seen.findings.push(Finding::new(Id::WAX904, path, message));
+            }
+            for (version, text) in [(change::Version::Earlier, earlier), (change::Version::Later, later)] {
+                if let Some(text) = text {
+                    change::check(&sheet, version, text, &mut seen.findings);
+                }
             }
         }
+        // Told already; what is readable in it is told all the same.
+        Err(_) if conflict.is_some() => template::check(path, text, &mut seen.findings),
         Err(error) => unparsed(context, path, text, was_encrypted, &error, &mut seen.findings),
     }
 }
 
 /// Whether a text has one of the words that any rule starts from, or an escape or a tag that could hide one.
 fn may_matter(text: &str) -> bool {
-    const WORDS: [&str; 10] =
-        ["Secret", "secretGenerator", "ENC[", "sops", "sealwax", "\\x", "\\u", "\\U", "!!", "\\\n"];
+    const WORDS: [&str; 14] = [
+        "Secret",
+        "secretGenerator",
+        "ENC[",
+        "sops",
+        "sealwax",
+        "\\x",
+        "\\u",
+        "\\U",
+        "!!",
+        "!<",
+        "%TAG",
+        "\\\n",
+        "\\\r",
+        "/stringData",
+    ];
     WORDS.iter().any(|word| text.contains(word))
 }
 
@@ -211,7 +261,8 @@ fn unparsed(
     let rules = context.policy.as_ref().map(|policy| policy.matching(path)).unwrap_or_default();
     let mut rules = rules.iter().filter_map(|position| context.rules.get(*position));
     let by_policy = rules.any(|rule| rule.kinds.as_ref().is_none_or(|kinds| template::states_kind(text, kinds)));
-    let by_looks = template::states_secret(text) && !template::is_template(text);
+    let states = template::states_secret(text) || template::states_secret_to_others(text);
+    let by_looks = states && !template::is_template(text);
     let reason = if by_policy {
         "the policy covers it"
     } else if was_encrypted {

@@ -37,7 +37,7 @@ impl Finding {
             path: path.to_owned(),
             line: 1,
             key: None,
-            message: message.into(),
+            message: printable(&message.into()),
             commit: None,
             ordinal: 0,
         }
@@ -50,8 +50,7 @@ impl Finding {
 
     /// About this part of the file. Keys come from files: control characters must not reach a terminal or a report.
     pub(crate) fn key(self, key: impl AsRef<str>) -> Self {
-        let key = key.as_ref().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        Self { key: Some(key), ..self }
+        Self { key: Some(printable(key.as_ref())), ..self }
     }
 
     /// With another weight than the rule's usual one.
@@ -74,6 +73,12 @@ impl Finding {
     pub(crate) fn shown_path(&self) -> String {
         readable(&self.path)
     }
+}
+
+/// Names that files chose, without what would move a terminal's cursor or turn the direction of its text around.
+fn printable(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// A path for people and programs, control characters escaped.

@@ -40,7 +40,7 @@ pub(crate) use catalog::{RULES, Rule, Severity, find as find_rule};
 pub(crate) use finding::{Finding, readable};
 pub(crate) use select::Scope;
 
-use file::{Seen, Skipped};
+use file::{Others, Seen, Skipped};
 use rules::sops::Configs;
 use source::{Look, State, Tree};
 
@@ -123,7 +123,10 @@ impl<'s> Context<'s> {
             Err(_) if state.past.is_some() => (None, Vec::new()),
             Err(error) => return Err(error),
         };
-        let (sops, findings) = Configs::read(&state.tree)?;
+        let (sops, findings) = match Configs::read(&state.tree) {
+            Err(_) if state.past.is_some() => Default::default(),
+            read => read?,
+        };
         outcome.findings.extend(findings.into_iter().filter(|_| state.past.is_none()));
         Ok(Self { tree: &state.tree, policy, rules, sops })
     }
@@ -132,11 +135,27 @@ impl<'s> Context<'s> {
 /// The policy of a tree.
 pub(super) fn policy_of(tree: &Tree) -> Result<Option<Policy>, CommandError> {
     let file = Path::new(FILE_NAME);
-    tree.holds(file).then(|| Policy::load_from(Arc::new(tree.clone()), file)).transpose()
+    // A link is refused where it is read: by Git it is no file, and on the disk it is.
+    let stated = tree.holds(file) || crate::policy::Origin::is_link(tree, file);
+    stated.then(|| Policy::load_from(Arc::new(tree.clone()), file)).transpose()
+}
+
+/// Room for a document as deep as the parser takes, within a text of one, within a text of one: running out of it ends
+/// the process.
+const STACK: usize = 64 << 20;
+
+/// Works with threads that have this much room.
+fn with_room<T: Send>(work: impl FnOnce() -> Result<T, CommandError> + Send) -> Result<T, CommandError> {
+    let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).build();
+    pool.map_err(|error| CommandError::refused(format!("no threads can be started: {error}")))?.install(work)
 }
 
 /// Looks at everything that the command line names.
 pub(crate) fn run(scope: &Scope) -> Result<Outcome, CommandError> {
+    with_room(|| look_at_states(scope))
+}
+
+fn look_at_states(scope: &Scope) -> Result<Outcome, CommandError> {
     let mut selected = scope.select()?;
     let mut outcome = Outcome::default();
     for state in &selected.states {
@@ -167,9 +186,8 @@ fn look_at(state: &State, outcome: &mut Outcome) -> Result<(), CommandError> {
 /// Looks at manifests as Kustomize or Helm renders them: whether what is encrypted in them will open.
 pub(crate) fn run_rendered(from: &Path) -> Result<Outcome, CommandError> {
     let mut outcome = Outcome { whole: false, ..Outcome::default() };
-    for input in select::rendered(from)? {
-        outcome.take(vec![file::rendered(&input)]);
-    }
+    let seen = with_room(|| Ok(select::rendered(from)?.iter().map(file::rendered).collect::<Vec<_>>()))?;
+    outcome.take(seen);
     finding::tidy(&mut outcome.findings);
     finding::number(&mut outcome.findings);
     Ok(outcome)
@@ -188,19 +206,21 @@ fn look_at_all(context: &Context<'_>, state: &State) -> Result<Vec<Seen>, Comman
 
 fn look_at_some(context: &Context<'_>, state: &State, files: &[Look]) -> Result<Vec<Seen>, CommandError> {
     let mut reader = state.tree.reader()?;
-    let changed = files.iter().any(|file| file.before.is_some());
-    let mut earlier = match &state.repository {
+    let changed = files.iter().any(|file| file.before.is_some() || file.later.is_some());
+    let mut versions = match &state.repository {
         Some(repository) if changed => Some(repository.blobs()?),
         _ => None,
     };
     let mut seen = Vec::with_capacity(files.len());
     for some in files.chunks(TOGETHER) {
         for (file, bytes) in some.iter().zip(reader.read(some)?) {
-            let before = match (&mut earlier, &file.before) {
-                (Some(blobs), Some(object)) => blobs.read(object, source::MAX_READ)?,
-                _ => None,
+            let mut other = |object: &Option<String>| match (&mut versions, object) {
+                (Some(blobs), Some(object)) => Ok(blobs.read_all(&[object], source::MAX_READ)?.pop().flatten()),
+                _ => Ok(None),
             };
-            seen.push(file::look(context, state, file, bytes.as_ref(), before.as_ref()));
+            let (before, later) = (other(&file.before)?, other(&file.later)?);
+            let others = Others { before: before.as_ref(), later: later.as_ref() };
+            seen.push(file::look(context, state, file, bytes.as_ref(), others));
         }
     }
     Ok(seen)

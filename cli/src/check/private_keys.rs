@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use data_encoding::{BASE64, BASE64_NOPAD};
+use data_encoding::{BASE64, BASE64_NOPAD, Encoding};
 use regex::Regex;
 use sealwax_format::document::Style;
 use sealwax_format::keys::pq;
@@ -17,13 +17,22 @@ use super::view::every;
 static AGE: LazyLock<Regex> = expression!(r"(?i)AGE-(?:SECRET-KEY-(?:PQ-)?|PLUGIN-[A-Z0-9+._-]*?-)1[A-Z0-9]{6,}");
 static PEM: LazyLock<Regex> =
     expression!(r"(?s)-----BEGIN (?P<kind>(?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?)-----(?P<body>.*?)-----END");
-/// Base64 of what key files start with: a PEM header, an age identity, and the comment above it.
-static ENCODED: LazyLock<Regex> =
-    expression!(r"(?:LS0tLS1CRUdJTi|QUdFLVNFQ1JFVC1LRV|IyBjcmVhdGVkOi)[A-Za-z0-9+/]{60,}=*");
+/// Base64 of what key files start with: a PEM header, an age identity, and the comments that age and we write above it; on one line or, as
+/// programs break it, on several.
+static ENCODED: LazyLock<Regex> = expression!(
+    r"(?:LS0tLS1CRUdJTi|QUdFLVNFQ1JFVC1LRV|IyBjcmVhdGVkOi|IyBwdWJsaWMga2V5)[A-Za-z0-9+/]{40,}(?:\r?\n[ \t]*[A-Za-z0-9+/]{4,})*"
+);
 
 /// Words without which there is nothing to search for.
-const WORDS: [&str; 6] =
-    ["AGE-", "age-secret-key-", "PRIVATE KEY", "LS0tLS1CRUdJTi", "QUdFLVNFQ1JFVC1LRV", "IyBjcmVhdGVkOi"];
+const WORDS: [&str; 7] = [
+    "AGE-",
+    "age-secret-key-",
+    "PRIVATE KEY",
+    "LS0tLS1CRUdJTi",
+    "QUdFLVNFQ1JFVC1LRV",
+    "IyBjcmVhdGVkOi",
+    "IyBwdWJsaWMga2V5",
+];
 
 /// What is found in a text, at which offset.
 struct Key {
@@ -52,18 +61,35 @@ pub(super) fn scan(path: &Path, text: &str, findings: &mut Vec<Finding>) {
     }
     let mut keys = keys(text);
     for found in ENCODED.find_iter(text) {
-        let encoded = found.as_str().trim_end_matches('=');
-        // The run may end within a group of four where something was cut off.
-        let whole = encoded.get(..encoded.len() / 4 * 4).unwrap_or_default();
-        let decoded = BASE64_NOPAD.decode(whole.as_bytes()).map(Zeroizing::new).unwrap_or_default();
-        let inside = std::str::from_utf8(&decoded).map(self::keys).unwrap_or_default();
+        let decoded = decoded(found.as_str());
+        // Words behind the base64 may have been taken for more of it.
+        let inside = self::keys(&Zeroizing::new(String::from_utf8_lossy(&decoded).into_owned()));
         keys.extend(inside.into_iter().map(|key| Key { at: found.start(), ..key }));
     }
+    keys.sort_by_key(|key| key.at);
+    let (mut line, mut from) = (1, 0);
     for key in keys {
-        let line = text.get(..key.at).map_or(1, |before| before.matches('\n').count() + 1);
+        line += text.get(from..key.at).unwrap_or_default().matches('\n').count();
+        from = key.at;
         findings.push(Finding::new(key.id, path, key.what).line(line));
     }
 }
+
+/// Base64 without its padding and with line breaks, as far as it goes.
+fn decoded(encoded: &str) -> Zeroizing<Vec<u8>> {
+    let mut compact: Zeroizing<String> = Zeroizing::new(encoded.chars().filter(|c| !c.is_ascii_whitespace()).collect());
+    // A single character of a group of four holds no byte; bits that are left over in a group may be anything.
+    let end = compact.len() - usize::from(compact.len() % 4 == 1);
+    compact.truncate(end);
+    Zeroizing::new(LENIENT.decode(compact.as_bytes()).unwrap_or_default())
+}
+
+/// Base64 that was cut off anywhere.
+static LENIENT: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut specification = BASE64_NOPAD.specification();
+    specification.check_trailing_bits = false;
+    specification.encoding().unwrap_or(BASE64_NOPAD)
+});
 
 fn keys(text: &str) -> Vec<Key> {
     if !WORDS.iter().any(|word| text.contains(word)) {

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::policy_of;
-use super::sheet::is_manifest;
 use super::source::{Look, State, Tree};
 use crate::error::{Code, CommandError};
 use crate::files::{Input, STDIN};
 use crate::policy::FILE_NAME;
 use crate::repo::{Change, Introduced, Repository, work_tree};
+use crate::survey;
 
 /// What to look at.
 #[derive(Clone, Debug)]
@@ -84,6 +84,7 @@ fn everything(tree: Tree, changed: &Changed<'_>, repository: &Repository) -> Sta
         path: path.to_owned(),
         object: tree.object(path).map(str::to_owned),
         before: changed.get(path).copied().flatten().map(str::to_owned),
+        later: None,
         changed: changed.contains_key(path),
     };
     let files = tree.paths().into_iter().map(look).collect();
@@ -108,7 +109,13 @@ fn staged(repository: &Repository) -> Result<State, CommandError> {
         return Ok(everything(tree, &changed(&changes), repository));
     }
     let files = changes.into_iter().filter(|change| change.after.is_some());
-    let look = |change: Change| Look { path: change.path, object: change.after, before: change.before, changed: true };
+    let look = |change: Change| Look {
+        path: change.path,
+        object: change.after,
+        before: change.before,
+        later: None,
+        changed: true,
+    };
     let files = files.map(look).collect();
     Ok(State { tree, files, whole: false, past: None, repository: Some(repository.clone()) })
 }
@@ -138,11 +145,13 @@ fn brought(repository: &Repository, range: &str) -> Result<States, CommandError>
     for one in &brought {
         let was = if is_there(one) { before.get(one.path.as_path()).copied().flatten() } else { one.before.as_deref() };
         let was = was.map(str::to_owned);
-        let look = Look { path: one.path.clone(), object: Some(one.after.clone()), before: was, changed: true };
+        let (path, object) = (one.path.clone(), Some(one.after.clone()));
+        let look = Look { path, object, before: was, later: None, changed: true };
         if is_there(one) {
             now.insert(one.path.clone(), look);
         } else {
-            past.entry(&one.commit).or_default().push(look);
+            let later = tip.object(&one.path).map(str::to_owned);
+            past.entry(&one.commit).or_default().push(Look { later, ..look });
         }
     }
     let newest = if decides(&tip, brought.iter().map(|one| one.path.as_path())) {
@@ -173,7 +182,8 @@ fn from_paths(paths: &[PathBuf]) -> Result<Vec<State>, CommandError> {
     let state = |(root, mut paths): (PathBuf, Vec<PathBuf>)| {
         paths.sort();
         paths.dedup();
-        let look = |path: &PathBuf| Look { path: path.clone(), object: None, before: None, changed: false };
+        let look =
+            |path: &PathBuf| Look { path: path.clone(), object: None, before: None, later: None, changed: false };
         let files = paths.iter().map(look).collect();
         let tree = Tree::disk(&root, paths);
         State { tree, files, whole: false, past: None, repository: None }
@@ -189,7 +199,7 @@ pub(super) fn rendered(from: &Path) -> Result<Vec<Input>, CommandError> {
     let mut files = Vec::new();
     collect(from, &mut files)?;
     files.sort();
-    let manifests = files.iter().filter(|file| from.is_file() || is_manifest(file));
+    let manifests = files.iter().filter(|file| from.is_file() || survey::is_document(file));
     manifests.map(|file| Input::read(file)).collect()
 }
 

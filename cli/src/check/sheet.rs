@@ -39,17 +39,3 @@ impl Sheet<'_> {
         }
     }
 }
-
-/// Whether a file is YAML or JSON by its name: also a template of it, and a copy that an editor left.
-pub(super) fn is_manifest(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    let mut rest = name.as_str();
-    while let Some(shorter) = AROUND.iter().find_map(|end| rest.strip_suffix(end)) {
-        rest = shorter;
-    }
-    [".yaml", ".yml", ".json"].iter().any(|end| rest.ends_with(end))
-}
-
-/// What templates and copies append to a name.
-const AROUND: [&str; 13] =
-    [".tpl", ".tmpl", ".gotmpl", ".j2", ".tftpl", ".orig", ".rej", ".bak", ".old", ".edited", ".dec", "~", ".template"];

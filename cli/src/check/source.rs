@@ -35,6 +35,7 @@ pub(crate) struct Disk {
 pub(crate) struct Objects {
     repository: Repository,
     entries: BTreeMap<PathBuf, String>,
+    links: BTreeSet<PathBuf>,
 }
 
 impl Tree {
@@ -45,8 +46,10 @@ impl Tree {
 
     /// Of these objects.
     pub(crate) fn objects(repository: &Repository, entries: Vec<crate::repo::Entry>) -> Self {
-        let entries = entries.into_iter().map(|entry| (entry.path, entry.object)).collect();
-        Self::Objects(Arc::new(Objects { repository: repository.clone(), entries }))
+        let (links, files): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.is_link);
+        let entries = files.into_iter().map(|entry| (entry.path, entry.object)).collect();
+        let links = links.into_iter().map(|link| link.path).collect();
+        Self::Objects(Arc::new(Objects { repository: repository.clone(), entries, links }))
     }
 
     /// Every file.
@@ -132,6 +135,8 @@ pub(crate) struct Look {
     pub(crate) object: Option<String>,
     /// The object that held it before, if it changed and there was one.
     pub(crate) before: Option<String>,
+    /// The object that holds it now, for a file of the past.
+    pub(crate) later: Option<String>,
     /// Whether it changed.
     pub(crate) changed: bool,
 }
@@ -151,8 +156,13 @@ pub(crate) struct State {
 
 impl Origin for Tree {
     fn text(&self, path: &Path) -> Result<String, CommandError> {
-        let file =
-            Look { path: path.to_owned(), object: self.object(path).map(str::to_owned), before: None, changed: false };
+        let file = Look {
+            path: path.to_owned(),
+            object: self.object(path).map(str::to_owned),
+            before: None,
+            later: None,
+            changed: false,
+        };
         let missing = || CommandError::usage(format!("{}: cannot be read: no such file", path.display()));
         if !self.holds(path) {
             return Err(missing());
@@ -166,8 +176,7 @@ impl Origin for Tree {
     fn is_link(&self, path: &Path) -> bool {
         match self {
             Self::Disk(disk) => disk.root.join(path).is_symlink(),
-            // Only regular files are listed: a link is not found.
-            Self::Objects(_) => false,
+            Self::Objects(objects) => objects.links.contains(path),
         }
     }
 }

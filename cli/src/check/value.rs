@@ -7,7 +7,7 @@ use sealwax_format::base64;
 use zeroize::Zeroizing;
 
 /// What a text is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Nature {
     /// Holds nothing, is filled in by a tool, or is public or encrypted by other means.
     Harmless,
@@ -22,7 +22,10 @@ static EXPRESSION: LazyLock<Regex> = expression!(
     r"(?s)\{\{.*?\}\}|\$\{[A-Za-z_][A-Za-z0-9_.]*(?:(?::?[-=])(?P<default>[^}]*))?\}|\$\([A-Za-z_][A-Za-z0-9_.]*\)"
 );
 /// An expression of Helm that is a text in quotes with nothing that would look one up.
-static LITERAL: LazyLock<Regex> = expression!("^\\{\\{-?\\s*(?:\"|`|'|quote\\s|b64enc\\s+[\"`])");
+static LITERAL: LazyLock<Regex> =
+    expression!(r#"^\{\{-?[\s(]*(?:(?:quote|squote|b64enc|print)\s+["`]|printf\s+(?:"[^"%]*"|`[^`%]*`)|["`'])"#);
+/// What an expression of Helm falls back to.
+static FALLBACK: LazyLock<Regex> = expression!(r#"\bdefault\s+(?:"(?P<quoted>[^"]+)"|`(?P<raw>[^`]+)`)"#);
 /// What is left of a line of configuration whose value was an expression: a name alone, or a section.
 static NAME: LazyLock<Regex> = expression!(r#"^\s*(?:\[[A-Za-z0-9._-]+\]|[A-Za-z0-9._-]+\s*[:=]\s*["']{0,2},?)\s*$"#);
 /// References that Argo CD Vault Plugin, vals, the Vault webhook and 1Password replace, as whole values.
@@ -80,10 +83,13 @@ pub(crate) fn nature(text: &str) -> Nature {
         return Nature::Placeholder;
     }
     let literal = EXPRESSION.find_iter(text).any(|found| LITERAL.is_match(found.as_str()));
+    let fallbacks = EXPRESSION.find_iter(text).flat_map(|found| FALLBACK.captures_iter(found.as_str()));
+    let fallbacks = fallbacks.filter_map(|found| Some(nature(found.name("quoted").or(found.name("raw"))?.as_str())));
+    let fallback = fallbacks.max().unwrap_or(Nature::Harmless);
     let rest = Zeroizing::new(EXPRESSION.replace_all(text, "${default}").into_owned());
     // Letters or digits beside expressions are a value, or a part of one; names whose values are expressions are none.
     let is_value = |line: &str| line.chars().any(char::is_alphanumeric) && !(*rest != *text && NAME.is_match(line));
-    if literal || rest.lines().any(is_value) { Nature::Clear } else { Nature::Harmless }
+    if literal || rest.lines().any(is_value) { Nature::Clear } else { fallback }
 }
 
 /// The same for an item of a Secret's `data`, which Kubernetes decodes.
@@ -127,6 +133,9 @@ mod tests {
             "true",
             "{{ .Values.password }}",
             "{{- .Values.a | b64enc -}}",
+            "{{ quote .Values.a }}",
+            "{{ .Values.a | default \"\" }}",
+            "{{ printf \"%s-%s\" .a .b }}",
             "${PASSWORD}",
             "$(PASSWORD)",
             "${A}-{{ .B }}",
@@ -141,7 +150,7 @@ mod tests {
         ] {
             assert_eq!(nature(text), Nature::Harmless, "{text}");
         }
-        for text in ["<your password>", "changeme", "REPLACE_ME"] {
+        for text in ["<your password>", "changeme", "REPLACE_ME", "{{ default \"changeme\" .a }}"] {
             assert_eq!(nature(text), Nature::Placeholder, "{text}");
         }
     }
@@ -158,6 +167,10 @@ mod tests {
             "${PASSWORD:-hunter2}",
             "{{ \"hunter2\" | b64enc }}",
             "{{ `hunter2` }}",
+            "{{ (\"hunter2\") }}",
+            "{{ printf \"hunter2\" }}",
+            "{{ .Values.a | default \"hunter2\" | quote }}",
+            "{{ default `hunter2` .Values.a }}",
             "changeme123",
             "<hunter2>",
             "${not closed",

@@ -1,7 +1,8 @@
 //! A document as programs see it: aliases followed and merge keys merged, one look-up at a time, so that aliases that
 //! multiply cost nothing.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 
 use sealwax_format::document::resolve::resolve;
 use sealwax_format::document::{Document, Kind, Node, Style};
@@ -10,12 +11,25 @@ use zeroize::Zeroizing;
 
 /// Deepest chain of merge keys that is followed.
 const MAX_MERGES: usize = 16;
+/// Most entries of merged mappings that are looked at in one document: far above any manifest, and done in a second.
+const MAX_MERGED: usize = 1_000_000;
 
 /// A document and its anchors.
 pub(crate) struct View<'d> {
     /// The document's root.
     pub(crate) root: &'d Node,
     anchors: HashMap<usize, &'d Node>,
+    /// Entries of merged mappings that were looked at.
+    merged: Cell<usize>,
+}
+
+/// What a mapping and those that it merges hold, while it is put together.
+#[derive(Default)]
+struct Gathered<'d> {
+    entries: Vec<(String, &'d Node)>,
+    keys: HashSet<String>,
+    /// Mappings that were merged: merged again they bring nothing new.
+    seen: HashSet<*const Node>,
 }
 
 impl<'d> View<'d> {
@@ -27,7 +41,7 @@ impl<'d> View<'d> {
                 anchors.insert(node.anchor, node);
             }
         });
-        Self { root: &document.root, anchors }
+        Self { root: &document.root, anchors, merged: Cell::new(0) }
     }
 
     /// What a node is once an alias is followed.
@@ -42,31 +56,42 @@ impl<'d> View<'d> {
     /// Keys and values of a mapping as programs see them; those that a merge key brings come last, and only where the
     /// mapping has no such key itself.
     pub(crate) fn entries(&self, node: &'d Node) -> Vec<(String, &'d Node)> {
-        let mut entries = Vec::new();
-        self.collect(self.follow(node), &mut entries, 0);
-        entries
+        let mut gathered = Gathered::default();
+        self.collect(self.follow(node), &mut gathered, 0);
+        gathered.entries
     }
 
-    fn collect(&self, node: &'d Node, entries: &mut Vec<(String, &'d Node)>, depth: usize) {
+    /// Whether merge keys lead to more than was followed, so that not all is known.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.merged.get() > MAX_MERGED
+    }
+
+    fn collect(&self, node: &'d Node, gathered: &mut Gathered<'d>, depth: usize) {
+        if depth > 0 {
+            self.merged.set(self.merged.get() + 1 + node.entries().len());
+        }
+        if self.is_exhausted() || !gathered.seen.insert(node) {
+            return;
+        }
         let mut merged = Vec::new();
         for (key, value) in node.entries() {
             match self.text(key) {
                 _ if is_merge(key) => merged.push(self.follow(value)),
-                // The parser refuses a key that stands twice, so only merged ones can be known already.
-                Some(key) if depth == 0 || !entries.iter().any(|(known, _)| *known == *key) => {
-                    entries.push((key.to_string(), value));
+                Some(key) if gathered.keys.insert(key.to_string()) => {
+                    gathered.entries.push((key.to_string(), value));
                 }
                 _ => {}
             }
         }
-        for source in merged.into_iter().filter(|_| depth < MAX_MERGES) {
-            match &source.kind {
-                Kind::Sequence { items, .. } => {
-                    for item in items {
-                        self.collect(self.follow(item), entries, depth + 1);
-                    }
+        for source in merged {
+            let items = self.items(source);
+            let sources = if items.is_empty() { std::slice::from_ref(source) } else { items };
+            for source in sources {
+                if depth < MAX_MERGES {
+                    self.collect(self.follow(source), gathered, depth + 1);
+                } else {
+                    self.merged.set(MAX_MERGED + 1);
                 }
-                _ => self.collect(source, entries, depth + 1),
             }
         }
     }
@@ -110,7 +135,8 @@ impl<'d> View<'d> {
 }
 
 fn is_merge(key: &Node) -> bool {
-    key.scalar().is_some_and(|scalar| scalar.style == Style::Plain && *scalar.value == "<<")
+    let tagged = key.tag.as_ref().is_some_and(|tag| tag.name.ends_with(":merge"));
+    key.scalar().is_some_and(|scalar| tagged || (scalar.style == Style::Plain && *scalar.value == "<<"))
 }
 
 /// Calls a function with every node of a tree, keys included; aliases are not followed.

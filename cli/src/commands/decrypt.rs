@@ -19,7 +19,8 @@ use crate::{mask, values};
 
 /// Print files with their values opened, exactly as they were before they were encrypted
 ///
-/// Nothing is printed of a file of which one value does not open.
+/// Nothing is printed of a file of which one value does not open. Files of SOPS with an age key of
+/// yours are opened too, if their checksum fits.
 ///
 /// Examples:
 ///   sealwax decrypt secret.yaml | kubectl apply -f -
@@ -80,20 +81,9 @@ fn one(
         refuse_in_place(args, &input)?;
     }
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&shown, &error);
-    let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    let file = input.parse()?;
     if sops::Layout::is_one(&file) {
-        let open = crate::sops::open(&shown, &file, identities, !args.ignore_mac)?;
-        if args.mask {
-            let values: Vec<_> = open.values.iter().map(|one| SecretBytes::from(one.plaintext.clone())).collect();
-            mask::on_github(&values, ui)?;
-        }
-        let text = open.layout.decrypt(&file, &open.cipher, &open.values);
-        let text = text.map_err(|at| crate::sops::in_file(&shown, &at))?;
-        let mut notes = Vec::new();
-        if args.ignore_mac {
-            notes.push(Note::Warning(format!("{shown}: its checksum was not held against its values")));
-        }
-        notes.extend(args.in_place.then(|| opened_in_place(&shown, open.values.len())));
+        let (text, notes) = of_sops(args, &shown, &file, identities, ui)?;
         return Ok((input, text, notes));
     }
     let keyring = crate::open::keyring(&shown, input.path.as_deref(), &file, policies, identities)?;
@@ -116,6 +106,28 @@ fn one(
         notes.push(opened_in_place(&shown, opened.values));
     }
     Ok((input, opened.text, notes))
+}
+
+fn of_sops(
+    args: &Args,
+    shown: &str,
+    file: &File<'_>,
+    identities: &Identities<'_>,
+    ui: &Ui,
+) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
+    let open = crate::sops::open(shown, file, identities, !args.ignore_mac)?;
+    if args.mask {
+        let values: Vec<_> = open.values.iter().map(|one| SecretBytes::from(one.plaintext.clone())).collect();
+        mask::on_github(&values, ui)?;
+    }
+    let text = open.layout.decrypt(file, &open.cipher, &open.values);
+    let text = text.map_err(|at| crate::sops::in_file(shown, &at))?;
+    let mut notes = Vec::new();
+    if args.ignore_mac {
+        notes.push(Note::Warning(format!("{shown}: its checksum was not held against its values")));
+    }
+    notes.extend(args.in_place.then(|| opened_in_place(shown, open.values.len())));
+    Ok((text, notes))
 }
 
 fn opened_in_place(shown: &str, values: usize) -> Note {

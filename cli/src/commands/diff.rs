@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sealwax_format::SecretBytes;
-use sealwax_format::document::File;
 use sealwax_format::keys::{Keyring, Label};
 
 use crate::error::{Code, CommandError};
@@ -14,7 +13,7 @@ use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
 use crate::repo::Repository;
 use crate::survey;
-use crate::ui::{Note, Ui};
+use crate::ui::{Ui, count};
 use crate::view::{Difference, Document, Snapshot, Tags};
 
 /// Show which values and readers changed, with every value masked
@@ -26,11 +25,11 @@ use crate::view::{Difference, Document, Snapshot, Tags};
 /// Examples:
 ///   sealwax diff
 ///   sealwax diff HEAD~3 -- clusters/prod
-///   sealwax diff --summary origin/main..HEAD
+///   sealwax diff --summary origin/main...HEAD   what the branch changed since it began
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// A commit, or two as A..B
+    /// A commit, two as A..B, or A...B for what B changed since it left A
     #[arg(value_name = "REVISION", default_value = "HEAD")]
     revision: String,
     /// Only these files and folders
@@ -64,9 +63,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
             ui.data(file.text.as_bytes())?;
         }
     }
-    let unread = compared.iter().filter(|file| file.unread);
-    ui.notes(&unread.map(|file| Note::Warning(format!("{}: cannot be read", file.path.display()))).collect::<Vec<_>>());
-    Ok(Code::Done)
+    // What could not be read may have changed in any way: no all-clear.
+    let unread = compared.iter().filter_map(|file| file.unread.as_ref());
+    Ok(unread.map(|error| ui.failed(error)).max().unwrap_or_default())
 }
 
 /// Two states of a file; the larger ones are held as secrets, since a state may be in the clear.
@@ -78,13 +77,14 @@ struct Pair {
 
 fn pairs(repository: &Repository, args: &Args) -> Result<Vec<Pair>, CommandError> {
     let changes = match args.revision.split_once("..") {
-        Some((_, after)) if after.starts_with('.') => {
-            return Err(CommandError::usage(format!("{}: write two commits as A..B", args.revision))
-                .hint("For what a branch changed since it began: $(git merge-base A B)..B"));
-        }
         Some((before, after)) => {
             let commit = |name: &str| repository.commit(if name.is_empty() { "HEAD" } else { name });
-            repository.changes(&commit(before)?, &commit(after)?)?
+            let since_it_began = after.strip_prefix('.');
+            let (mut before, after) = (commit(before)?, commit(since_it_began.unwrap_or(after))?);
+            if since_it_began.is_some() {
+                before = repository.merge_base(&before, &after)?;
+            }
+            repository.changes(&before, &after)?
         }
         // There may be no commit yet.
         None if args.revision == "HEAD" => repository.unstaged_changes()?,
@@ -126,10 +126,9 @@ fn resolved(path: &Path) -> Result<PathBuf, CommandError> {
 
 /// What was found of one file.
 struct Compared {
-    path: PathBuf,
     text: String,
     differences: Vec<Difference>,
-    unread: bool,
+    unread: Option<CommandError>,
 }
 
 struct Comparer<'a> {
@@ -142,13 +141,15 @@ struct Comparer<'a> {
 
 impl Comparer<'_> {
     fn compare(&self, pair: &Pair) -> Compared {
-        let mut compared =
-            Compared { path: pair.path.clone(), text: String::new(), differences: Vec::new(), unread: false };
-        let (Some(before), Some(after)) =
-            (self.snapshot(&pair.path, pair.before.as_ref()), self.snapshot(&pair.path, pair.after.as_ref()))
-        else {
-            compared.unread = true;
-            return compared;
+        let mut compared = Compared { text: String::new(), differences: Vec::new(), unread: None };
+        let sides = self.snapshot(&pair.path, pair.before.as_ref());
+        let sides = sides.and_then(|before| Ok((before, self.snapshot(&pair.path, pair.after.as_ref())?)));
+        let (before, after) = match sides {
+            Ok(sides) => sides,
+            Err(error) => {
+                compared.unread = Some(error);
+                return compared;
+            }
         };
         let titles: BTreeSet<_> = before.documents.keys().chain(after.documents.keys()).collect();
         for title in titles {
@@ -163,14 +164,17 @@ impl Comparer<'_> {
         compared
     }
 
-    /// `None` for a state that cannot be read.
-    fn snapshot(&self, path: &Path, bytes: Option<&SecretBytes>) -> Option<Snapshot> {
-        let Some(bytes) = bytes else { return Some(Snapshot::default()) };
-        let file = File::parse(bytes.expose_str()?, syntax_of(Some(path))).ok()?;
+    fn snapshot(&self, path: &Path, bytes: Option<&SecretBytes>) -> Result<Snapshot, CommandError> {
+        let Some(bytes) = bytes else { return Ok(Snapshot::default()) };
+        let shown = path.display().to_string();
+        let text = bytes.expose_str();
+        let text = text.ok_or_else(|| CommandError::unreadable(format!("{shown}: not UTF-8 text")))?;
+        let file = files::parse(&shown, text, syntax_of(Some(path)))?;
         let real = self.repository.root().join(path);
         let ring = crate::open::keyring("", Some(&real), &file, &self.policies, &self.identities).ok();
         let none = Keyring::default();
-        Snapshot::of(&file, ring.as_deref().unwrap_or(&none), &self.tags, self.args.reveal).ok()
+        Snapshot::of(&file, ring.as_deref().unwrap_or(&none), &self.tags, self.args.reveal)
+            .map_err(|error| CommandError::in_file(&shown, &error))
     }
 }
 
@@ -216,14 +220,14 @@ fn describe(text: &mut String, difference: &Difference, old: Option<&Document>, 
 fn summary(compared: &[Compared]) -> String {
     let files = compared.iter().filter(|file| !file.differences.is_empty()).count();
     let all: Vec<_> = compared.iter().flat_map(|file| &file.differences).collect();
-    let count = |list: fn(&Difference) -> usize| all.iter().map(|difference| list(difference)).sum::<usize>();
-    let mut parts = vec![format!("{} values changed in {files} files", count(|d| d.changed.len()))];
+    let sum = |list: fn(&Difference) -> usize| all.iter().map(|difference| list(difference)).sum::<usize>();
+    let mut parts = vec![format!("{} changed in {}", count(sum(|d| d.changed.len()), "value"), count(files, "file"))];
     let more = [
-        (count(|d| d.added.len()), "added"),
-        (count(|d| d.removed.len()), "removed"),
-        (count(|d| d.same.len()), "encrypted again, the same"),
-        (count(|d| d.unknown.len()), "encrypted again, not compared"),
-        (count(|d| d.exposed.len()), "now in the clear"),
+        (sum(|d| d.added.len()), "added"),
+        (sum(|d| d.removed.len()), "removed"),
+        (sum(|d| d.same.len()), "encrypted again, the same"),
+        (sum(|d| d.unknown.len()), "encrypted again, not compared"),
+        (sum(|d| d.exposed.len()), "now in the clear"),
         (all.iter().filter(|difference| difference.place.is_some()).count(), "documents sealed for another place"),
     ];
     parts.extend(more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
@@ -235,6 +239,10 @@ fn summary(compared: &[Compared]) -> String {
         if !who.is_empty() {
             parts.push(format!("{who} {what}"));
         }
+    }
+    let unread = compared.iter().filter(|file| file.unread.is_some()).count();
+    if unread > 0 {
+        parts.push(format!("{} could not be read", count(unread, "file")));
     }
     parts.join("; ") + "\n"
 }

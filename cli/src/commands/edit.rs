@@ -92,7 +92,7 @@ fn open(
     identities: &Identities<'_>,
 ) -> Result<(Zeroizing<String>, Vec<Before>, Guarded), CommandError> {
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&input.shown, &error);
-    let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    let file = input.parse()?;
     let keyring = crate::open::keyring(&input.shown, Some(path), &file, policies, identities)?;
     let mut opener = Opener::new(&keyring);
     let plain = native::decrypt(&file, &mut opener).map_err(in_file)?.text;

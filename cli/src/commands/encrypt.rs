@@ -72,7 +72,7 @@ fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Pat
     let policy = governed.map(|path| policies.of(path)).transpose()?.flatten();
     let syntax = crate::files::syntax_of(governed);
     let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
-    let file = File::parse(input.text()?, syntax).map_err(|error| in_file(error.into()))?;
+    let file = files::parse(shown, input.text()?, syntax)?;
 
     let mut plans = Vec::with_capacity(file.documents.len());
     let mut layouts = Vec::with_capacity(file.documents.len());

@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, CommandError> {
     let input = Input::read(&args.file)?;
     let shown = input.shown.as_str();
     let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
-    let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    let file = input.parse()?;
     let (policies, identities) = (Policies::default(), Identities::new(&args.identities));
     let ring = crate::open::keyring(shown, input.path.as_deref(), &file, &policies, &identities)?;
     let plain = native::decrypt(&file, &mut Opener::new(&ring)).map_err(in_file)?.text;

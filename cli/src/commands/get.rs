@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use sealwax_format::document::File;
 use sealwax_format::document::resolve::resolve;
 use sealwax_format::native::{self, Opener};
 use sealwax_format::{Problem, SecretBytes};
@@ -38,7 +37,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let input = Input::read(&args.file)?;
     let shown = input.shown.as_str();
     let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
-    let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    let file = input.parse()?;
     let layout = args.document.choose(shown, &file)?;
     let path = paths::existing(shown, &layout, &args.path)?;
     let fail = |problem| in_file(sealwax_format::Error { line: None, path: Some(path.clone()), problem });

@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
 fn inspect(path: &std::path::Path) -> Result<Inspected, CommandError> {
     let input = Input::read(path)?;
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&input.shown, &error);
-    let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    let file = input.parse()?;
     let mut documents = Vec::new();
     for index in 0..file.documents.len() {
         let layout = Layout::read(&file, index).map_err(in_file)?;

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use sealwax_format::OsRandom;
-use sealwax_format::document::File;
 use sealwax_format::document::rewrite::Rewrite;
 use sealwax_format::native::{self, Layout, Opener, Place, SealedFor};
 
@@ -34,7 +33,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let shown = input.shown.as_str();
     let path = input.path.as_deref().ok_or_else(|| CommandError::usage("rebind needs a file, not standard input"))?;
     let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
-    let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    let file = input.parse()?;
     let policies = Policies::default();
     let policy = policies.of(path)?;
     let identities = Identities::new(&args.identities);

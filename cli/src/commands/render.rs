@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use sealwax_format::document::File;
 use sealwax_format::native::Layout;
 use sealwax_format::{Problem, SecretBytes, base64};
 use sealwax_render::{OpenError, SealedObject, content, open};
@@ -93,7 +92,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let input = Input::read(&args.file)?;
     let shown = input.shown.as_str();
     let text = input.text()?;
-    let file = File::parse(text, input.syntax()).map_err(|error| CommandError::in_file(shown, &error.into()))?;
+    let file = crate::files::parse(shown, text, input.syntax())?;
     let layout = args.document.choose(shown, &file)?;
     if !layout.in_spec() {
         return Err(CommandError::refused(format!("{shown}: is no EncryptedSecret")));

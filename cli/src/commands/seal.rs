@@ -109,8 +109,7 @@ fn items_of_files(args: &Args) -> Result<BTreeMap<String, SecretBytes>, CommandE
 fn append(args: &Args, into: &FilePath, ui: &Ui) -> Result<Code, CommandError> {
     let items = if args.from_file.is_empty() {
         let source = Input::read(args.file.as_deref().unwrap_or(FilePath::new(STDIN)))?;
-        let in_file = |error: sealwax_format::Error| CommandError::in_file(&source.shown, &error);
-        let file = File::parse(source.text()?, source.syntax()).map_err(|error| in_file(error.into()))?;
+        let file = source.parse()?;
         let layout = crate::paths::DocumentArgs::default().choose(&source.shown, &file)?;
         Secret::read(&source.shown, &layout, &file.documents[0].root)?.items
     } else {

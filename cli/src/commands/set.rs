@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let mut text = Zeroizing::new(input.text()?.to_owned());
     for written in &args.paths {
         let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
-        let file = File::parse(&text, input.syntax()).map_err(|error| in_file(error.into()))?;
+        let file = files::parse(shown, &text, input.syntax())?;
         let layout = args.document.choose(shown, &file)?;
         let target = paths::for_writing(shown, &file, &layout, written)?;
         let plan = args.write.plan(shown, Some(path), policy.as_deref(), &layout)?;

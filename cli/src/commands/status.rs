@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use sealwax_format::document::File;
 use sealwax_format::document::resolve::resolve;
 use sealwax_format::native::{self, Layout, Object};
 use sealwax_format::{Error, ValueType};
@@ -14,7 +13,7 @@ use crate::files::{self, Input};
 use crate::job::{Policies, WriteArgs};
 use crate::readers::{Change, Named};
 use crate::survey::{self, Found};
-use crate::ui::{Note, Ui};
+use crate::ui::{Note, Ui, count};
 
 /// Show what is encrypted, by which rule, for whom, and what today's policy would change
 ///
@@ -90,7 +89,7 @@ fn one(policies: &Policies, found: &Found) -> Result<Vec<Status>, CommandError> 
     let input = Input::read(&found.path)?;
     let in_file = |error: Error| CommandError::in_file(&input.shown, &error);
     let policy = policies.of(&found.path)?;
-    let file = match input.text().and_then(|text| File::parse(text, input.syntax()).map_err(|e| in_file(e.into()))) {
+    let file = match input.parse() {
         Ok(file) => file,
         // Templates and other files that only look like YAML.
         Err(_) if !found.named && !survey::claims_values(input.bytes.expose()) => return Ok(Vec::new()),
@@ -160,7 +159,7 @@ fn text(status: &Status) -> String {
     let mut text = String::new();
     let rule = status.rule.as_deref().unwrap_or("none");
     let _ = writeln!(text, "{}: {}", status.file, status.document);
-    let _ = writeln!(text, "  {} values encrypted, rule: {rule}", status.encrypted);
+    let _ = writeln!(text, "  {} encrypted, rule: {rule}", count(status.encrypted, "value"));
     let lines = [
         ("sealed for", status.sealed_for.iter().cloned().collect()),
         ("readers", status.readers.clone()),
@@ -181,7 +180,9 @@ fn total(all: &[Status]) -> String {
     let clear: usize = all.iter().map(|status| status.clear.len()).sum();
     let stale = all.iter().filter(|s| !(s.add.is_empty() && s.remove.is_empty() && s.supersede.is_empty())).count();
     format!(
-        "{values} values encrypted in {} documents; {clear} in the clear that should be; {stale} documents with other readers than the policy's",
-        all.len()
+        "{} encrypted in {}; {clear} in the clear that should be; {} with other readers than the policy's",
+        count(values, "value"),
+        count(all.len(), "document"),
+        count(stale, "document")
     )
 }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use sealwax_format::document::File;
 use sealwax_format::native;
 
 use crate::error::{Code, CommandError};
@@ -30,7 +29,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         return Err(CommandError::usage("unset needs a file, not standard input"));
     };
     let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
-    let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    let file = input.parse()?;
     let layout = args.document.choose(shown, &file)?;
     let target = paths::existing(shown, &layout, &args.path)?;
     let is_token = layout.leaf(&target).map(|leaf| layout.token(&file, leaf)).transpose().map_err(in_file)?.flatten();

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use sealwax_format::document::File;
 use sealwax_format::native::{self, Layout, Opener};
 use sealwax_format::sops;
 
@@ -51,11 +50,11 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
 
 fn one(policies: &Policies, identities: &Identities<'_>, found: &Found) -> Result<usize, CommandError> {
     let input = Input::read(&found.path)?;
-    if !found.named && !survey::claims_any(input.bytes.expose()) {
+    if !found.named && !survey::claims_values(input.bytes.expose()) {
         return Ok(0);
     }
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&input.shown, &error);
-    let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+    let file = input.parse()?;
     if sops::Layout::is_one(&file) {
         return Ok(crate::sops::open(&input.shown, &file, identities, true)?.values.len());
     }

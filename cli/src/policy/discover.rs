@@ -21,7 +21,7 @@ pub(crate) fn discover<P: Borrow<Policy>>(
         return nearest.map(|path| load(&path)).transpose();
     };
     let main = root.join(FILE_NAME);
-    let policy = if main.is_file() { Some(load(&main)?) } else { None };
+    let policy = if main.is_file() || main.is_symlink() { Some(load(&main)?) } else { None };
     let below = folder.ancestors().take_while(|folder| *folder != root).map(|folder| folder.join(FILE_NAME));
     for nested in below.filter(|path| path.exists()) {
         if !policy.as_ref().is_some_and(|policy| policy.borrow().is_part(&nested)) {

@@ -89,7 +89,12 @@ impl<'p> Edit<'p> {
             }
         }
         if let Some(missing) = paths.iter().find(|path| !changed.0.contains(path)) {
-            return Err(wrong(self.policy, &format!("no rule with the path {missing} lacks the recipient {name}")));
+            let known: Vec<_> = self.rules().map(|(path, _)| path).collect();
+            if known.contains(missing) {
+                return Err(wrong(self.policy, &format!("{name} is a reader of the rule for {missing} already")));
+            }
+            let error = wrong(self.policy, &format!("no rule has the path {missing}"));
+            return Err(error.hint(format!("There are rules for {}.", known.join(", "))));
         }
         Ok(changed)
     }

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 pub(crate) use discover::discover;
 pub(crate) use listing::{Listed, Reader};
 pub(crate) use origin::Origin;
+pub(crate) use parse::parts as place_parts;
 pub(crate) use recipients::ListedRecipient;
 pub(crate) use rule::Governing;
 
@@ -60,6 +61,12 @@ impl Policy {
 
     /// The same from elsewhere than the disk.
     pub(crate) fn load_from(origin: Arc<dyn Origin>, file: &Path) -> Result<Self, CommandError> {
+        if origin.is_link(file) {
+            return Err(in_file(
+                file,
+                "is a symbolic link, which Git keeps without what it points to; put the file itself here",
+            ));
+        }
         let root = file.parent().unwrap_or(Path::new(".")).to_owned();
         let main = Part::load(&*origin, &root, file)?;
         let mut parts = vec![];

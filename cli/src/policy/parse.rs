@@ -115,11 +115,22 @@ pub(super) fn parse(text: &str) -> Result<Parsed, PolicyError> {
         if rule.recipients.is_empty() {
             return wrong(format!("the rule for {} names no recipients", rule.path));
         }
+        if let Some(target) = rule.target.as_deref().filter(|target| parts(target).is_none()) {
+            let path = &rule.path;
+            return wrong(format!(
+                "the rule for {path}: for = \"{target}\": write NAMESPACE/NAME, such as preview-*/db"
+            ));
+        }
         if rule.scope.is_some() && rule.target.is_some() {
             return wrong(format!("the rule for {} has both scope and for; keep one", rule.path));
         }
     }
     Ok(parsed)
+}
+
+/// The namespace and name of a place as people write it.
+pub(crate) fn parts(target: &str) -> Option<(&str, &str)> {
+    target.split_once('/').filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty() && !name.contains('/'))
 }
 
 #[cfg(test)]
@@ -140,6 +151,7 @@ mod tests {
         let rule = |body: &str| parse(&format!("version = 1\n[[rule]]\npath = \"*\"\n{body}\n")).unwrap_err().reason;
         assert!(rule("encrypt = [\"a..b\"]\nrecipients = [\"a\"]").contains("a..b"));
         assert!(rule("encrypt = [\"a\"]\nrecipients = []").contains("no recipients"));
+        assert!(rule("encrypt = [\"a\"]\nrecipients = [\"a\"]\nfor = \"prod\"").contains("NAMESPACE/NAME"));
         assert!(parse("version = 2").unwrap_err().reason.contains("version"));
     }
 }

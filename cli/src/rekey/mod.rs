@@ -159,7 +159,7 @@ impl Work<'_> {
         }
         let shown = input.shown.as_str();
         let in_file = |error: Error| CommandError::in_file(shown, &error);
-        let file = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+        let file = input.parse()?;
         let plans = self.plans(path, shown, &file)?;
         if plans.is_empty() && found.named {
             let message = format!("{shown}: holds no encrypted document that a rule of the policy covers");
@@ -263,7 +263,7 @@ pub(crate) fn readable_by(folder: &Path, keys: &BTreeSet<Fingerprint>) -> Result
             return Ok(Vec::new());
         }
         let in_file = |error: Error| CommandError::in_file(&input.shown, &error);
-        let parsed = File::parse(input.text()?, input.syntax()).map_err(|error| in_file(error.into()))?;
+        let parsed = input.parse()?;
         let mut by_label: BTreeMap<Label, Vec<String>> = BTreeMap::new();
         for index in 0..parsed.documents.len() {
             let layout = Layout::read(&parsed, index).map_err(in_file)?;

@@ -8,7 +8,7 @@ use sealwax_format::keys::Label;
 
 use super::{Document, Done, Order, Step};
 use crate::repo::{Owners, Repository};
-use crate::ui::Note;
+use crate::ui::{Note, count};
 
 /// Values of one file that somebody has been able to read who shall not any more.
 pub(crate) struct Exposed {
@@ -86,7 +86,7 @@ impl Summary {
             Step::Nothing if document.left.is_empty() => "readers match already".to_owned(),
             Step::Nothing => "nobody is added".to_owned(),
             Step::Wrap(_) => format!("{would}wrapped for {}", document.plan),
-            Step::Fold => format!("{} values {would}under a new key, {}", document.values, document.plan),
+            Step::Fold => format!("{} {would}under a new key, {}", count(document.values, "value"), document.plan),
         }
     }
 
@@ -96,8 +96,11 @@ impl Summary {
             let rest = self.files - self.folded.0 - self.wrapped;
             let would = if self.dry_run { "would be " } else { "" };
             notes.push(Note::Done(format!(
-                "{} encrypted files: {} {would}folded under new keys ({} values), {} {would}wrapped, {rest} left as they are",
-                self.files, self.folded.0, self.folded.1, self.wrapped
+                "{}: {} {would}folded under new keys ({}), {} {would}wrapped, {rest} left alone",
+                count(self.files, "encrypted file"),
+                self.folded.0,
+                count(self.folded.1, "value"),
+                self.wrapped
             )));
         }
         if !self.uncovered.is_empty() {

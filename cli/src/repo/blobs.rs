@@ -15,6 +15,13 @@ pub(crate) struct Blobs {
     answers: BufReader<ChildStdout>,
 }
 
+/// What Git says of an object.
+enum Answer {
+    Contents(SecretBytes),
+    Large,
+    Missing,
+}
+
 impl Repository {
     /// Starts reading objects.
     pub(crate) fn blobs(&self) -> Result<Blobs, CommandError> {
@@ -28,10 +35,12 @@ impl Repository {
 impl Blobs {
     /// The contents of an object of at most `largest` bytes; `None` for one that is larger or missing.
     pub(crate) fn read(&mut self, object: &str, largest: usize) -> Result<Option<SecretBytes>, CommandError> {
-        self.ask(object).and_then(|()| self.answer(largest)).map_err(|error| failed(object, &error))
+        let answer = self.ask(object).and_then(|()| self.answer(largest)).map_err(|error| failed(object, &error))?;
+        Ok(if let Answer::Contents(contents) = answer { Some(contents) } else { None })
     }
 
-    /// The contents of many objects, in their order. They are asked for ahead, so that Git does not wait for us.
+    /// The contents of many objects that a commit or the index names, in their order; `None` for one that is larger than
+    /// `largest`, and an error for one that is missing. They are asked for ahead, so that Git does not wait for us.
     pub(crate) fn read_all(
         &mut self,
         objects: &[&str],
@@ -43,7 +52,11 @@ impl Blobs {
             let mut asked = || some.iter().try_for_each(|object| self.queue(object)).and_then(|()| self.flush());
             asked().map_err(|error| failed(some[0], &error))?;
             for object in some {
-                contents.push(self.answer(largest).map_err(|error| failed(object, &error))?);
+                contents.push(match self.answer(largest).map_err(|error| failed(object, &error))? {
+                    Answer::Contents(contents) => Some(contents),
+                    Answer::Large => None,
+                    Answer::Missing => return Err(missing(object)),
+                });
             }
         }
         Ok(contents)
@@ -67,23 +80,23 @@ impl Blobs {
     }
 
     /// `<object> <type> <size>`, the contents and a line break; or a line without a size.
-    fn answer(&mut self, largest: usize) -> io::Result<Option<SecretBytes>> {
+    fn answer(&mut self, largest: usize) -> io::Result<Answer> {
         let mut line = String::new();
         if self.answers.read_line(&mut line)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let Some(size) = line.trim_end().rsplit(' ').next().and_then(|size| size.parse::<usize>().ok()) else {
-            return Ok(None);
+            return Ok(Answer::Missing);
         };
         let size = size + 1;
         if size > largest {
             io::copy(&mut self.answers.by_ref().take(size as u64), &mut io::sink())?;
-            return Ok(None);
+            return Ok(Answer::Large);
         }
         let mut contents = zeroize::Zeroizing::new(vec![0; size]);
         self.answers.read_exact(&mut contents)?;
         contents.pop();
-        Ok(Some(SecretBytes::from(contents)))
+        Ok(Answer::Contents(SecretBytes::from(contents)))
     }
 }
 
@@ -92,6 +105,12 @@ impl Drop for Blobs {
         self.asks = None;
         let _ = self.child.wait();
     }
+}
+
+/// A clone that leaves objects out must not pass for one in which nothing is wrong.
+fn missing(object: &str) -> CommandError {
+    CommandError::unreadable(format!("the object {object} is not in this clone"))
+        .hint("Fetch all of its history: in CI, clone without `--filter` and without a depth.")
 }
 
 fn failed(object: &str, error: &io::Error) -> CommandError {

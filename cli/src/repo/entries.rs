@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use super::Repository;
 use crate::error::CommandError;
 
-/// A regular file of the index or a commit. Links and submodules hold no values and are left out.
+/// A regular file of the index or a commit, or a symbolic link. Submodules hold no values and are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// Below the root of the repository.
     pub(crate) path: PathBuf,
     /// The object that holds its contents.
     pub(crate) object: String,
+    /// Whether it is a symbolic link.
+    pub(crate) is_link: bool,
 }
 
 /// A file that differs between two states.
@@ -94,7 +96,8 @@ fn entry(field: &[u8], object: usize) -> Option<Entry> {
     let tab = field.iter().position(|byte| *byte == b'\t')?;
     let words = std::str::from_utf8(&field[..tab]).ok()?;
     let object = words.split(' ').nth(object)?.to_owned();
-    is_regular(words).then(|| Entry { path: path(&field[tab + 1..]), object })
+    let is_link = words.starts_with("120");
+    (is_link || is_regular(words)).then(|| Entry { path: path(&field[tab + 1..]), object, is_link })
 }
 
 pub(super) fn is_regular(mode: &str) -> bool {

@@ -21,6 +21,8 @@ impl Git {
         let arguments: Vec<_> = arguments.into_iter().collect();
         command.current_dir(root).arg("--no-pager").args(&arguments);
         command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0").env("GIT_NO_LAZY_FETCH", "1");
+        // What a commit holds, and not what somebody put in its place (`git replace`).
+        command.env("GIT_NO_REPLACE_OBJECTS", "1");
         // Paths are names, and no patterns.
         command.env("GIT_LITERAL_PATHSPECS", "1");
         command.stdin(Stdio::null());

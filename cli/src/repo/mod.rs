@@ -68,6 +68,15 @@ impl Repository {
         })
     }
 
+    /// The commit where two lines of work parted.
+    pub(crate) fn merge_base(&self, a: &str, b: &str) -> Result<String, CommandError> {
+        let name = self.git(["merge-base", a, b]).quiet().text();
+        name.map(|name| name.trim_end().to_owned()).map_err(|_| {
+            CommandError::usage("the two commits have no common ancestor here")
+                .hint("In CI, fetch the whole history: a shallow clone has one commit only.")
+        })
+    }
+
     /// The value of a setting, from any of Git's configuration files.
     pub(crate) fn setting(&self, name: &str) -> Option<String> {
         let value = self.git(["config", "--get", name]).quiet().text().ok()?;

@@ -5,6 +5,7 @@ use sealwax_format::keys::Label;
 use super::{Setup, State, proposal};
 use crate::error::CommandError;
 use crate::policy::{FILE_NAME, Policy};
+use crate::ui::count;
 use crate::{files, keyring};
 
 pub(super) fn look(setup: &Setup) -> Result<State, CommandError> {
@@ -21,7 +22,7 @@ pub(super) fn look(setup: &Setup) -> Result<State, CommandError> {
             return Ok(State::Yours(error.message().to_owned(), "Mend the policy.".to_owned()));
         }
     }
-    Ok(State::Good(format!("{FILE_NAME} has {} rules", policy.rules().count())))
+    Ok(State::Good(format!("{FILE_NAME} has {}", count(policy.rules().count(), "rule"))))
 }
 
 pub(super) fn make(setup: &Setup) -> Result<String, CommandError> {

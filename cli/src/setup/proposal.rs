@@ -10,6 +10,7 @@ use crate::error::CommandError;
 use crate::files::{self, syntax_of};
 use crate::repo::Repository;
 use crate::survey;
+use crate::ui::count;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -78,7 +79,7 @@ pub(super) fn seen(found: &Found) -> String {
         parts.push(format!("{} SealedSecrets", found.sealed_secrets));
     }
     if !found.sops.is_empty() {
-        parts.push(format!("{} rules of .sops.yaml", found.sops.len()));
+        parts.push(format!("{} of .sops.yaml", count(found.sops.len(), "rule")));
     }
     parts.join(", ")
 }

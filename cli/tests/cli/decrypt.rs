@@ -201,6 +201,7 @@ fn git_conflict_markers() {
     assert_snapshot!(sandbox.sealwax(["decrypt", "db.yaml"]).by(&alice).run(), @"
     exit 3
     err: error: db.yaml:7: the file cannot be read: not valid YAML: simple key expected ':'
+    err: hint: Markers of a conflict stand from line 7 on: keep the lines of one side, delete the others with the markers.
     ");
 }
 

@@ -142,14 +142,14 @@ fn diff_lists_values_and_readers() {
     "#);
     assert_snapshot!(sandbox.sealwax(["diff", "--summary"]).run(), @"
     exit 0
-    out: 1 values changed in 1 files; 1 added; 1 removed; bob@FINGERPRINT newly named
+    out: 1 value changed in 1 file; 1 added; 1 removed; bob@FINGERPRINT newly named
     ");
     assert_eq!(sandbox.sealwax(["diff", "HEAD", "--", "other"]).run().ok(), "");
     sandbox.commit_all();
     assert_eq!(sandbox.sealwax(["diff"]).run().ok(), "");
     assert_snapshot!(sandbox.sealwax(["diff", "--summary", "HEAD~1..HEAD"]).run(), @"
     exit 0
-    out: 1 values changed in 1 files; 1 added; 1 removed; bob@FINGERPRINT newly named
+    out: 1 value changed in 1 file; 1 added; 1 removed; bob@FINGERPRINT newly named
     ");
     assert_snapshot!(sandbox.sealwax(["diff", "nowhere"]).run(), @"
     exit 2
@@ -169,11 +169,11 @@ fn a_fold_changes_no_value() {
     sandbox.sealwax(["rekey", "."]).by(&alice).run().ok();
     assert_snapshot!(sandbox.sealwax(["diff", "--summary"]).by(&alice).run(), @"
     exit 0
-    out: 0 values changed in 1 files; 2 encrypted again, the same; bob@FINGERPRINT no longer named
+    out: 0 values changed in 1 file; 2 encrypted again, the same; bob@FINGERPRINT no longer named
     ");
     assert_snapshot!(sandbox.sealwax(["diff", "--summary"]).run(), @"
     exit 0
-    out: 0 values changed in 1 files; 2 encrypted again, not compared; bob@FINGERPRINT no longer named
+    out: 0 values changed in 1 file; 2 encrypted again, not compared; bob@FINGERPRINT no longer named
     ");
 }
 
@@ -209,7 +209,7 @@ fn status_says_what_the_policy_would_change() {
     out:   sealed for: Secret prod/db
     out:   readers: alice@FINGERPRINT
     out:   rekey would add: bob@FINGERPRINT
-    err: 2 values encrypted in 2 documents; 2 in the clear that should be; 1 documents with other readers than the policy's
+    err: 2 values encrypted in 2 documents; 2 in the clear that should be; 1 document with other readers than the policy's
     ");
     let json = sandbox.sealwax(["status", "--format", "json", "clear.yaml"]).run().ok();
     assert_snapshot!(json, @r#"
@@ -258,7 +258,7 @@ fn before_the_first_commit() {
     sandbox.git(&["init", "--quiet"]);
     sandbox.git(&["add", "--all"]);
     assert!(sandbox.sealwax(["diff"]).run().ok().contains("+ stringData.password"));
-    assert_eq!(sandbox.sealwax(["diff", "main...HEAD"]).run().code, Some(2));
+    assert_eq!(sandbox.sealwax(["diff", "nowhere...HEAD"]).run().code, Some(2));
 }
 
 #[test]
@@ -267,4 +267,37 @@ fn textconv_reads_the_file_that_git_names() {
     sandbox.write("-", "from the file\n");
     let shown = sandbox.sealwax(["git", "textconv", "-"]).input("from standard input\n").run().ok();
     assert_eq!(shown, "from the file\n");
+}
+
+#[test]
+fn a_branch_is_compared_with_where_it_began() {
+    let (sandbox, alice) = repository();
+    sandbox.git(&["checkout", "--quiet", "-b", "feature"]);
+    sandbox.sealwax(["set", "db.yaml", "password"]).input("s3cr3t-feature").run().ok();
+    sandbox.git(&["commit", "--quiet", "--all", "--message", "feature"]);
+    sandbox.git(&["checkout", "--quiet", "main"]);
+    sandbox.sealwax(["set", "db.yaml", "username"]).input("s3cr3t-main").run().ok();
+    sandbox.git(&["commit", "--quiet", "--all", "--message", "main"]);
+    let summary = |range: &str| sandbox.sealwax(["diff", "--summary", range]).by(&alice).run().ok();
+    assert_eq!(summary("main...feature"), "1 value changed in 1 file\n");
+    assert_eq!(summary("main..feature"), "2 values changed in 1 file\n");
+}
+
+#[test]
+fn what_cannot_be_read_is_no_all_clear() {
+    let (sandbox, _) = repository();
+    let text = sandbox.read("db.yaml");
+    let (head, tail) = text.split_at(text.find("  password").unwrap());
+    sandbox.write("db.yaml", format!("{head}<<<<<<< ours\n=======\n>>>>>>> theirs\n{tail}"));
+    assert_snapshot!(sandbox.sealwax(["diff", "--summary"]).run(), @"
+    exit 3
+    out: 0 values changed in 0 files; 1 file could not be read
+    err: error: db.yaml:10: the file cannot be read: not valid YAML: simple key expected ':'
+    err: hint: Markers of a conflict stand from line 10 on: keep the lines of one side, delete the others with the markers.
+    ");
+    assert_snapshot!(sandbox.sealwax(["set", "db.yaml", "password"]).input("s3cr3t").run(), @"
+    exit 3
+    err: error: db.yaml:10: the file cannot be read: not valid YAML: simple key expected ':'
+    err: hint: Markers of a conflict stand from line 10 on: keep the lines of one side, delete the others with the markers.
+    ");
 }

@@ -296,7 +296,7 @@ fn scopes_and_patterns_of_places() {
     sandbox.write("db.yaml", SECRET);
     assert_snapshot!(sandbox.sealwax(["encrypt", "db.yaml", "--for", "nonsense"]).run(), @"
     exit 2
-    err: error: nonsense: write NAMESPACE/NAME, such as 'preview-*/db'
+    err: error: --for nonsense: write NAMESPACE/NAME, such as 'preview-*/db'
     ");
     assert_snapshot!(sandbox.sealwax(["encrypt", "db.yaml", "--for", "other-*/db"]).run(), @"
     exit 2

@@ -61,7 +61,7 @@ fn a_new_repository() {
     assert_snapshot!(sandbox.sealwax(["init"]).run(), @"
     exit 0
     err: identity: [HOME]/.config/sealwax/identity.txt
-    err: policy: .sealwax.toml has 1 rules
+    err: policy: .sealwax.toml has 1 rule
     err: attributes: .gitattributes names the drivers
     err: drivers: Git shows and merges by our drivers
     err: hook: `sealwax check` runs before each commit
@@ -78,7 +78,7 @@ fn a_new_repository() {
     assert_snapshot!(doctor(&sandbox), @"
     exit 0
     err: identity: [HOME]/.config/sealwax/identity.txt
-    err: policy: .sealwax.toml has 1 rules
+    err: policy: .sealwax.toml has 1 rule
     err: attributes: .gitattributes names the drivers
     err: drivers: Git shows and merges by our drivers
     err: hook: `sealwax check` runs before each commit

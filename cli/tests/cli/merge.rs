@@ -185,6 +185,16 @@ fn trouble_is_a_conflict_and_ends_nothing_of_gits() {
 }
 
 #[test]
+fn markers_do_not_fill_the_memory() {
+    for size in ["0", "99999999999"] {
+        let three = Three::edited("password", "password");
+        assert_eq!(three.merge(&["--marker-size", size]).code, Some(1));
+        let text = String::from_utf8(three.result()).unwrap();
+        assert!(text.lines().any(|line| line.starts_with('<')) && text.len() < 10_000, "{size}");
+    }
+}
+
+#[test]
 fn two_keys_are_never_mixed_by_a_merge_of_text() {
     let (sandbox, _) = Sandbox::with_policy();
     let base = sandbox.encrypted("db.yaml", SECRET);

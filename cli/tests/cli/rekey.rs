@@ -228,7 +228,7 @@ fn a_leaver_of_a_whole_repository() {
     let expected = sandbox.sealwax(["rekey", "--dry-run", "."]).run();
     assert_snapshot!(expected, @"
     exit 0
-    err: 3 encrypted files: 3 would be folded under new keys (6 values), 0 would be wrapped, 0 left as they are
+    err: 3 encrypted files: 3 would be folded under new keys (6 values), 0 would be wrapped, 0 left alone
     err: warning: bob@FINGERPRINT has been able to read 6 values:
     err:   @org/all
     err:     apps/web/1.yaml: stringData.username, stringData.password
@@ -240,7 +240,7 @@ fn a_leaver_of_a_whole_repository() {
     assert_eq!(names.iter().map(|name| sandbox.read(name)).collect::<Vec<_>>(), before, "a dry run changes nothing");
     assert_snapshot!(sandbox.sealwax(["rekey", "."]).by(&alice).run(), @"
     exit 0
-    err: 3 encrypted files: 3 folded under new keys (6 values), 0 wrapped, 0 left as they are
+    err: 3 encrypted files: 3 folded under new keys (6 values), 0 wrapped, 0 left alone
     err: warning: bob@FINGERPRINT has been able to read 6 values:
     err:   @org/all
     err:     apps/web/1.yaml: stringData.username, stringData.password
@@ -252,7 +252,7 @@ fn a_leaver_of_a_whole_repository() {
     assert!(names.iter().all(|name| reads(&sandbox, &alice, name) && !reads(&sandbox, &bob, name)));
     assert_snapshot!(sandbox.sealwax(["rekey", "."]).by(&alice).run(), @"
     exit 0
-    err: 3 encrypted files: 0 folded under new keys (0 values), 0 wrapped, 3 left as they are
+    err: 3 encrypted files: 0 folded under new keys (0 values), 0 wrapped, 3 left alone
     ");
 }
 
@@ -269,7 +269,7 @@ fn files_of_others_in_the_same_folder_are_named() {
     sandbox.write(".sealwax.toml", only_secrets);
     assert_snapshot!(sandbox.sealwax(["rekey", "."]).by(&alice).run(), @"
     exit 0
-    err: 1 encrypted files: 0 folded under new keys (0 values), 0 wrapped, 1 left as they are
+    err: 1 encrypted file: 0 folded under new keys (0 values), 0 wrapped, 1 left alone
     err: warning: no rule of the policy covers these encrypted files: values.yaml
     ");
     assert_eq!(sandbox.sealwax(["rekey", "values.yaml"]).by(&alice).run().code, Some(2), "named, it is an error");
@@ -283,7 +283,7 @@ fn a_job_that_adds_takes_nothing_away() {
     sandbox.policy(&[&alice, &ci]);
     assert_snapshot!(sandbox.sealwax(["rekey", "--add-only", "apps"]).by(&alice).run(), @"
     exit 0
-    err: 2 encrypted files: 0 folded under new keys (0 values), 2 wrapped, 0 left as they are
+    err: 2 encrypted files: 0 folded under new keys (0 values), 2 wrapped, 0 left alone
     err: ci@FINGERPRINT is a new reader of 2 documents
     err: warning: bob@FINGERPRINT is a reader of 2 documents and none by the policy; `sealwax rekey` takes the right away
     ");
@@ -304,7 +304,7 @@ fn superseded_wraps_are_all_that_is_replaced() {
     let before = sandbox.read(&names[0]);
     assert_snapshot!(sandbox.sealwax(["rekey", "--superseded", "."]).by(&alice).run(), @"
     exit 0
-    err: 2 encrypted files: 0 folded under new keys (0 values), 2 wrapped, 0 left as they are
+    err: 2 encrypted files: 0 folded under new keys (0 values), 2 wrapped, 0 left alone
     err: prod@FINGERPRINT is a new reader of 2 documents
     ");
     assert!(names.iter().all(|name| reads(&sandbox, &newer, name) && !reads(&sandbox, &bob, name)));
@@ -323,7 +323,7 @@ fn a_rotation_that_was_cut_off_goes_on() {
     let half: Vec<_> = names.iter().map(|name| sandbox.read(name)).collect();
     assert_snapshot!(sandbox.sealwax(["rotate", "--resume", "."]).by(&alice).run(), @"
     exit 0
-    err: 4 encrypted files: 2 folded under new keys (4 values), 0 wrapped, 2 left as they are
+    err: 4 encrypted files: 2 folded under new keys (4 values), 0 wrapped, 2 left alone
     ");
     for (n, name) in names.iter().enumerate() {
         let now = sandbox.read(name);
@@ -414,4 +414,20 @@ fn a_run_that_is_killed_leaves_whole_files_and_is_taken_up_again() {
     sandbox.sealwax(["rekey", "."]).by(&alice).run().ok();
     assert!(names.iter().all(|name| !sandbox.read(name).contains("bob@")));
     assert!(names.iter().step_by(40).all(|name| reads(&sandbox, &alice, name) && !reads(&sandbox, &bob, name)));
+}
+
+#[test]
+fn files_of_other_names_are_found_too() {
+    let sandbox = Sandbox::new();
+    let (alice, bob) = (sandbox.person("alice"), sandbox.person("bob"));
+    sandbox.policy(&[&alice, &bob]);
+    let names = ["UP.YAML", "db.yaml.tpl", "db.yml"];
+    for name in names {
+        sandbox.encrypted(name, SECRET);
+    }
+    sandbox.commit_all();
+    sandbox.policy(&[&alice]);
+    let outcome = sandbox.sealwax(["rekey", "."]).by(&alice).run();
+    assert!(outcome.stderr.contains("has been able to read 6 values"), "{outcome}");
+    assert!(names.iter().all(|name| !reads(&sandbox, &bob, name) && reads(&sandbox, &alice, name)));
 }

@@ -64,7 +64,7 @@ fn whoever_leaves_reads_nothing_that_is_written_later() {
     assert!(!reads(&sandbox, &bob, "db.yaml"));
     assert_snapshot!(sandbox.sealwax(["rekey", "--superseded", "."]).by(&alice).run(), @"
     exit 0
-    err: 1 encrypted files: 0 folded under new keys (0 values), 1 wrapped, 0 left as they are
+    err: 1 encrypted file: 0 folded under new keys (0 values), 1 wrapped, 0 left alone
     err: ops@FINGERPRINT is a new reader of 1 documents
     ");
     assert!(reads(&sandbox, &alice, "db.yaml"));

@@ -13,6 +13,7 @@ pub mod walk;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use zeroize::Zeroizing;
 
@@ -175,6 +176,8 @@ pub struct File<'a> {
     pub syntax: Syntax,
     /// Its documents.
     pub documents: Vec<Document>,
+    /// Where its line breaks are, once a line was asked for: a file of a hundred thousand findings asks as often.
+    breaks: OnceLock<Vec<usize>>,
 }
 
 impl fmt::Debug for File<'_> {
@@ -193,12 +196,13 @@ impl<'a> File<'a> {
         for document in &documents {
             refuse_duplicates(source, &document.root)?;
         }
-        Ok(Self { source, syntax, documents })
+        Ok(Self { source, syntax, documents, breaks: OnceLock::new() })
     }
 
     /// The line of a byte offset, counted from 1.
     pub fn line(&self, offset: usize) -> usize {
-        line_of(self.source, offset)
+        let breaks = self.breaks.get_or_init(|| self.source.match_indices('\n').map(|(at, _)| at).collect());
+        breaks.partition_point(|at| *at < offset) + 1
     }
 
     /// The line break that the file uses: that of its first line.

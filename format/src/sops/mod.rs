@@ -1,4 +1,7 @@
-//! The SOPS format, read and written on the same document model as the native one.
+//! The SOPS format, read and written on the same document model as the native one: a file keeps its layout, comments and
+//! quoting, which SOPS itself does not.
+//!
+//! Files whose selector goes by comments are refused: which comment stands above a value is not told yet.
 
 mod cipher;
 mod comments;

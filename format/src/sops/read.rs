@@ -74,6 +74,9 @@ pub enum ReadError {
     /// The edit was not made.
     #[error("the file was left as it is")]
     Rewrite(#[from] RewriteError),
+    /// Which comment stands above a value is not told yet.
+    #[error("its selector goes by comments, which this version does not follow")]
+    ByComment,
     /// There is no checksum.
     #[error("the file has no checksum (mac)")]
     NoMac,
@@ -116,6 +119,9 @@ impl<'d> Layout<'d> {
         let block = block.ok_or(At { line: None, path: None, error: ReadError::NoBlock })?;
         let line = Some(file.line(block.span.start));
         let metadata = Metadata::parse(block).map_err(|error| At { line, path: None, error: error.into() })?;
+        if metadata.selector.is_by_comment() {
+            return Err(At { line, path: None, error: ReadError::ByComment });
+        }
         let mut values = Vec::new();
         for (document, parsed) in file.documents.iter().enumerate() {
             for leaf in leaves(parsed) {

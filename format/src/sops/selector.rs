@@ -72,6 +72,11 @@ impl Selector {
         }
     }
 
+    /// Whether comments decide.
+    pub fn is_by_comment(&self) -> bool {
+        matches!(self, Self::UnencryptedComment(_) | Self::EncryptedComment(_))
+    }
+
     /// Whether a value is encrypted: `names` are the mapping keys on its path, `comments` those that stand above it, on
     /// its own level and on those around it.
     pub fn selects<'a>(

@@ -11,7 +11,6 @@ use super::comments::{Comment, comments};
 use super::metadata::{BLOCK_KEY, Group, Metadata, Wrap};
 use super::read::{At, Layout, MAC_ONLY_ENCRYPTED, Opened, ReadError, associated, names};
 use super::scalar::{Seen, see};
-use super::selector::Selector;
 use crate::document::present::{Expected, Written, double_quoted, quote_if_needed};
 use crate::document::rewrite::Rewrite;
 use crate::document::walk::{Leaf, leaves};
@@ -102,6 +101,9 @@ pub fn encrypt(
     random: &mut dyn Random,
 ) -> Result<Report, (Option<usize>, Option<Path>, WriteError)> {
     let mut sealing = Sealing { request, random, digest: Sha512::new(), sealed: 0, kept: 0 };
+    if request.metadata.selector.is_by_comment() {
+        return Err((None, None, ReadError::ByComment.into()));
+    }
     if request.metadata.mac_only_encrypted {
         sealing.digest.update(MAC_ONLY_ENCRYPTED);
     }
@@ -180,11 +182,7 @@ impl Sealing<'_, '_> {
     fn comment(&mut self, file: &File<'_>, comment: &Comment, rewrite: &mut Rewrite<'_, '_>) -> Result<(), WriteError> {
         let text = file.source.get(comment.text.clone()).unwrap_or_default();
         let path = container(file, comment.text.start);
-        let selected = match &self.request.metadata.selector {
-            // A comment that is looked at does not look at itself.
-            Selector::EncryptedComment(_) => false,
-            selector => selector.selects(names(&path), std::iter::empty()),
-        };
+        let selected = self.request.metadata.selector.selects(names(&path), std::iter::empty());
         if text.is_empty() || !selected {
             return Ok(());
         }

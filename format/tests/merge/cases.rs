@@ -172,3 +172,28 @@ fn a_moved_value_is_not_part_of_its_neighbours_conflict() {
     let theirs = apply(&[Edit::Unset { key: 5 }, Edit::Unset { key: 2 }, Edit::Set { key: 2, value: 0 }]);
     assert!(!check(&base, &ours, &theirs, start.syntax).unwrap());
 }
+
+/// Documents that cannot be matched, because one came in front of others without names.
+#[test]
+fn a_leaver_does_not_come_back_in_a_document_that_cannot_be_told_apart() {
+    let one = Start::of(0).text();
+    let two = edited(&one.replace("plain-0", "plain-1"), &[Edit::Fold { people: 2 }]);
+    let base = format!("{one}---\n{two}");
+    let without_bob = |text: &str| edited(text, &[Edit::Fold { people: 1 }]);
+    let first = without_bob(&one.replace("plain-0", "plain-2"));
+    let ours = format!("{first}---\n{}---\n{}", without_bob(&one), without_bob(&two));
+    let theirs = format!("{}---\n{two}", edited(&one, &[Edit::Set { key: 8, value: 1 }]));
+    for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
+        let result = merged(&base, ours, theirs, Syntax::Yaml);
+        assert!(result.conflicts.iter().all(|one| one.reason == Reason::Whole), "{:?}", result.conflicts);
+        assert!(!result.conflicts.is_empty());
+    }
+    // Documents that still have their keys are known by them.
+    let ours = format!("{first}---\n{one}---\n{two}");
+    let expected = format!("{first}---\n{theirs}");
+    for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
+        let result = merged(&base, ours, theirs, Syntax::Yaml);
+        assert!(result.conflicts.is_empty(), "{:?}", result.conflicts);
+        assert_eq!(*result.text, expected);
+    }
+}

@@ -32,24 +32,40 @@ type Place = (String, Vec<u8>);
 /// Takes a place, the text there, and its line and key.
 type Visit<'v> = dyn FnMut(Place, &str, (usize, String)) + 'v;
 
-/// Values that were encrypted before, wherever their objects stand in the file now.
-pub(in crate::check) fn check(sheet: &Sheet<'_>, before: &str, findings: &mut Vec<Finding>) {
-    if !is_encrypted(before) {
+/// What the other version of a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::check) enum Version {
+    Earlier,
+    Later,
+}
+
+/// Values that are encrypted in another version, wherever their objects stand in the file now.
+pub(in crate::check) fn check(sheet: &Sheet<'_>, version: Version, text: &str, findings: &mut Vec<Finding>) {
+    if !is_encrypted(text) {
         return;
     }
-    let Ok(earlier) = File::parse(before, sheet.file.syntax).or_else(|_| File::parse(before, Syntax::Yaml)) else {
+    let Ok(other) = File::parse(text, sheet.file.syntax).or_else(|_| File::parse(text, Syntax::Yaml)) else {
         return;
     };
+    let message = match version {
+        Version::Earlier => "the value was encrypted before, and stands in the clear",
+        Version::Later => "the value is encrypted later, and stands in the clear",
+    };
+    // What another rule tells of a value says more than that it is encrypted later.
+    let told = findings.iter().filter(|finding| finding.rule.plaintext && version == Version::Later);
+    let told: HashSet<_> = told.map(|finding| (finding.line, finding.key.clone())).collect();
     let mut encrypted: HashSet<Place> = HashSet::new();
-    each(&earlier, &|_, _| String::new(), &mut |place, text, _| {
+    each(&other, &|_, _| String::new(), &mut |place, text, _| {
         if Token::is_claimed_by(text) {
             encrypted.insert(place);
         }
     });
     each(sheet.file, &|index, view| sheet.prefix(index, view), &mut |place, text, (line, key)| {
         if encrypted.contains(&place) && !Token::is_claimed_by(text) && nature(text) != Nature::Harmless {
-            let message = "the value was encrypted before, and stands in the clear";
-            findings.push(Finding::new(Id::WAX103, sheet.path, message).line(line).key(key));
+            let finding = Finding::new(Id::WAX103, sheet.path, message).line(line).key(key);
+            if !told.contains(&(finding.line, finding.key.clone())) {
+                findings.push(finding);
+            }
         }
     });
 }

@@ -24,14 +24,13 @@ pub(in crate::check) fn by_name(path: &Path, bytes: &[u8], findings: &mut Vec<Fi
         findings.push(Finding::new(Id::WAX503, path, message));
         return;
     }
+    // A process of ours that was killed: ciphertext, or of `decrypt --in-place` plaintext.
+    if name.starts_with(".sealwax-") {
+        findings.push(Finding::new(Id::WAX503, path, "by its name, a sealwax that was killed left the file"));
+        return;
+    }
     let copied = COPIES.iter().find_map(|end| name.strip_suffix(end));
     if copied.is_some_and(|copied| KINDS.iter().any(|kind| copied.ends_with(kind))) {
         findings.push(Finding::new(Id::WAX504, path, "by its name, the file is a copy that an editor or a merge left"));
     }
-}
-
-/// The line of the first conflict marker, if there is a whole set.
-pub(in crate::check) fn conflict(text: &str) -> Option<usize> {
-    let at = |marker: &str| text.lines().position(|line| line.starts_with(marker)).map(|index| index + 1);
-    at("<<<<<<< ").filter(|_| at("=======").is_some() && at(">>>>>>> ").is_some())
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod change;
 pub(super) mod comments;
+mod kustomize;
 pub(super) mod leftovers;
 pub(super) mod native;
 pub(super) mod policy;

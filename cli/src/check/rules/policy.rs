@@ -11,7 +11,7 @@ use crate::check::catalog::{Id, Severity};
 use crate::check::finding::Finding;
 use crate::check::sheet::Sheet;
 use crate::error::chain;
-use crate::policy::Listed;
+use crate::policy::{self, Listed};
 
 /// Values that the rule selects and that are not encrypted; how many it selects.
 pub(super) fn values(
@@ -88,7 +88,7 @@ fn wanted(layout: &Layout<'_>, rule: &Listed) -> Option<(Place, bool)> {
     let Some(object) = &layout.object else {
         return Some((Place::Context(rule.context.clone()?), true));
     };
-    if let Some((namespace, name)) = rule.target.as_deref().and_then(|target| target.split_once('/')) {
+    if let Some((namespace, name)) = rule.target.as_deref().and_then(policy::place_parts) {
         let (group, kind) = (object.group.clone(), object.kind.clone());
         return Some((Place::Object { group, kind, namespace: namespace.to_owned(), name: name.to_owned() }, true));
     }

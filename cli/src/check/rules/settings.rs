@@ -27,11 +27,15 @@ const SETTINGS: [&str; 16] = [
     "githubAppEnterpriseBaseUrl",
 ];
 
-/// Whether an item of a Secret is such a setting; what the item holds must not be an address with a password.
-pub(super) fn is_setting<'d>(view: &View<'d>, secret: &'d Node, item: &str, text: &str) -> bool {
+/// Whether a Secret is one that may hold settings.
+pub(super) fn has_settings<'d>(view: &View<'d>, secret: &'d Node) -> bool {
     let labels = view.get(secret, "metadata").and_then(|metadata| view.get(metadata, "labels"));
-    let labelled = labels.is_some_and(|labels| view.get(labels, LABEL).is_some());
-    labelled && SETTINGS.contains(&item) && !has_password(text)
+    labels.is_some_and(|labels| view.get(labels, LABEL).is_some())
+}
+
+/// Whether an item of such a Secret is a setting; what it holds must not be an address with a password.
+pub(super) fn is_setting(item: &str, text: &str) -> bool {
+    SETTINGS.contains(&item) && !has_password(text)
 }
 
 /// `scheme://user:password@host`; a user alone is none, as in `ssh://git@host`.
@@ -51,7 +55,7 @@ mod tests {
         let labelled = format!("metadata: {{labels: {{{LABEL}: repository}}}}\n");
         let is = |source: &str, item: &str, text: &str| {
             let file = File::parse(source, Syntax::Yaml).unwrap();
-            is_setting(&View::new(&file.documents[0]), &file.documents[0].root, item, text)
+            has_settings(&View::new(&file.documents[0]), &file.documents[0].root) && is_setting(item, text)
         };
         assert!(is(&labelled, "url", "https://git.example/repo"));
         assert!(is(&labelled, "url", "ssh://git@git.example/repo"));

@@ -1,12 +1,13 @@
 //! SOPS files: those that are not encrypted and should be, those that are only in part, and their readers.
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::LazyLock;
 
 use regex::Regex;
 use sealwax_format::document::walk::{Leaf, leaves};
-use sealwax_format::document::{Document, File, Node};
+use sealwax_format::document::{Document, File, Kind, Node};
 use sealwax_format::native::Token;
 use sealwax_format::{Step, document};
 
@@ -119,6 +120,7 @@ fn complete(sheet: &Sheet<'_>, metadata: &Metadata, findings: &mut Vec<Finding>)
     for (index, document) in sheet.file.documents.iter().enumerate() {
         let view = View::new(document);
         let prefix = sheet.prefix(index, &view);
+        let comments = Comments::of(sheet, document);
         for leaf in leaves(document).iter().filter(|leaf| !is_metadata(leaf)) {
             let text = view.text(leaf.node).unwrap_or_default();
             if is_nothing(leaf, &text) {
@@ -127,7 +129,7 @@ fn complete(sheet: &Sheet<'_>, metadata: &Metadata, findings: &mut Vec<Finding>)
             values += 1;
             if is_value(&text) {
                 encrypted += 1;
-            } else if metadata.selector.as_ref().is_ok_and(|selector| wants(sheet, document, leaf, selector)) {
+            } else if metadata.selector.as_ref().is_ok_and(|selector| comments.wants(leaf, selector)) {
                 let malformed = text.starts_with(MARKER);
                 let message =
                     if malformed { "the encrypted value is malformed" } else { "the value stands in the clear" };
@@ -157,43 +159,58 @@ fn is_nothing(leaf: &Leaf<'_>, text: &str) -> bool {
     text.is_empty() || (plain && matches!(text, "~" | "null" | "Null" | "NULL"))
 }
 
-fn wants(sheet: &Sheet<'_>, document: &Document, leaf: &Leaf<'_>, selector: &Selector) -> bool {
-    let keys = leaf.path.0.iter().filter_map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None });
-    let keys: Vec<_> = keys.collect();
-    selector.wants(&keys, &|expression| has_comment(sheet, document, leaf, expression))
+/// Values of a document below comments that match a selector, found out when it asks.
+struct Comments<'s> {
+    sheet: &'s Sheet<'s>,
+    document: &'s Document,
+    matched: OnceCell<HashSet<*const Node>>,
 }
 
-/// Whether a comment above a value, or above one of the entries around it, matches. The comment of a line counts as well.
-fn has_comment(sheet: &Sheet<'_>, document: &Document, leaf: &Leaf<'_>, expression: &Regex) -> bool {
-    let lines: Vec<_> = sheet.file.source.lines().collect();
-    let mut starts = vec![sheet.line(leaf.node)];
-    let mut node = &document.root;
-    for step in &leaf.path.0 {
-        let next = match (step, &node.kind) {
-            (Step::Key(name), document::Kind::Mapping { entries, .. }) => {
-                let entry = entries.iter().find(|(key, _)| key.text() == Some(name));
-                entry.map(|(key, value)| {
-                    starts.push(sheet.line(key));
-                    value
-                })
-            }
-            (Step::Item(index), document::Kind::Sequence { items, .. }) => {
-                let item = items.get(*index);
-                starts.extend(item.map(|item| sheet.line(item)));
-                item
-            }
-            _ => None,
-        };
-        let Some(next) = next else { break };
-        node = next;
+impl<'s> Comments<'s> {
+    fn of(sheet: &'s Sheet<'s>, document: &'s Document) -> Self {
+        Self { sheet, document, matched: OnceCell::new() }
     }
-    let comment = |line: &str| line.split_once('#').is_some_and(|(_, comment)| expression.is_match(comment));
-    starts.iter().any(|start| {
-        let here = lines.get(start - 1).is_some_and(|line| comment(line));
-        let above = lines.get(..start - 1).unwrap_or_default().iter().rev();
-        let mut above = above.map(|line| line.trim()).take_while(|line| line.is_empty() || line.starts_with('#'));
-        here || above.any(comment)
-    })
+
+    fn wants(&self, leaf: &Leaf<'_>, selector: &Selector) -> bool {
+        let keys: Vec<_> = leaf
+            .path
+            .0
+            .iter()
+            .filter_map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None })
+            .collect();
+        selector.wants(&keys, &|expression| {
+            let matched = self.matched.get_or_init(|| self.matching(expression));
+            matched.contains(&std::ptr::from_ref(leaf.node))
+        })
+    }
+
+    /// The values that have a matching comment above them, above one of the entries around them, or on one of these lines.
+    fn matching(&self, expression: &Regex) -> HashSet<*const Node> {
+        let lines: Vec<_> = self.sheet.file.source.lines().collect();
+        let comment = |line: &str| line.split_once('#').is_some_and(|(_, comment)| expression.is_match(comment));
+        let at = |node: &Node| {
+            let start = self.sheet.line(node);
+            let here = lines.get(start - 1).is_some_and(|line| comment(line));
+            let above = lines.get(..start - 1).unwrap_or_default().iter().rev();
+            let mut above = above.map(|line| line.trim()).take_while(|line| line.is_empty() || line.starts_with('#'));
+            here || above.any(comment)
+        };
+        let mut matched = HashSet::new();
+        let mut waiting = vec![(&self.document.root, false)];
+        while let Some((node, around)) = waiting.pop() {
+            match &node.kind {
+                Kind::Mapping { entries, .. } => {
+                    waiting.extend(entries.iter().map(|(key, value)| (value, around || at(key))));
+                }
+                Kind::Sequence { items, .. } => waiting.extend(items.iter().map(|item| (item, around || at(item)))),
+                _ if around || at(node) => {
+                    matched.insert(std::ptr::from_ref(node));
+                }
+                _ => {}
+            }
+        }
+        matched
+    }
 }
 
 /// A file that a rule claims and that has no metadata.
@@ -207,10 +224,10 @@ fn unencrypted(sheet: &Sheet<'_>, rule: &CreationRule, findings: &mut Vec<Findin
         if is_object && !view.is(view.root, "kind", "Secret") {
             continue;
         }
+        let comments = Comments::of(sheet, document);
         for leaf in &leaves(document) {
             let text = view.text(leaf.node).unwrap_or_default();
-            if !is_nothing(leaf, &text) && !Token::is_claimed_by(&text) && wants(sheet, document, leaf, &rule.selector)
-            {
+            if !is_nothing(leaf, &text) && !Token::is_claimed_by(&text) && comments.wants(leaf, &rule.selector) {
                 let key = format!("{}{}", sheet.prefix(index, &view), leaf.path);
                 let message = "a creation rule of .sops.yaml covers the file, and the value stands in the clear";
                 findings.push(Finding::new(Id::WAX301, sheet.path, message).line(sheet.line(leaf.node)).key(key));

@@ -10,14 +10,35 @@ use crate::check::finding::Finding;
 use crate::check::value::{Nature, nature, nature_of_base64};
 
 static SECRET: LazyLock<Regex> = expression!(r#"^[\s{,-]*["']?kind["']?\s*:\s*["']?Secret["']?[\s,}]*(?:#.*)?$"#);
+/// The same in braces, on a line with others.
+static INLINE: LazyLock<Regex> = expression!(r#"[{,]\s*["']?kind["']?\s*:\s*["']?Secret["']?\s*[,}]"#);
 static FIELD: LazyLock<Regex> =
     expression!(r#"^(?P<indent>\s*)["']?(?P<field>data|stringData)["']?\s*:\s*(?:\{\s*)?(?:#.*)?$"#);
 static ENTRY: LazyLock<Regex> =
     expression!(r#"^(?P<indent>\s+)["']?(?P<key>(?:[A-Za-z0-9._-]|\{\{[^}]*\}\})+)["']?\s*:(?:\s+(?P<value>.*))?$"#);
 
+/// A kind that is written with an escape: nobody does who has nothing to hide.
+static ESCAPED: LazyLock<Regex> = expression!(r#"\bkind["']?\s*:\s*"[^"]*\\"#);
+/// Items in braces, from the first one on, and one of them.
+static FLOW: LazyLock<Regex> = expression!(r#"\b(?P<field>data|stringData)["']?\s*:\s*\{"#);
+static PAIR: LazyLock<Regex> = expression!(
+    r#"^\s*,?\s*["']?(?P<key>[A-Za-z0-9._-]+)["']?\s*:\s*(?P<value>(?:\{\{.*?\}\}|"[^"]*"|'[^']*'|[^,{}])*)"#
+);
+
 /// Whether a text states a Secret somewhere.
 pub(in crate::check) fn states_secret(text: &str) -> bool {
-    text.contains("Secret") && text.lines().any(|line| SECRET.is_match(line))
+    (text.contains("Secret") || text.contains('\\')) && text.lines().any(is_secret)
+}
+
+/// Whether a text states a Secret to programs that take more for the end of a line than others: YAML 1.1 knew three more.
+pub(in crate::check) fn states_secret_to_others(text: &str) -> bool {
+    const BREAKS: [char; 4] = ['\r', '\u{85}', '\u{2028}', '\u{2029}'];
+    let mut stated = text.lines().filter(|line| line.trim_end().contains(BREAKS) && line.contains("Secret"));
+    stated.any(|line| !is_secret(line) && line.split(BREAKS).any(is_secret))
+}
+
+fn is_secret(line: &str) -> bool {
+    SECRET.is_match(line) || INLINE.is_match(line) || ESCAPED.is_match(line)
 }
 
 /// Whether a text states one of these kinds somewhere.
@@ -40,7 +61,7 @@ pub(in crate::check) fn check(path: &Path, text: &str, findings: &mut Vec<Findin
         let is_end = lines.get(end).is_none_or(|line| line.starts_with("---"));
         if is_end {
             let document = lines.get(start..end).unwrap_or_default();
-            if document.iter().any(|line| SECRET.is_match(line)) {
+            if document.iter().any(|line| is_secret(line)) {
                 secret(path, document, start, findings);
             }
             start = end + 1;
@@ -53,6 +74,7 @@ fn secret(path: &Path, lines: &[&str], first: usize, findings: &mut Vec<Finding>
     let mut index = 0;
     while let Some(line) = lines.get(index) {
         index += 1;
+        inline(path, first + index, line, findings);
         let Some(field) = FIELD.captures(line) else { continue };
         let indent = field.name("indent").map_or(0, |indent| indent.len());
         let name = field.name("field").map_or("", |field| field.as_str());
@@ -74,17 +96,37 @@ fn secret(path: &Path, lines: &[&str], first: usize, findings: &mut Vec<Finding>
     }
 }
 
-/// The value of an entry: what stands behind the colon, or, for block scalars, the lines below.
+/// The value of an entry: what stands behind the colon, and the lines below that continue it.
 fn value(text: &str, below: &[&str], column: usize) -> zeroize::Zeroizing<String> {
-    let text = text.trim();
-    let block = text.is_empty() || text.starts_with(['|', '>']);
-    if !block {
-        let quoted = text.trim_end_matches(',').trim_matches(['"', '\'']);
-        return quoted.to_owned().into();
-    }
+    let text = without_comment(text.trim());
+    let block = text.starts_with(['|', '>']);
     let deeper = |line: &&&str| line.trim().is_empty() || line.len() - line.trim_start().len() > column;
-    let lines: Vec<_> = below.iter().take_while(deeper).map(|line| line.trim()).collect();
-    lines.join("\n").into()
+    let below = below.iter().take_while(deeper).map(|line| line.trim());
+    let below = below.filter(|line| block || !line.starts_with('#'));
+    let lines: Vec<_> = std::iter::once(text).filter(|_| !block).chain(below).collect();
+    let joined = zeroize::Zeroizing::new(lines.join("\n"));
+    let quoted = joined.trim().trim_end_matches(',').trim_matches(['"', '\'']);
+    quoted.to_owned().into()
+}
+
+/// A value without the comment behind it; a sign within quotes begins none.
+fn without_comment(text: &str) -> &str {
+    let mut signs = text.match_indices(" #").map(|(at, _)| &text[..at]);
+    let is_outside = |before: &&str| ['"', '\'', '`'].iter().all(|quote| before.matches(*quote).count() % 2 == 0);
+    signs.find(is_outside).unwrap_or(text)
+}
+
+/// The items of `data: {…}` on one line.
+fn inline(path: &Path, number: usize, line: &str, findings: &mut Vec<Finding>) {
+    for found in FLOW.captures_iter(line) {
+        let name = found.name("field").map_or("", |field| field.as_str());
+        let mut rest = found.get(0).map_or("", |found| &line[found.end()..]);
+        while let Some(pair) = PAIR.captures(rest) {
+            let part = |part| pair.name(part).map_or("", |part| part.as_str());
+            item(path, number, name, part("key"), part("value").trim().trim_matches(['"', '\'']), findings);
+            rest = pair.get(0).map_or("", |pair| &rest[pair.end()..]);
+        }
+    }
 }
 
 fn item(path: &Path, line: usize, field: &str, key: &str, value: &str, findings: &mut Vec<Finding>) {

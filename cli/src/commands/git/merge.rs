@@ -16,6 +16,8 @@ use crate::ui::{Note, Ui};
 
 /// Largest file that is merged value by value; larger ones are merged as text.
 const MAX_BYTES: usize = 32 << 20;
+/// Longest conflict marker: the length comes from the attributes of a repository, and could fill the memory.
+const MAX_MARKER: usize = 1000;
 
 /// Merge three versions of a file value by value; no private key is needed
 ///
@@ -89,7 +91,8 @@ impl Sides {
         let [base, ours, theirs] = inputs.map(|input| input.text().ok());
         let texts = Texts { base: base?, ours: ours?, theirs: theirs? };
         let labels = Labels::of(args);
-        let mut markers = Markers { size: args.marker_size, ours: &labels.ours, theirs: &labels.theirs, base: None };
+        let size = args.marker_size.clamp(1, MAX_MARKER);
+        let mut markers = Markers { size, ours: &labels.ours, theirs: &labels.theirs, base: None };
         let mut merged = merge(&texts, args, &markers)?;
         // Git's configuration is asked only where it matters: that takes longer than most merges.
         if !merged.conflicts.is_empty() && repo::shows_base() {
@@ -104,7 +107,11 @@ impl Sides {
     fn as_text(&self, args: &Args) -> Result<Merged, CommandError> {
         let labels = Labels::of(args);
         let files = [&args.ours, &args.base, &args.theirs].map(PathBuf::as_path);
-        let merged = repo::merge_file(files, [&labels.ours, &labels.base, &labels.theirs], args.marker_size)?;
+        let merged = repo::merge_file(
+            files,
+            [&labels.ours, &labels.base, &labels.theirs],
+            args.marker_size.clamp(1, MAX_MARKER),
+        )?;
         let Some(MergedText { text, is_clean }) = merged else {
             let text = Zeroizing::new(self.ours.bytes.expose().to_vec());
             return Ok(Merged { text, is_clean: false, conflicts: Vec::new() });

@@ -13,7 +13,7 @@ use crate::ui::{Note, Ui};
 /// Add a recipient to the policy, and to the rules that shall name it
 ///
 /// Documents are wrapped for it when `sealwax rekey` runs, by someone who can read them. Give a member of a team access
-/// with `sealwax team add` instead: that changes one file.
+/// with `sealwax team add` instead: that changes no document.
 ///
 /// Example: sealwax recipients add bob age1… --rule 'clusters/prod/**'
 #[derive(Debug, clap::Args)]

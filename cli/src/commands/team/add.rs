@@ -7,7 +7,7 @@ use crate::error::{Code, CommandError};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::ui::{Note, Ui};
 
-/// Let somebody join a team: one file changes, and no document
+/// Let somebody join a team: two files change, and no document
 ///
 /// You must be a member. The new one can open whatever is wrapped for the team, from then on and in Git's history.
 ///

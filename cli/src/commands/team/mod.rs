@@ -16,7 +16,7 @@ use crate::recipient;
 use crate::team::Team;
 use crate::ui::{Note, Ui};
 
-/// Teams: one key for many people, so that somebody who joins changes one file
+/// Teams: one key for many people, so that somebody who joins changes no document
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]

@@ -5,6 +5,7 @@ mod delivery;
 mod documentation;
 mod excuses;
 mod formats;
+mod hostile;
 mod mutate;
 mod ranges;
 mod rendered;

@@ -2,7 +2,7 @@
 
 use super::rules;
 use super::states::{commit, repository, revision};
-use crate::common::SECRET;
+use crate::common::{SECRET, Sandbox};
 
 #[test]
 fn a_hook_stops_a_commit_and_a_merge() {
@@ -115,4 +115,43 @@ fn a_repository_without_a_work_tree_has_commits() {
     assert_eq!(run(&["--rev", "HEAD~1"]), Some(0));
     assert_eq!(run(&["--range", "HEAD~1..HEAD"]), Some(1));
     assert_eq!(run(&[]), Some(2));
+}
+
+#[test]
+fn what_is_not_in_the_clone_is_not_taken_for_fine() {
+    let sandbox = repository();
+    let start = revision(&sandbox, "HEAD");
+    sandbox.write("leak.yaml", SECRET);
+    commit(&sandbox);
+    let object = revision(&sandbox, "HEAD:leak.yaml");
+    sandbox.encrypted("leak.yaml", SECRET);
+    let mended = commit(&sandbox);
+    // As in a clone with `--filter=blob:none`, which has the objects of its work tree alone.
+    std::fs::remove_file(sandbox.path(&format!(".git/objects/{}/{}", &object[..2], &object[2..]))).unwrap();
+    let outcome = sandbox.sealwax(["check", "--range", &format!("{start}..{mended}")]).run();
+    assert_eq!(outcome.code, Some(3), "{outcome}");
+}
+
+#[test]
+fn what_was_put_in_the_place_of_an_object_does_not_count() {
+    let sandbox = repository();
+    sandbox.write("leak.yaml", SECRET);
+    let leak = commit(&sandbox);
+    sandbox.git(&["replace", &revision(&sandbox, "HEAD:leak.yaml"), &revision(&sandbox, "HEAD:db.yaml")]);
+    assert_eq!(rules(&sandbox, &["--rev", &leak]), ["WAX102 leak.yaml"]);
+}
+
+#[test]
+fn a_value_that_a_later_commit_of_the_range_encrypts_was_readable() {
+    let sandbox = Sandbox::new();
+    let alice = sandbox.person("alice");
+    sandbox.write("a.txt", "a\n");
+    sandbox.git(&["init", "--quiet"]);
+    let start = commit(&sandbox);
+    // Neither commit has a policy, and the file is no Secret.
+    sandbox.write("values.yaml", "host: a\npassword: s3cr3t-pass\n");
+    commit(&sandbox);
+    sandbox.sealwax(["encrypt", "values.yaml", "--select", "password", "--to", &alice.recipient]).run().ok();
+    let end = commit(&sandbox);
+    assert_eq!(rules(&sandbox, &["--range", &format!("{start}..{end}")]), ["WAX103 values.yaml"]);
 }

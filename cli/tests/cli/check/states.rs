@@ -262,3 +262,26 @@ fn what_lies_above_a_path_decides_over_it() {
     sandbox.write("secrets/.sealwax.toml", "version = 1\n");
     assert_eq!(rules(&sandbox, &["secrets/db"]), ["WAX301 secrets/db/values.yaml", "WAX602 secrets/.sealwax.toml"]);
 }
+
+#[test]
+fn a_policy_that_is_a_link_is_refused_everywhere() {
+    let sandbox = repository();
+    std::fs::rename(sandbox.path(".sealwax.toml"), sandbox.path("policy.toml")).unwrap();
+    std::os::unix::fs::symlink("policy.toml", sandbox.path(".sealwax.toml")).unwrap();
+    sandbox.git(&["add", "--all"]);
+    for arguments in [["check", "--staged"], ["check", "--worktree"], ["encrypt", "db.yaml"]] {
+        let outcome = sandbox.sealwax(arguments).run();
+        assert_eq!(outcome.code, Some(2), "{outcome}");
+    }
+}
+
+#[test]
+fn a_name_cannot_write_on_a_terminal() {
+    let sandbox = repository();
+    sandbox.write("other/policy.toml", "version = 1\n");
+    let place = "\"a\\e[2Jb\\u202ec\"";
+    sandbox.write("db.yaml", sandbox.read("db.yaml").replace("name: db}", &format!("name: {place}}}")));
+    let outcome = sandbox.sealwax(["check", "--format", "github"]).run();
+    let shown = String::from_utf8_lossy(&outcome.stdout);
+    assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{outcome}");
+}

@@ -1,5 +1,7 @@
 //! Which documents of three files are the same document.
 
+use std::collections::HashSet;
+
 use super::version::{Document, Side, Three, Version};
 use crate::native::layout::Object;
 
@@ -9,6 +11,8 @@ pub(super) struct Matches {
     /// For each document of each side, the number of its match.
     of: Three<Vec<Option<usize>>>,
     found: Vec<Three<Option<usize>>>,
+    /// Whether documents are left that have no names and are not as many on each side: which is which nobody can tell.
+    pub(super) are_mixed_up: bool,
 }
 
 /// One document on both sides, and before.
@@ -28,7 +32,8 @@ impl<'d> Pair<'d> {
 const SIDES: [Side; 3] = [Side::Base, Side::Ours, Side::Theirs];
 
 impl Matches {
-    /// By what the objects are called; what has no name of its own, by its position among the rest.
+    /// By what the objects are called; what has no name of its own, by the keys of its values, and then by its position
+    /// among the rest.
     pub(super) fn between(versions: &Three<Version<'_>>) -> Self {
         let mut matches = Self::default();
         for side in SIDES {
@@ -40,9 +45,31 @@ impl Matches {
             && versions.base.documents.len() <= 1;
         if !single {
             matches.by_name(versions);
+            matches.by_keys(versions);
         }
-        matches.by_position();
+        matches.by_position(versions);
         matches
+    }
+
+    /// A key is made for one document: a document that still has one of those it had is the same.
+    fn by_keys(&mut self, versions: &Three<Version<'_>>) {
+        let marks = |side: Side| -> Vec<_> {
+            let version = versions.of(side);
+            (0..version.documents.len()).map(|index| version.keys(index)).collect()
+        };
+        let (base, ours, theirs) = (marks(Side::Base), marks(Side::Ours), marks(Side::Theirs));
+        for (index, keys) in base.iter().enumerate().filter(|(_, keys)| !keys.is_empty()) {
+            let same = |side: Side, marks: &[HashSet<String>]| {
+                let is_free = |index: usize| self.of(side, index).is_none();
+                let mut found = (0..marks.len()).filter(|index| is_free(*index) && !marks[*index].is_disjoint(keys));
+                found.next().filter(|_| found.next().is_none())
+            };
+            if let (None, Some(ours), Some(theirs)) =
+                (self.of(Side::Base, index), same(Side::Ours, &ours), same(Side::Theirs, &theirs))
+            {
+                self.add(Three { base: Some(index), ours: Some(ours), theirs: Some(theirs) });
+            }
+        }
     }
 
     /// The match of a document.
@@ -74,13 +101,18 @@ impl Matches {
         }
     }
 
-    fn by_position(&mut self) {
+    fn by_position(&mut self, versions: &Three<Version<'_>>) {
         let rest = |side: Side| {
             let unmatched = self.of.of(side).iter().enumerate().filter(|(_, matched)| matched.is_none());
             unmatched.map(|(index, _)| index).collect::<Vec<_>>()
         };
         let (base, ours, theirs) = (rest(Side::Base), rest(Side::Ours), rest(Side::Theirs));
         if ours.len() != theirs.len() || !(base.is_empty() || base.len() == ours.len()) {
+            let nameless = |side: Side, rest: &[usize]| {
+                rest.iter().filter(|index| versions.of(side).documents[**index].object.is_none()).count()
+            };
+            let left = [nameless(Side::Base, &base), nameless(Side::Ours, &ours), nameless(Side::Theirs, &theirs)];
+            self.are_mixed_up = !left.contains(&0);
             return;
         }
         for (position, (ours, theirs)) in ours.into_iter().zip(theirs).enumerate() {

@@ -136,9 +136,9 @@ pub fn merge(texts: &Texts<'_>, syntax: Syntax, markers: &Markers<'_>) -> Option
     Some(Merged { text: Zeroizing::new(text), conflicts })
 }
 
-/// Value by value; `None` if the proof fails.
+/// Value by value; `None` if documents cannot be told apart, or the proof fails.
 fn by_value(versions: &Three<Version<'_>>, syntax: Syntax, split: bool) -> Option<Segments> {
-    let plan = slots::plan(versions);
+    let plan = slots::plan(versions)?;
     let cut = |side: Side| lines::cut(versions.of(side), |piece| plan.number(side, piece));
     let lines = Three { base: cut(Side::Base), ours: cut(Side::Ours), theirs: cut(Side::Theirs) };
     let writer = Writer { versions, lines: &lines, plan: &plan, syntax };

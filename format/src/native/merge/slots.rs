@@ -85,9 +85,12 @@ enum Name<'v> {
 
 const SIDES: [Side; 3] = [Side::Base, Side::Ours, Side::Theirs];
 
-/// Decides for every piece of three versions.
-pub(super) fn plan(versions: &Three<Version<'_>>) -> Plan {
+/// Decides for every piece of three versions; `None` if their documents cannot be told apart.
+pub(super) fn plan(versions: &Three<Version<'_>>) -> Option<Plan> {
     let matches = Matches::between(versions);
+    if matches.are_mixed_up {
+        return None;
+    }
     let index = index(versions, &matches);
     let mut plan = Plan { slots: Vec::new(), numbers: Three::default() };
     let mut known: HashMap<Name<'_>, usize> = HashMap::new();
@@ -113,7 +116,7 @@ pub(super) fn plan(versions: &Three<Version<'_>>) -> Plan {
     for slot in &mut plan.slots {
         slot.outcome = judge.outcome(&slot.at);
     }
-    plan
+    Some(plan)
 }
 
 fn index(versions: &Three<Version<'_>>, matches: &Matches) -> Index {

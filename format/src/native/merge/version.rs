@@ -1,6 +1,6 @@
 //! One side of a merge, read: its documents, and the pieces of its text that are merged by meaning and not as text.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
 use crate::document::{File, Kind, Node};
@@ -187,6 +187,16 @@ impl<'v> Version<'v> {
         }
         self.documents.push(Document { object: layout.object.clone(), block: layout.block.clone(), labels });
         Ok(())
+    }
+
+    /// The ids of the data keys of a document.
+    pub(super) fn keys(&self, document: usize) -> HashSet<String> {
+        let own = self.pieces.iter().filter(|piece| piece.document == document).filter_map(|piece| match &piece.what {
+            What::Token { token: Token { key: TokenKey::Own { id, .. }, .. }, .. } => Some(id.to_string()),
+            _ => None,
+        });
+        let shared = self.documents.get(document).and_then(Document::key).map(|key| key.id.to_string());
+        own.chain(shared).collect()
     }
 
     /// The text of a piece as it stands.
