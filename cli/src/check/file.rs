@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use sealwax_format::SecretBytes;
 use sealwax_format::document::{File, Syntax};
 
 use super::allow::Allowed;
@@ -14,6 +13,7 @@ use super::sheet::Sheet;
 use super::source::{Look, State};
 use super::{Context, private_keys};
 use crate::files::{self, Input, syntax_of};
+use crate::repo::Answer;
 use crate::survey;
 
 /// Larger files are passed over, unless something claims them.
@@ -43,23 +43,22 @@ pub(super) enum Skipped {
     Large(PathBuf),
 }
 
-/// What a file held before it changed, and, for a state of the past, what it holds now.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Others<'o> {
-    pub(super) before: Option<&'o SecretBytes>,
-    pub(super) later: Option<&'o SecretBytes>,
-}
-
-/// Looks at a file of a state.
+/// Looks at a file of a state; `others` are what it held before it changed, and, for a state of the past, what it holds now.
 pub(super) fn look(
     context: &Context<'_>,
     state: &State,
     file: &Look,
-    bytes: Option<&SecretBytes>,
-    others: Others<'_>,
+    bytes: Answer,
+    others: [Option<Answer>; 2],
 ) -> Seen {
     let mut seen = Seen::default();
-    let Some(bytes) = bytes else {
+    let is_missing = |answer: &Answer| matches!(answer, Answer::Missing);
+    if is_missing(&bytes) || others.iter().flatten().any(is_missing) {
+        let message = "its contents, now or before, are not in this clone; fetch them: in CI, clone without a filter";
+        seen.findings.push(Finding::new(Id::WAX904, &file.path, message));
+        return seen;
+    }
+    let Some(bytes) = bytes.contents() else {
         pass_over(context, &file.path, Skipped::Large(file.path.clone()), &mut seen);
         return seen;
     };
@@ -74,7 +73,8 @@ pub(super) fn look(
         }
         Some(text) => {
             allowed = Allowed::read(&text);
-            let [before, later] = [others.before, others.later].map(|other| decode(other?.expose()));
+            let others = others.map(|other| other.and_then(Answer::contents));
+            let [before, later] = others.each_ref().map(|other| decode(other.as_ref()?.expose()));
             text_file(context, file, &text, [before.as_deref(), later.as_deref()], &mut seen);
         }
     }

@@ -40,7 +40,7 @@ pub(crate) use catalog::{RULES, Rule, Severity, find as find_rule};
 pub(crate) use finding::{Finding, readable};
 pub(crate) use select::Scope;
 
-use file::{Others, Seen, Skipped};
+use file::{Seen, Skipped};
 use rules::sops::Configs;
 use source::{Look, State, Tree};
 
@@ -215,12 +215,11 @@ fn look_at_some(context: &Context<'_>, state: &State, files: &[Look]) -> Result<
     for some in files.chunks(TOGETHER) {
         for (file, bytes) in some.iter().zip(reader.read(some)?) {
             let mut other = |object: &Option<String>| match (&mut versions, object) {
-                (Some(blobs), Some(object)) => Ok(blobs.read_all(&[object], source::MAX_READ)?.pop().flatten()),
+                (Some(blobs), Some(object)) => Ok(blobs.read_all(&[object], source::MAX_READ)?.pop()),
                 _ => Ok(None),
             };
-            let (before, later) = (other(&file.before)?, other(&file.later)?);
-            let others = Others { before: before.as_ref(), later: later.as_ref() };
-            seen.push(file::look(context, state, file, bytes.as_ref(), others));
+            let others = [other(&file.before)?, other(&file.later)?];
+            seen.push(file::look(context, state, file, bytes, others));
         }
     }
     Ok(seen)

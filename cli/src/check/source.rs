@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
 use crate::policy::Origin;
-use crate::repo::{Blobs, Repository};
+use crate::repo::{Answer, Blobs, Repository};
 
 /// Larger files are not read at all.
 pub(super) const MAX_READ: usize = 64 << 20;
@@ -99,8 +99,8 @@ pub(crate) enum Reader<'t> {
 }
 
 impl Reader<'_> {
-    /// The contents of files, in their order; `None` for one that is gone or larger than [`MAX_READ`].
-    pub(crate) fn read(&mut self, files: &[Look]) -> Result<Vec<Option<SecretBytes>>, CommandError> {
+    /// The contents of files, in their order, unless they are larger than [`MAX_READ`].
+    pub(crate) fn read(&mut self, files: &[Look]) -> Result<Vec<Answer>, CommandError> {
         match self {
             Self::Disk(root) => files.iter().map(|file| from_disk(root, &file.path)).collect(),
             Self::Objects(blobs) => {
@@ -112,18 +112,18 @@ impl Reader<'_> {
     }
 }
 
-fn from_disk(root: &Path, path: &Path) -> Result<Option<SecretBytes>, CommandError> {
+fn from_disk(root: &Path, path: &Path) -> Result<Answer, CommandError> {
     let full = root.join(path);
     let failed = |error: std::io::Error| CommandError::io(Code::Unreadable, "cannot be read", &full, &error);
     let file = File::open(&full).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     if size > MAX_READ as u64 {
-        return Ok(None);
+        return Ok(Answer::Large);
     }
     // As large as the file: thousands of small ones are read, and each is wiped as large as it was made.
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1));
     file.take(MAX_READ as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-    Ok((bytes.len() <= MAX_READ).then(|| SecretBytes::from(bytes)))
+    Ok(if bytes.len() <= MAX_READ { Answer::Contents(SecretBytes::from(bytes)) } else { Answer::Large })
 }
 
 /// A file that is looked at.
@@ -168,7 +168,7 @@ impl Origin for Tree {
             return Err(missing());
         }
         let contents = self.reader()?.read(std::slice::from_ref(&file))?;
-        let bytes = contents.into_iter().next().flatten().ok_or_else(missing)?;
+        let bytes = contents.into_iter().next().and_then(Answer::contents).ok_or_else(missing)?;
         let text = bytes.expose_str().map(str::to_owned);
         text.ok_or_else(|| CommandError::usage(format!("{}: not UTF-8 text", path.display())))
     }

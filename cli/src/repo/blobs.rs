@@ -16,10 +16,19 @@ pub(crate) struct Blobs {
 }
 
 /// What Git says of an object.
-enum Answer {
+pub(crate) enum Answer {
     Contents(SecretBytes),
+    /// Larger than was asked for.
     Large,
+    /// Not in this clone, which must not pass for nothing.
     Missing,
+}
+
+impl Answer {
+    /// The contents, if they were read.
+    pub(crate) fn contents(self) -> Option<SecretBytes> {
+        if let Self::Contents(contents) = self { Some(contents) } else { None }
+    }
 }
 
 impl Repository {
@@ -36,27 +45,19 @@ impl Blobs {
     /// The contents of an object of at most `largest` bytes; `None` for one that is larger or missing.
     pub(crate) fn read(&mut self, object: &str, largest: usize) -> Result<Option<SecretBytes>, CommandError> {
         let answer = self.ask(object).and_then(|()| self.answer(largest)).map_err(|error| failed(object, &error))?;
-        Ok(if let Answer::Contents(contents) = answer { Some(contents) } else { None })
+        Ok(answer.contents())
     }
 
-    /// The contents of many objects that a commit or the index names, in their order; `None` for one that is larger than
-    /// `largest`, and an error for one that is missing. They are asked for ahead, so that Git does not wait for us.
-    pub(crate) fn read_all(
-        &mut self,
-        objects: &[&str],
-        largest: usize,
-    ) -> Result<Vec<Option<SecretBytes>>, CommandError> {
+    /// The contents of many objects that a commit or the index names, in their order. They are asked for ahead,
+    /// so that Git does not wait for us.
+    pub(crate) fn read_all(&mut self, objects: &[&str], largest: usize) -> Result<Vec<Answer>, CommandError> {
         // A few at a time: both pipes full, each would wait for the other.
         let mut contents = Vec::with_capacity(objects.len());
         for some in objects.chunks(500) {
             let mut asked = || some.iter().try_for_each(|object| self.queue(object)).and_then(|()| self.flush());
             asked().map_err(|error| failed(some[0], &error))?;
             for object in some {
-                contents.push(match self.answer(largest).map_err(|error| failed(object, &error))? {
-                    Answer::Contents(contents) => Some(contents),
-                    Answer::Large => None,
-                    Answer::Missing => return Err(missing(object)),
-                });
+                contents.push(self.answer(largest).map_err(|error| failed(object, &error))?);
             }
         }
         Ok(contents)
@@ -103,14 +104,10 @@ impl Blobs {
 impl Drop for Blobs {
     fn drop(&mut self) {
         self.asks = None;
+        // After an error it may still have much to say, and would wait for ever until somebody listens.
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A clone that leaves objects out must not pass for one in which nothing is wrong.
-fn missing(object: &str) -> CommandError {
-    CommandError::unreadable(format!("the object {object} is not in this clone"))
-        .hint("Fetch all of its history: in CI, clone without `--filter` and without a depth.")
 }
 
 fn failed(object: &str, error: &io::Error) -> CommandError {

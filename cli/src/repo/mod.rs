@@ -9,7 +9,7 @@ mod range;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use blobs::Blobs;
+pub(crate) use blobs::{Answer, Blobs};
 pub(crate) use entries::{Change, Entry};
 use git::Git;
 pub(crate) use merge_file::{MergedText, merge_file, shows_base};

@@ -130,6 +130,7 @@ fn what_is_not_in_the_clone_is_not_taken_for_fine() {
     std::fs::remove_file(sandbox.path(&format!(".git/objects/{}/{}", &object[..2], &object[2..]))).unwrap();
     let outcome = sandbox.sealwax(["check", "--range", &format!("{start}..{mended}")]).run();
     assert_eq!(outcome.code, Some(3), "{outcome}");
+    assert!(String::from_utf8_lossy(&outcome.stdout).contains("leak.yaml:1: error WAX904"), "{outcome}");
 }
 
 #[test]
