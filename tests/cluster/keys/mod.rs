@@ -170,13 +170,18 @@ async fn the_schedule_replaces_an_old_key_once() {
     world.is_in_state(FIRST, "active").await;
     assert_eq!(world.state("ancient").await.as_deref(), Some("old"));
     wait_for_metric(&controller, "sealwax_cluster_keys{state=\"active\"} 1").await;
-    let served = metrics(&controller).await;
-    let value = |name: &str| {
-        let line = served.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
-        line.parse::<i64>().unwrap()
-    };
-    let created = value("sealwax_sealing_key_created_timestamp_seconds ");
-    assert_eq!(value("sealwax_sealing_key_rotation_due_timestamp_seconds ") - created, 90 * 24 * 3600);
+    // Told after the states, in a step of its own.
+    let (created, due) = wait_for(SOON, "the times of the sealing key", async || {
+        let served = metrics(&controller).await;
+        let time = |name: &str| {
+            let line = served.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().parse::<i64>().ok().filter(|time| *time > 0)
+        };
+        let created = time("sealwax_sealing_key_created_timestamp_seconds ")?;
+        Some((created, time("sealwax_sealing_key_rotation_due_timestamp_seconds ")?))
+    })
+    .await;
+    assert_eq!(due - created, 90 * 24 * 3600);
     assert_eq!(world.key_names().await.len(), 2);
 }
 
