@@ -27,7 +27,7 @@ pub(super) struct Summary {
     folded: (usize, usize),
     wrapped: usize,
     exposed: Vec<Exposed>,
-    /// Files that were found, hold encrypted values, and that no rule covers.
+    /// Files that were found and hold encrypted values, in documents that no rule covers or that have no key block.
     uncovered: Vec<String>,
     /// Who gets a wrap that he did not have, in how many documents: with the fingerprint, since a name is only a name.
     came: BTreeMap<Label, usize>,
@@ -105,16 +105,19 @@ impl Summary {
         }
         if !self.uncovered.is_empty() {
             let files = self.uncovered.join(", ");
-            notes.push(Note::Warning(format!("no rule of the policy covers these encrypted files: {files}")));
+            notes.push(Note::Warning(format!(
+                "left alone, because no rule of the policy covers them or they have no key block: {files}"
+            )));
         }
         let is = if self.dry_run { "would be" } else { "is" };
         for (label, documents) in self.came {
-            notes.push(Note::Done(format!("{label} {is} a new reader of {documents} documents")));
+            notes.push(Note::Done(format!("{label} {is} a new reader of {}", count(documents, "document"))));
         }
         notes.extend(exposures(&self.exposed));
         for (label, files) in self.left {
             notes.push(Note::Warning(format!(
-                "{label} is a reader of {files} documents and none by the policy; `sealwax rekey` takes the right away"
+                "{label} is a reader of {} and none by the policy; `sealwax rekey` takes the right away",
+                count(files, "document")
             )));
         }
         notes
@@ -130,9 +133,8 @@ pub(crate) fn exposures(exposed: &[Exposed]) -> Vec<Note> {
     }
     let mut notes = Vec::new();
     for (label, by_owner) in by_label {
-        let count: usize = by_owner.values().flatten().map(|one| one.values.len()).sum();
-        let mut text =
-            format!("{label} has been able to read {count} {}:", if count == 1 { "value" } else { "values" });
+        let values = by_owner.values().flatten().map(|one| one.values.len()).sum();
+        let mut text = format!("{label} has been able to read {}:", count(values, "value"));
         let named = by_owner.keys().any(|owner| !owner.is_empty());
         for (owner, files) in by_owner {
             if named {

@@ -4,42 +4,20 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sealwax_format::document::File;
-use serde::Deserialize;
 
 use crate::error::CommandError;
 use crate::files::{self, syntax_of};
 use crate::repo::Repository;
+use crate::sops::config::{Config, CreationRule, Fields, NAME};
 use crate::survey;
 use crate::ui::count;
 
 /// What was found.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Found {
     secrets: usize,
     sealed_secrets: usize,
-    sops: Vec<SopsRule>,
-}
-
-/// A creation rule of SOPS, as far as it can be taken over.
-#[derive(Clone, Debug, Default, Deserialize)]
-struct SopsRule {
-    path_regex: Option<String>,
-    encrypted_regex: Option<String>,
-    encrypted_suffix: Option<String>,
-    age: Option<Keys>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-enum Keys {
-    Text(String),
-    List(Vec<String>),
-}
-
-#[derive(Default, Deserialize)]
-struct SopsConfig {
-    #[serde(default)]
-    creation_rules: Vec<SopsRule>,
+    sops: Vec<CreationRule>,
 }
 
 /// Looks through the repository. What cannot be read proposes nothing.
@@ -54,8 +32,8 @@ pub(super) fn look(repository: &Repository) -> Result<Found, CommandError> {
             _ => {}
         }
     }
-    if let Ok(text) = std::fs::read_to_string(repository.root().join(".sops.yaml")) {
-        found.sops = serde_yaml::from_str::<SopsConfig>(&text).unwrap_or_default().creation_rules;
+    if let Ok(text) = std::fs::read_to_string(repository.root().join(NAME)) {
+        found.sops = serde_yaml::from_str::<Config>(&text).unwrap_or_default().creation_rules.unwrap_or_default();
     }
     Ok(found)
 }
@@ -115,13 +93,15 @@ pub(super) fn text(found: &Found, name: &str, recipient: &str) -> String {
     text
 }
 
-fn sops_rule(rule: &SopsRule, name: &str, own: &str, recipients: &mut BTreeMap<String, String>, rules: &mut String) {
+fn sops_rule(
+    rule: &CreationRule,
+    name: &str,
+    own: &str,
+    recipients: &mut BTreeMap<String, String>,
+    rules: &mut String,
+) {
     let mut readers = vec![name.to_owned()];
-    let keys = match &rule.age {
-        Some(Keys::Text(text)) => text.split(',').map(|key| key.trim().to_owned()).collect(),
-        Some(Keys::List(list)) => list.clone(),
-        None => Vec::new(),
-    };
+    let keys = rule.readers();
     let is_of_key = |c: char| c.is_ascii_alphanumeric() || c == '-';
     for key in keys.iter().filter(|key| key.starts_with("age1") && *key != own && key.chars().all(is_of_key)) {
         let known = recipients.iter().find(|(_, known)| *known == key).map(|(name, _)| name.clone());
@@ -136,7 +116,7 @@ fn sops_rule(rule: &SopsRule, name: &str, own: &str, recipients: &mut BTreeMap<S
             write!(rules, "\n# .sops.yaml has a rule for {shown}, which is no simple path: write it here yourself.\n");
         return;
     };
-    let encrypt = patterns(rule).iter().map(|pattern| quoted(pattern)).collect::<Vec<_>>().join(", ");
+    let encrypt = patterns(&rule.fields).iter().map(|pattern| quoted(pattern)).collect::<Vec<_>>().join(", ");
     let readers = readers.iter().map(|reader| format!("\"{reader}\"")).collect::<Vec<_>>().join(", ");
     let _ = write!(
         rules,
@@ -170,12 +150,12 @@ fn glob(regex: &str) -> Option<String> {
 }
 
 /// Which values a rule of SOPS encrypts. Whatever is not understood encrypts everything: the safe side.
-fn patterns(rule: &SopsRule) -> Vec<String> {
-    if let Some(suffix) = &rule.encrypted_suffix {
+fn patterns(fields: &Fields) -> Vec<String> {
+    if let Some(suffix) = &fields.encrypted_suffix {
         let simple = suffix.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
         return vec![if simple { format!("**.*{suffix}") } else { "**".to_owned() }];
     }
-    let names = rule.encrypted_regex.as_deref().and_then(|regex| {
+    let names = fields.encrypted_regex.as_deref().and_then(|regex| {
         let inner = regex.strip_prefix('^')?.strip_suffix('$')?;
         let inner = inner.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).unwrap_or(inner);
         let names: Vec<_> = inner.split('|').map(str::to_owned).collect();
@@ -212,10 +192,10 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_encrypts_everything() {
-        let rule = |regex: &str| SopsRule { encrypted_regex: Some(regex.to_owned()), ..SopsRule::default() };
+        let rule = |regex: &str| Fields { encrypted_regex: Some(regex.to_owned()), ..Fields::default() };
         assert_eq!(patterns(&rule("^(data|stringData)$")), ["**.data", "**.stringData"]);
         assert_eq!(patterns(&rule("^password$")), ["**.password"]);
         assert_eq!(patterns(&rule("pass")), ["**"]);
-        assert_eq!(patterns(&SopsRule::default()), ["**"]);
+        assert_eq!(patterns(&Fields::default()), ["**"]);
     }
 }

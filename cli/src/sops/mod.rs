@@ -1,4 +1,6 @@
-//! Files of SOPS, opened with the identities that SOPS would use and with ours.
+//! Files of SOPS, opened with the identities that SOPS would use and with ours; and its configuration.
+
+pub(crate) mod config;
 
 use sealwax_format::document::File;
 use sealwax_format::keys::decrypt_file;

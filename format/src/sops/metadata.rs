@@ -134,12 +134,7 @@ impl Metadata {
         let last_modified = text("lastmodified").and_then(time::to_seconds);
         let threshold =
             text("shamir_threshold").map(|text| text.parse().map_err(|_| MetadataError::Malformed("shamir_threshold")));
-        let mut selectors = FIELDS.iter().filter_map(|name| Some((*name, text(name)?)));
-        let selector = match (selectors.next(), selectors.next()) {
-            (None, _) => Selector::default(),
-            (Some((name, text)), None) => Selector::parse(name, text)?,
-            (Some(_), Some(_)) => return Err(SelectorError::Several.into()),
-        };
+        let selector = Selector::of(FIELDS.iter().filter_map(|name| Some((*name, text(name)?))))?;
         Ok(Self {
             groups,
             threshold: threshold.transpose()?.filter(|threshold| *threshold > 0),

@@ -47,6 +47,17 @@ pub enum SelectorError {
 }
 
 impl Selector {
+    /// The selector that these fields state, as the metadata of a file and `.sops.yaml` have them; empty ones state none,
+    /// and without any SOPS leaves out what ends in [`DEFAULT_SUFFIX`].
+    pub fn of<'t>(fields: impl IntoIterator<Item = (&'static str, &'t str)>) -> Result<Self, SelectorError> {
+        let mut stated = fields.into_iter().filter(|(_, text)| !text.is_empty());
+        match (stated.next(), stated.next()) {
+            (None, _) => Ok(Self::default()),
+            (Some((field, text)), None) => Self::parse(field, text),
+            (Some(_), Some(_)) => Err(SelectorError::Several),
+        }
+    }
+
     /// The selector that one of the [`FIELDS`] holds.
     pub fn parse(field: &'static str, text: &str) -> Result<Self, SelectorError> {
         let expression = || Expression::parse(field, text);

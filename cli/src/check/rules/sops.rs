@@ -3,33 +3,29 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
-use std::sync::LazyLock;
 
-use regex::Regex;
 use sealwax_format::document::walk::{Leaf, leaves};
 use sealwax_format::document::{Document, File, Kind, Node};
-use sealwax_format::native::Token;
+use sealwax_format::native;
+use sealwax_format::sops::{Expression, Selector, SelectorError, Token};
 use sealwax_format::{Step, document};
 
 pub(in crate::check) use super::sops_config::Configs;
-use super::sops_config::{CreationRule, Fields, Selector, SelectorError, canonical};
+use super::sops_config::CreationRule;
 use crate::check::catalog::Id;
 use crate::check::finding::Finding;
 use crate::check::sheet::Sheet;
 use crate::check::view::View;
+use crate::sops::config::{Fields, canonical};
 
 /// The root key of the metadata.
 const BLOCK: &str = "sops";
 /// The start of an encrypted value.
 pub(super) const MARKER: &str = "ENC[AES256_GCM,";
 
-static VALUE: LazyLock<Regex> = expression!(
-    r"^ENC\[AES256_GCM,data:[A-Za-z0-9+/]+=*,iv:[A-Za-z0-9+/]+=*,tag:[A-Za-z0-9+/]+=*,type:(?:str|int|float|bool|bytes|time|comment)\]$"
-);
-
 /// Whether a text is an encrypted value.
 pub(super) fn is_value(text: &str) -> bool {
-    text.starts_with(MARKER) && VALUE.is_match(text)
+    Token::parse(text).is_ok()
 }
 
 /// The metadata of a SOPS file.
@@ -108,8 +104,9 @@ pub(super) fn check(sheet: &Sheet<'_>, findings: &mut Vec<Finding>) {
         findings
             .push(Finding::new(Id::WAX304, sheet.path, message).line(metadata.line).key(format!("{BLOCK}.{reason}")));
     }
-    if metadata.selector.as_ref().is_err_and(|error| *error == SelectorError::Several) {
-        let message = "the metadata has several selectors of values";
+    // Nobody can tell then which values should be encrypted, however many are.
+    if let Err(error) = &metadata.selector {
+        let message = format!("the metadata's selector of values cannot be used: {error}");
         findings.push(Finding::new(Id::WAX304, sheet.path, message).line(metadata.line).key(BLOCK));
     }
 }
@@ -140,7 +137,7 @@ fn complete(sheet: &Sheet<'_>, metadata: &Metadata, findings: &mut Vec<Finding>)
     }
     if values > 0 && encrypted == 0 {
         let why = match metadata.selector {
-            Err(SelectorError::Expression) => "its selector is no valid regular expression, and nothing is encrypted",
+            Err(SelectorError::Invalid(_)) => "its selector is no valid regular expression, and nothing is encrypted",
             _ => "nothing is encrypted",
         };
         findings.push(Finding::new(Id::WAX303, sheet.path, why).line(metadata.line).key(BLOCK));
@@ -178,16 +175,21 @@ impl<'s> Comments<'s> {
             .iter()
             .filter_map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None })
             .collect();
-        selector.wants(&keys, &|expression| {
+        let has = |expression: &Expression| {
             let matched = self.matched.get_or_init(|| self.matching(expression));
             matched.contains(&std::ptr::from_ref(leaf.node))
-        })
+        };
+        match selector {
+            Selector::UnencryptedComment(expression) => !has(expression),
+            Selector::EncryptedComment(expression) => has(expression),
+            by_name => by_name.selects(keys, std::iter::empty()),
+        }
     }
 
     /// The values that have a matching comment above them, above one of the entries around them, or on one of these lines.
-    fn matching(&self, expression: &Regex) -> HashSet<*const Node> {
+    fn matching(&self, expression: &Expression) -> HashSet<*const Node> {
         let lines: Vec<_> = self.sheet.file.source.lines().collect();
-        let comment = |line: &str| line.split_once('#').is_some_and(|(_, comment)| expression.is_match(comment));
+        let comment = |line: &str| line.split_once('#').is_some_and(|(_, comment)| expression.matches(comment));
         let at = |node: &Node| {
             let start = self.sheet.line(node);
             let here = lines.get(start - 1).is_some_and(|line| comment(line));
@@ -227,7 +229,8 @@ fn unencrypted(sheet: &Sheet<'_>, rule: &CreationRule, findings: &mut Vec<Findin
         let comments = Comments::of(sheet, document);
         for leaf in &leaves(document) {
             let text = view.text(leaf.node).unwrap_or_default();
-            if !is_nothing(leaf, &text) && !Token::is_claimed_by(&text) && comments.wants(leaf, &rule.selector) {
+            if !is_nothing(leaf, &text) && !native::Token::is_claimed_by(&text) && comments.wants(leaf, &rule.selector)
+            {
                 let key = format!("{}{}", sheet.prefix(index, &view), leaf.path);
                 let message = "a creation rule of .sops.yaml covers the file, and the value stands in the clear";
                 findings.push(Finding::new(Id::WAX301, sheet.path, message).line(sheet.line(leaf.node)).key(key));

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::sops::{MARKER, is_value};
-use super::sops_config::{CreationRule, Fields};
+use super::sops_config::CreationRule;
 use crate::check::catalog::Id;
 use crate::check::finding::Finding;
+use crate::sops::config::Fields;
 
 /// Whether a path is that of a format that is looked into by lines.
 fn is_lines(path: &Path) -> bool {
@@ -70,7 +71,7 @@ pub(in crate::check) fn check(path: &Path, text: &str, rule: Option<&CreationRul
         return;
     };
     for entry in entries.iter().filter(|entry| metadata(entry).is_none() && !entry.value.is_empty()) {
-        if selector.wants(&entry.keys, &|_| false) && !is_value(entry.value) {
+        if selector.selects(entry.keys.iter().copied(), std::iter::empty()) && !is_value(entry.value) {
             let malformed = entry.value.starts_with(MARKER);
             let message = if malformed { "the encrypted value is malformed" } else { "the value stands in the clear" };
             let key = entry.keys.join(".");
