@@ -311,8 +311,7 @@ fn pairs(root: &Node, field: &str) -> Vec<(String, String)> {
 }
 
 fn decode(text: &str) -> Option<SecretBytes> {
-    let compact: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_ascii_whitespace()).collect());
-    base64::decode(&compact).map(SecretBytes::from)
+    base64::decode_spaced(text).map(SecretBytes::from)
 }
 
 /// How a value is typed in an `EncryptedSecret`.

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use sealwax_format::native::Token;
+
 use crate::error::{Code, CommandError};
 use crate::repo::Repository;
 
@@ -40,10 +42,8 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Found>, CommandError> {
 /// Whether a file holds, or claims to hold, encrypted values of ours. Repositories hold templates and other files that
 /// are no YAML: only one that claims secrets must be sound.
 pub(crate) fn claims_values(contents: &[u8]) -> bool {
-    contents.windows(MARK.len()).any(|window| window == MARK)
+    Token::occurs_in(contents)
 }
-
-const MARK: &[u8] = b"ENC[wax1,";
 
 /// Whether a file is YAML or JSON by its name, also with something behind it, as templates and copies have: `.yaml.tpl`,
 /// `.yaml~`, `.yaml.save`, `.json5`.

@@ -137,6 +137,13 @@ fn asking<T>(ask: impl FnOnce() -> T) -> T {
     }
 }
 
+/// How a command shows what it found.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
 /// "1 file", "2 files".
 pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

@@ -86,7 +86,5 @@ fn name(layout: &Layout<'_>, path: &Path) -> Option<String> {
 }
 
 fn decoded(text: &SecretBytes) -> Option<SecretBytes> {
-    let compact: zeroize::Zeroizing<String> =
-        zeroize::Zeroizing::new(text.expose_str()?.chars().filter(|c| !c.is_ascii_whitespace()).collect());
-    sealwax_format::base64::decode(&compact).map(SecretBytes::from)
+    sealwax_format::base64::decode_spaced(text.expose_str()?).map(SecretBytes::from)
 }

@@ -1,5 +1,7 @@
 //! Base64 as the format and Kubernetes write it: RFC 4648 §4, padded, trailing bits zero, no white space.
 
+use zeroize::Zeroizing;
+
 /// Bytes as base64.
 pub fn encode(bytes: &[u8]) -> String {
     data_encoding::BASE64.encode(bytes)
@@ -14,6 +16,12 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     data_encoding::BASE64.decode(text.as_bytes()).ok()
 }
 
+/// The same for base64 that people and YAML break into lines: white space is passed over.
+pub fn decode_spaced(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let compact: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_ascii_whitespace()).collect());
+    decode(&compact).map(Zeroizing::new)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -24,5 +32,7 @@ mod tests {
         for other in ["AA", "AA=", "AB==", "AA==AA==", "AAA=AAAA", "AA ==", "AA==\n", "-_==", "====", "="] {
             assert_eq!(decode(other), None, "{other}");
         }
+        assert_eq!(decode_spaced(" AA\n==\n").as_deref(), Some(&vec![0]));
+        assert_eq!(decode_spaced("AA\n=x="), None);
     }
 }

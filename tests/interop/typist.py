@@ -31,9 +31,10 @@ def main(word: str, answer: str, *command: str) -> int:
             break
         shown += piece
         question = shown[answered:].lower()
-        if word.encode() in question and question.rstrip(b" ").endswith(b":"):
+        if word.encode() in question and question.rstrip(b" ").endswith((b":", b"[y/n]")):
             answered = len(shown)
-            wait_for_dark(terminal)
+            if question.rstrip(b" ").endswith(b":"):
+                wait_for_dark(terminal)
             os.write(terminal, answer.encode() + b"\n")
     sys.stdout.buffer.write(shown)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::error::{Code, CommandError};
 use crate::files::Input;
-use crate::ui::Ui;
+use crate::ui::{Format, Ui};
 
 /// Show, without any key, where a file's values are sealed for, what is in it, and who its named readers are
 ///
@@ -24,12 +24,6 @@ pub(crate) struct Args {
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 #[derive(Serialize)]

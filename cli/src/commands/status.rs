@@ -13,7 +13,7 @@ use crate::files::{self, Input};
 use crate::job::{Policies, WriteArgs};
 use crate::readers::{Change, Named};
 use crate::survey::{self, Found};
-use crate::ui::{Note, Ui, count};
+use crate::ui::{Format, Note, Ui, count};
 
 /// Show what is encrypted, by which rule, for whom, and what today's policy would change
 ///
@@ -31,12 +31,6 @@ pub(crate) struct Args {
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 /// One document.

@@ -4,7 +4,7 @@ pub(crate) mod config;
 
 use sealwax_format::document::File;
 use sealwax_format::keys::decrypt_file;
-use sealwax_format::sops::{At, Cipher, FileKey, Group, Layout, Opened, Service, shamir};
+use sealwax_format::sops::{At, Cipher, FileKey, Group, Layout, Opened, ReadError, Service, shamir};
 use zeroize::Zeroizing;
 
 use crate::error::{CommandError, chain};
@@ -47,7 +47,7 @@ fn data_key(shown: &str, layout: &Layout<'_>, identities: &Identities<'_>) -> Re
     }
     let wanted = metadata.threshold.unwrap_or(metadata.groups.len());
     if let Some(error) = failure.filter(|_| shares.len() < wanted) {
-        let message = format!("{} of the {wanted} key groups that are needed open", shares.len());
+        let message = format!("Of the {wanted} key groups that are needed, {} opened.", shares.len());
         return Err(error.hint(message));
     }
     let key =
@@ -77,5 +77,9 @@ fn share(shown: &str, group: &Group, identities: &Identities<'_>) -> Result<Zero
 pub(crate) fn in_file(shown: &str, at: &At) -> CommandError {
     let line = at.line.map(|line| format!(":{line}")).unwrap_or_default();
     let path = at.path.as_ref().map(|path| format!(": {path}")).unwrap_or_default();
-    CommandError::refused(format!("{shown}{line}{path}: {}", chain(&at.error)))
+    let message = format!("{shown}{line}{path}: {}", chain(&at.error));
+    match at.error {
+        ReadError::NoBlock | ReadError::Metadata(_) | ReadError::Token(_) => CommandError::unreadable(message),
+        _ => CommandError::refused(message),
+    }
 }

@@ -23,7 +23,7 @@ fn an_added_reader_gets_a_wrap_and_no_value_changes() {
     assert_snapshot!(sandbox.sealwax(["rekey", "db.yaml"]).by(&alice).run(), @"
     exit 0
     err: db.yaml: wrapped for Secret prod/db, readers: alice, bob
-    err: bob@FINGERPRINT is a new reader of 1 documents
+    err: bob@FINGERPRINT is a new reader of 1 document
     ");
     assert!(reads(&sandbox, &bob, "db.yaml") && reads(&sandbox, &alice, "db.yaml"));
     let after = sandbox.read("db.yaml");
@@ -96,7 +96,7 @@ fn a_newer_key_of_the_same_name_is_replaced_quietly() {
     assert_snapshot!(sandbox.sealwax(["rekey", "db.yaml"]).by(&alice).run(), @"
     exit 0
     err: db.yaml: wrapped for Secret prod/db, readers: alice, prod
-    err: prod@FINGERPRINT is a new reader of 1 documents
+    err: prod@FINGERPRINT is a new reader of 1 document
     ");
     let after = sandbox.read("db.yaml");
     assert_eq!(key_of(&after), key_of(&before), "no fold");
@@ -270,7 +270,7 @@ fn files_of_others_in_the_same_folder_are_named() {
     assert_snapshot!(sandbox.sealwax(["rekey", "."]).by(&alice).run(), @"
     exit 0
     err: 1 encrypted file: 0 folded under new keys (0 values), 0 wrapped, 1 left alone
-    err: warning: no rule of the policy covers these encrypted files: values.yaml
+    err: warning: left alone, because no rule of the policy covers them or they have no key block: values.yaml
     ");
     assert_eq!(sandbox.sealwax(["rekey", "values.yaml"]).by(&alice).run().code, Some(2), "named, it is an error");
 }

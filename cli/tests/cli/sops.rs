@@ -1,6 +1,10 @@
 //! Files of SOPS: read with the identities that SOPS would use.
 
 use insta::assert_snapshot;
+use sealwax_format::OsRandom;
+use sealwax_format::document::{File, Syntax};
+use sealwax_format::keys::{Recipient, encrypt_file};
+use sealwax_format::sops::{FileKey, Group, Layout, Request, Wrap, encrypt, shamir};
 
 use crate::common::Sandbox;
 
@@ -80,5 +84,60 @@ fn what_was_changed_outside_of_sops_is_seen() {
     exit 1
     err: error: file.yaml: none of your identities opens it; its keys: age RECIPIENT
     err: hint: Pass --identity FILE, or set SEALWAX_IDENTITY, SOPS_AGE_KEY_FILE or SOPS_AGE_KEY to what holds your key.
+    ");
+}
+
+#[test]
+fn a_checksum_that_was_taken_out_is_missed() {
+    let sandbox = Sandbox::new();
+    let text = vector(&sandbox, "types");
+    let without: String =
+        text.lines().filter(|line| !line.starts_with("    mac:")).map(|line| format!("{line}\n")).collect();
+    assert_ne!(without, text);
+    sandbox.write("file.yaml", without);
+    assert_snapshot!(sandbox.sealwax(["decrypt", "file.yaml"]).env("SOPS_AGE_KEY", IDENTITY).run(), @"
+    exit 1
+    err: error: file.yaml: the file has no checksum (mac)
+    ");
+    sandbox.write("file.yaml", text.replace("type:int]", "type:intt]"));
+    assert_eq!(sandbox.sealwax(["decrypt", "file.yaml"]).env("SOPS_AGE_KEY", IDENTITY).run().code, Some(3));
+}
+
+#[test]
+fn key_groups_open_with_as_many_as_the_threshold() {
+    let sandbox = Sandbox::new();
+    let people = ["alice", "bob", "carol"].map(|name| sandbox.person(name));
+    let text = vector(&sandbox, "types");
+    let vector = File::parse(&text, Syntax::Yaml).unwrap();
+    let mut metadata = Layout::read(&vector).unwrap().metadata;
+    let key = FileKey::mint(&mut OsRandom).unwrap();
+    let shares = shamir::split(&mut OsRandom, key.expose(), 3, 2).unwrap().unwrap();
+    let wrap = metadata.wraps().next().unwrap().clone();
+    metadata.threshold = Some(2);
+    metadata.groups = people
+        .iter()
+        .zip(&shares)
+        .map(|(person, share)| {
+            let recipient = Recipient::parse("x", &person.recipient).unwrap();
+            let enc = encrypt_file(&[recipient], share).unwrap();
+            Group { wraps: vec![Wrap { key: person.recipient.clone(), enc, ..wrap.clone() }] }
+        })
+        .collect();
+    let plain = File::parse("password: s3cr3t-pass\n", Syntax::Yaml).unwrap();
+    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash: None };
+    sandbox.write("file.yaml", encrypt(&plain, &request, &mut OsRandom).unwrap().text.as_bytes());
+    let [alice, bob, carol] = people.each_ref().map(|person| person.file.to_str().unwrap());
+    let decrypt = |identities: &[&str]| {
+        let flags: Vec<_> = identities.iter().flat_map(|file| ["-i", file]).collect();
+        sandbox.sealwax(["decrypt", "file.yaml"]).args(&flags).run()
+    };
+    for two in [[alice, bob], [carol, alice], [bob, carol]] {
+        assert_eq!(decrypt(&two).ok(), "password: s3cr3t-pass\n");
+    }
+    assert_snapshot!(decrypt(&[bob]), @"
+    exit 1
+    err: error: file.yaml: none of your identities opens it; its keys: age RECIPIENT
+    err: hint: Pass --identity FILE, or set SEALWAX_IDENTITY, SOPS_AGE_KEY_FILE or SOPS_AGE_KEY to what holds your key.
+    err: hint: Of the 2 key groups that are needed, 1 opened.
     ");
 }

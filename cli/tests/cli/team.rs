@@ -65,7 +65,7 @@ fn whoever_leaves_reads_nothing_that_is_written_later() {
     assert_snapshot!(sandbox.sealwax(["rekey", "--superseded", "."]).by(&alice).run(), @"
     exit 0
     err: 1 encrypted file: 0 folded under new keys (0 values), 1 wrapped, 0 left alone
-    err: ops@FINGERPRINT is a new reader of 1 documents
+    err: ops@FINGERPRINT is a new reader of 1 document
     ");
     assert!(reads(&sandbox, &alice, "db.yaml"));
     let opened = sandbox.sealwax(["get", "db.yaml", "username"]).by(&bob).run();

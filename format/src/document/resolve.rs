@@ -4,8 +4,6 @@
 //! The types decide what a token stores; the source text of anything but strings is kept, so a reader with other
 //! rules still gets back what was written.
 
-use zeroize::Zeroizing;
-
 use super::{Node, Scalar, Style};
 use crate::padding::ValueType;
 use crate::secret::SecretBytes;
@@ -45,9 +43,7 @@ pub fn resolve(node: &Node, scalar: &Scalar) -> Result<Resolved, ResolveError> {
         }),
         None | Some(STRING_TAG) => Ok(string(&scalar.value)),
         Some(BINARY_TAG) => {
-            let compact: Zeroizing<String> =
-                Zeroizing::new(scalar.value.chars().filter(|c| !c.is_ascii_whitespace()).collect());
-            let value = crate::base64::decode(&compact).ok_or(ResolveError::Base64)?;
+            let value = crate::base64::decode_spaced(&scalar.value).ok_or(ResolveError::Base64)?;
             Ok(Resolved { value_type: ValueType::Binary, value: SecretBytes::from(value) })
         }
         Some(_) => Err(ResolveError::Tag),

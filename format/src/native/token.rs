@@ -71,6 +71,11 @@ impl Token {
         text.strip_prefix(TOKEN_PREFIX).and_then(|body| body.find(',')).is_some_and(|length| length > SHORT_ID_CHARS)
     }
 
+    /// Whether a token, or what claims to be one, stands anywhere in the text of a file: told without parsing it.
+    pub fn occurs_in(contents: &[u8]) -> bool {
+        contents.windows(TOKEN_PREFIX.len()).any(|window| window == TOKEN_PREFIX.as_bytes())
+    }
+
     /// Parses the whole of a scalar's value.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         let body = text.strip_prefix(TOKEN_PREFIX).ok_or(TokenError::Foreign)?;

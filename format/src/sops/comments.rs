@@ -1,8 +1,9 @@
-//! Comments of a YAML file, which the tree does not hold: SOPS encrypts them too.
+//! Comments of a YAML file, which the tree does not hold, and what they stand in: SOPS encrypts them too.
 
 use std::ops::Range;
 
 use crate::document::{File, Kind, Node, Syntax};
+use crate::path::{Path, Step};
 
 /// A comment: from after its `#` to the end of its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +60,44 @@ fn in_gap(gap: &str, offset: usize, source: &str, found: &mut Vec<Comment>) {
         }
         at = position + if starts { line.len().max(1) } else { 1 };
     }
+}
+
+/// The collection that a comment stands in: of the value on its line, else the innermost around it that is not indented
+/// further than the comment.
+pub(super) fn container(file: &File<'_>, offset: usize) -> Path {
+    let line = file.source.get(..offset).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+    let before = file.source.get(line..offset.saturating_sub(1)).unwrap_or_default();
+    let inline = !before.trim().is_empty();
+    let column = before.len();
+    let document = file.documents.iter().rev().find(|document| document.root.span.start <= offset);
+    let Some(document) = document.or(file.documents.first()) else { return Path::default() };
+    let mut path = Path::default();
+    let mut node = &document.root;
+    while let Some((step, child)) = around(node, offset, inline, column) {
+        path = path.child(step);
+        node = child;
+    }
+    path
+}
+
+/// The collection within a node that reaches to an offset.
+fn around(node: &Node, offset: usize, inline: bool, column: usize) -> Option<(Step, &Node)> {
+    // A comment below `key:` and above the first value stands in what the key holds.
+    let begins = |key: &Node, value: &Node| if inline { value.span.start } else { key.span.start };
+    let last = match &node.kind {
+        Kind::Mapping { entries, .. } => {
+            let (key, value) = entries.iter().rev().find(|(key, value)| begins(key, value) < offset)?;
+            (Step::Key(key.text().unwrap_or_default().to_owned()), value)
+        }
+        Kind::Sequence { items, .. } => {
+            let (index, item) = items.iter().enumerate().rev().find(|(_, item)| item.span.start < offset)?;
+            (Step::Item(index), item)
+        }
+        _ => return None,
+    };
+    let is_collection = !matches!(last.1.kind, Kind::Scalar(_) | Kind::Alias(_));
+    let fits = if inline { offset <= last.1.span.end + 1 || !last.1.is_flow() } else { last.1.column <= column };
+    (is_collection && fits).then_some(last)
 }
 
 #[cfg(test)]

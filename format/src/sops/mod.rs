@@ -3,6 +3,7 @@
 //!
 //! Files whose selector goes by comments are refused: which comment stands above a value is not told yet.
 
+mod block;
 mod cipher;
 mod comments;
 mod metadata;

@@ -6,6 +6,7 @@ use super::cipher::{Cipher, Token, Type};
 use super::comments::comments;
 use super::metadata::BLOCK_KEY;
 use super::read::{At, Layout, Opened, ReadError, associated};
+use super::scalar::normalised;
 use crate::document::present::{self, Expected, Target};
 use crate::document::resolve::plain_type;
 use crate::document::rewrite::Rewrite;
@@ -106,8 +107,8 @@ fn plain(kind: Type, bytes: &[u8], syntax: Syntax) -> Option<(ValueType, Zeroizi
             ("NaN" | "+Inf" | "-Inf", _) => None,
             (text, _) => number(text),
         },
-        Type::Bool => match text()? {
-            "True" | "true" | "TRUE" | "t" | "T" | "1" => number("true"),
+        Type::Bool => match normalised(kind, bytes)?.as_slice() {
+            b"True" => number("true"),
             _ => number("false"),
         },
         Type::Time if syntax == Syntax::Json => string(bytes),

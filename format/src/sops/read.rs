@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 use super::cipher::{Cipher, Token, TokenError, Type};
 use super::metadata::{BLOCK_KEY, Metadata, MetadataError};
 use super::scalar::{ScalarError, Seen, normalised, see};
-use crate::document::File;
 use crate::document::rewrite::RewriteError;
 use crate::document::walk::{Leaf, leaves};
+use crate::document::{File, Node};
 use crate::path::{Path, Step};
 
 /// What the checksum starts with where only encrypted values are in it: SHA-256 of "sops".
@@ -87,13 +87,13 @@ pub enum ReadError {
 
 /// An error, and where it is.
 #[derive(Debug)]
-pub struct At {
+pub struct At<E = ReadError> {
     /// The line, counted from 1.
     pub line: Option<usize>,
     /// The value's path.
     pub path: Option<Path>,
     /// What is wrong.
-    pub error: ReadError,
+    pub error: E,
 }
 
 /// An opened value.
@@ -110,7 +110,9 @@ pub struct Opened {
 impl<'d> Layout<'d> {
     /// Whether a file has a block, so that it is one of SOPS.
     pub fn is_one(file: &File<'_>) -> bool {
-        file.documents.iter().any(|document| document.root.get(BLOCK_KEY).is_some_and(|node| node.get("mac").is_some()))
+        // Other programs have such a key too. One whose checksum was taken out is still one of SOPS, and does not open.
+        let states = |node: &Node| ["mac", "version", "lastmodified"].iter().any(|field| node.get(field).is_some());
+        file.documents.iter().any(|document| document.root.get(BLOCK_KEY).is_some_and(states))
     }
 
     /// Reads a file's metadata and lists its values.
@@ -222,6 +224,6 @@ pub(super) fn associated(path: &Path) -> Vec<u8> {
     if bytes.is_empty() { b":".to_vec() } else { bytes }
 }
 
-fn at(file: &File<'_>, leaf: &Leaf<'_>, error: impl Into<ReadError>) -> At {
+pub(super) fn at<E>(file: &File<'_>, leaf: &Leaf<'_>, error: impl Into<E>) -> At<E> {
     At { line: Some(file.line(leaf.node.span.start)), path: Some(leaf.path.clone()), error: error.into() }
 }

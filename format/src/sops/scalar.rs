@@ -53,9 +53,8 @@ fn is_tagged(node: &Node, name: &str) -> bool {
 }
 
 fn binary(text: &str) -> Result<Seen, ScalarError> {
-    let compact: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_ascii_whitespace()).collect());
-    let bytes = crate::base64::decode(&compact).ok_or(ScalarError::Base64)?;
-    Ok(Seen::Value(Type::Text, Zeroizing::new(bytes)))
+    let bytes = crate::base64::decode_spaced(text).ok_or(ScalarError::Base64)?;
+    Ok(Seen::Value(Type::Text, bytes))
 }
 
 fn value(kind: Type, text: String) -> Seen {

@@ -1,22 +1,21 @@
 //! From a plain file to an encrypted one: tokens where the selected values were, and a block at the end of each document.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
+use super::block::block;
 use super::cipher::{Cipher, Token, Type};
-use super::comments::{Comment, comments};
-use super::metadata::{BLOCK_KEY, Group, Metadata, Wrap};
-use super::read::{At, Layout, MAC_ONLY_ENCRYPTED, Opened, ReadError, associated, names};
+use super::comments::{Comment, comments, container};
+use super::metadata::{BLOCK_KEY, Metadata};
+use super::read::{At, Layout, MAC_ONLY_ENCRYPTED, Opened, ReadError, associated, at, names};
 use super::scalar::{Seen, see};
-use crate::document::present::{Expected, Written, double_quoted, quote_if_needed};
+use crate::document::present::{Expected, Written, double_quoted};
 use crate::document::rewrite::Rewrite;
-use crate::document::walk::{Leaf, leaves};
-use crate::document::{File, Kind, Node, Syntax};
+use crate::document::walk::{Hazard, Leaf, leaves};
+use crate::document::{File, Kind, Syntax};
 use crate::padding::ValueType;
-use crate::path::{Path, Step};
 use crate::primitives::{Random, RandomError};
 use crate::secret::SecretBytes;
 
@@ -72,6 +71,9 @@ pub enum WriteError {
     /// No random bytes.
     #[error("no nonce could be made")]
     Random(#[from] RandomError),
+    /// A value that cannot be encrypted where it stands.
+    #[error("the value cannot be encrypted")]
+    Hazard(#[from] Hazard),
     /// Nothing was selected: a selector that is mistyped, or the wrong one for this file.
     #[error("the selector selects no value of this file")]
     NothingSelected,
@@ -95,27 +97,22 @@ pub struct Report {
 }
 
 /// Encrypts the selected values and comments of a plain file.
-pub fn encrypt(
-    file: &File<'_>,
-    request: &Request<'_>,
-    random: &mut dyn Random,
-) -> Result<Report, (Option<usize>, Option<Path>, WriteError)> {
-    let mut sealing = Sealing { request, random, digest: Sha512::new(), sealed: 0, kept: 0 };
+pub fn encrypt(file: &File<'_>, request: &Request<'_>, random: &mut dyn Random) -> Result<Report, At<WriteError>> {
+    let of_file = |error: WriteError| At { line: None, path: None, error };
     if request.metadata.selector.is_by_comment() {
-        return Err((None, None, ReadError::ByComment.into()));
+        return Err(of_file(ReadError::ByComment.into()));
     }
+    let mut sealing = Sealing { request, random, digest: Sha512::new(), sealed: 0, kept: 0 };
     if request.metadata.mac_only_encrypted {
         sealing.digest.update(MAC_ONLY_ENCRYPTED);
     }
-    let of_file = |error: WriteError| (None, None, error);
     let mut rewrite = Rewrite::new(file);
     for (index, document) in file.documents.iter().enumerate() {
         if document.root.get(BLOCK_KEY).is_some() {
             return Err(of_file(WriteError::Encrypted));
         }
         for leaf in leaves(document) {
-            let place = (Some(file.line(leaf.node.span.start)), Some(leaf.path.clone()));
-            sealing.leaf(file, index, &leaf, &mut rewrite).map_err(|error| (place.0, place.1, error))?;
+            sealing.leaf(file, index, &leaf, &mut rewrite).map_err(|error| at(file, &leaf, error))?;
         }
     }
     if sealing.sealed + sealing.kept == 0 {
@@ -168,8 +165,8 @@ impl Sealing<'_, '_> {
         if !selected {
             return Ok(());
         }
-        if leaf.hazard.is_some() {
-            return Err(ReadError::Alias.into());
+        if let Some(hazard) = leaf.hazard {
+            return Err(hazard.into());
         }
         let token = self.token(kind, &bytes, &associated(&leaf.path))?.to_string();
         let quoted = around.flow || file.syntax == Syntax::Json;
@@ -209,182 +206,5 @@ impl Sealing<'_, '_> {
         let text = data_encoding::HEXUPPER.encode(&digest);
         let last_modified = self.request.metadata.last_modified.clone();
         self.seal(Type::Text, text.as_bytes(), last_modified.as_bytes())
-    }
-}
-
-/// The collection that a comment stands in: of the value on its line, else the innermost around it that is not indented
-/// further than the comment.
-fn container(file: &File<'_>, offset: usize) -> Path {
-    let line = file.source.get(..offset).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
-    let before = file.source.get(line..offset.saturating_sub(1)).unwrap_or_default();
-    let inline = !before.trim().is_empty();
-    let column = before.len();
-    let document = file.documents.iter().rev().find(|document| document.root.span.start <= offset);
-    let Some(document) = document.or(file.documents.first()) else { return Path::default() };
-    let mut path = Path::default();
-    let mut node = &document.root;
-    while let Some((step, child)) = around(node, offset, inline, column) {
-        path = path.child(step);
-        node = child;
-    }
-    path
-}
-
-/// The collection within a node that reaches to an offset.
-fn around(node: &Node, offset: usize, inline: bool, column: usize) -> Option<(Step, &Node)> {
-    // A comment below `key:` and above the first value stands in what the key holds.
-    let begins = |key: &Node, value: &Node| if inline { value.span.start } else { key.span.start };
-    let last = match &node.kind {
-        Kind::Mapping { entries, .. } => {
-            let (key, value) = entries.iter().rev().find(|(key, value)| begins(key, value) < offset)?;
-            (Step::Key(key.text().unwrap_or_default().to_owned()), value)
-        }
-        Kind::Sequence { items, .. } => {
-            let (index, item) = items.iter().enumerate().rev().find(|(_, item)| item.span.start < offset)?;
-            (Step::Item(index), item)
-        }
-        _ => return None,
-    };
-    let is_collection = !matches!(last.1.kind, Kind::Scalar(_) | Kind::Alias(_));
-    let fits = if inline { offset <= last.1.span.end + 1 || !last.1.is_flow() } else { last.1.column <= column };
-    (is_collection && fits).then_some(last)
-}
-
-/// The block as SOPS 3.13 writes it: names in alphabetical order at every level.
-fn block(metadata: &Metadata, mac: &Token, file: &File<'_>, root: &Node) -> String {
-    let fields = fields(metadata, mac);
-    if file.syntax == Syntax::Json || root.is_flow() {
-        let body = fields.iter().map(|(name, field)| format!("\"{name}\": {}", field.json())).collect::<Vec<_>>();
-        return format!("\"{BLOCK_KEY}\": {{{}}}", body.join(", "));
-    }
-    let line_break = file.line_break();
-    let mut text = format!("{BLOCK_KEY}:");
-    for (name, field) in &fields {
-        text.push_str(line_break);
-        let _ = write!(text, "    {name}:");
-        field.yaml(4, line_break, &mut text);
-    }
-    text
-}
-
-/// A piece of the block.
-enum Field {
-    Text(String),
-    Number(usize),
-    True,
-    List(Vec<Vec<(&'static str, Field)>>),
-    Map(Vec<(String, String)>),
-}
-
-fn fields(metadata: &Metadata, mac: &Token) -> Vec<(&'static str, Field)> {
-    let mut fields = vec![
-        ("lastmodified", Field::Text(metadata.last_modified.clone())),
-        ("mac", Field::Text(mac.to_string())),
-        ("version", Field::Text(metadata.version.clone())),
-    ];
-    match metadata.groups.as_slice() {
-        [group] => fields.extend(lists(group)),
-        groups => fields.push(("key_groups", Field::List(groups.iter().map(lists).collect()))),
-    }
-    if let Some(threshold) = metadata.threshold {
-        fields.push(("shamir_threshold", Field::Number(threshold)));
-    }
-    if metadata.mac_only_encrypted {
-        fields.push(("mac_only_encrypted", Field::True));
-    }
-    let (name, text) = metadata.selector.field();
-    fields.push((name, Field::Text(text.to_owned())));
-    fields.sort_by_key(|(name, _)| *name);
-    fields
-}
-
-fn lists(group: &Group) -> Vec<(&'static str, Field)> {
-    let mut lists: Vec<(&'static str, Vec<_>)> = Vec::new();
-    for wrap in &group.wraps {
-        let name = wrap.service.list();
-        match lists.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, entries)) => entries.push(entry(wrap)),
-            None => lists.push((name, vec![entry(wrap)])),
-        }
-    }
-    lists.sort_by_key(|(name, _)| *name);
-    lists.into_iter().map(|(name, entries)| (name, Field::List(entries))).collect()
-}
-
-fn entry(wrap: &Wrap) -> Vec<(&'static str, Field)> {
-    let mut fields = vec![("enc", Field::Text(wrap.enc.clone())), (wrap.service.key(), Field::Text(wrap.key.clone()))];
-    fields.extend(wrap.fields.iter().map(|(name, text)| (*name, Field::Text(text.clone()))));
-    if !wrap.context.is_empty() {
-        let mut context = wrap.context.clone();
-        context.sort();
-        fields.push(("context", Field::Map(context)));
-    }
-    fields.sort_by_key(|(name, _)| *name);
-    fields
-}
-
-impl Field {
-    fn json(&self) -> String {
-        match self {
-            Self::Text(text) => double_quoted(text, Syntax::Json),
-            Self::Number(number) => number.to_string(),
-            Self::True => "true".to_owned(),
-            Self::Map(pairs) => {
-                let quote = |text: &String| double_quoted(text, Syntax::Json);
-                let pairs = pairs.iter().map(|(name, text)| format!("{}: {}", quote(name), quote(text)));
-                format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
-            }
-            Self::List(entries) => {
-                let entries = entries.iter().map(|fields| {
-                    let fields = fields.iter().map(|(name, field)| format!("\"{name}\": {}", field.json()));
-                    format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
-                });
-                format!("[{}]", entries.collect::<Vec<_>>().join(", "))
-            }
-        }
-    }
-
-    /// After `name:`, whose column is given.
-    fn yaml(&self, column: usize, line_break: &str, out: &mut String) {
-        match self {
-            Self::Text(text) if text.trim_end_matches('\n').contains('\n') => {
-                out.push_str(if text.ends_with('\n') { " |" } else { " |-" });
-                for line in text.trim_end_matches('\n').split('\n') {
-                    let _ = write!(out, "{line_break}{}{line}", " ".repeat(column + 4));
-                }
-            }
-            Self::Text(text) if text.starts_with("ENC[") => {
-                let _ = write!(out, " {text}");
-            }
-            Self::Text(text) => {
-                let _ = write!(out, " {}", quote_if_needed(text));
-            }
-            Self::Number(number) => {
-                let _ = write!(out, " {number}");
-            }
-            Self::True => out.push_str(" true"),
-            Self::Map(pairs) => {
-                for (name, text) in pairs {
-                    let (name, text) = (quote_if_needed(name), quote_if_needed(text));
-                    let _ = write!(out, "{line_break}{}{name}: {text}", " ".repeat(column + 4));
-                }
-            }
-            Self::List(entries) => {
-                for fields in entries {
-                    for (position, (name, field)) in fields.iter().enumerate() {
-                        let dash = if position == 0 { "- " } else { "  " };
-                        let _ = write!(out, "{line_break}{}{dash}{name}:", " ".repeat(column + 4));
-                        field.yaml(column + 6, line_break, out);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The place of an error of reading, as writing tells it.
-impl From<At> for (Option<usize>, Option<Path>, WriteError) {
-    fn from(at: At) -> Self {
-        (at.line, at.path, at.error.into())
     }
 }

@@ -14,12 +14,13 @@ use crate::check::finding::Finding;
 use crate::check::sheet::Sheet;
 use crate::check::value::{Nature, nature};
 use crate::check::view::View;
+use crate::survey;
 
 static LABEL: LazyLock<Regex> = expression!(r"\b[a-z0-9][a-z0-9-]{0,62}@[a-z2-7]{20}\b");
 
 /// Whether a text holds encrypted values.
 pub(in crate::check) fn is_encrypted(text: &str) -> bool {
-    text.contains("ENC[wax1,") || text.contains(sops::MARKER)
+    survey::claims_values(text.as_bytes()) || text.contains(sops::MARKER)
 }
 
 /// The readers that a text names.

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::sops;
+use super::change;
 use crate::check::catalog::Id;
 use crate::check::finding::Finding;
 use crate::check::sheet::Sheet;
@@ -17,7 +17,7 @@ static SECRET: LazyLock<Regex> = expression!(
 /// Looks at the comments of a file, if something in it is encrypted.
 pub(super) fn check(sheet: &Sheet<'_>, findings: &mut Vec<Finding>) {
     let source = sheet.file.source;
-    if sheet.context.is_none() || !(source.contains("ENC[wax1,") || source.contains(sops::MARKER)) {
+    if sheet.context.is_none() || !change::is_encrypted(source) {
         return;
     }
     for (index, line) in source.lines().enumerate() {

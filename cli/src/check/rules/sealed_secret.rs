@@ -54,8 +54,7 @@ fn is_template(text: &str) -> bool {
 
 /// `u16be` length, a key of that length encrypted with RSA, the value encrypted with AES-GCM: in base64.
 fn is_sealed(text: &str) -> bool {
-    let compact: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    let Some(bytes) = base64::decode(&compact) else { return false };
+    let Some(bytes) = base64::decode_spaced(text) else { return false };
     let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return false };
     let length = usize::from(u16::from_be_bytes(*length));
     KEY_SIZES.contains(&length) && rest.len() >= length + TAG

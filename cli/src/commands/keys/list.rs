@@ -9,7 +9,7 @@ use super::usable;
 use crate::cluster::needs::{SOME, unreadable};
 use crate::cluster::{Cluster, ClusterArgs};
 use crate::error::{Code, CommandError};
-use crate::ui::{Note, Ui};
+use crate::ui::{Format, Note, Ui};
 
 /// Show a cluster's keys: state, fingerprint, date, escrow copies, and how many objects need each
 ///
@@ -27,12 +27,6 @@ pub(crate) struct Args {
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 #[derive(Serialize)]
