@@ -112,8 +112,22 @@ pub(crate) fn open_wraps(cli: &Cli, name: &str, people: &[&Person]) -> String {
 }
 
 /// Runs a command on a terminal, answers questions that hold a word, and returns what it showed.
-pub(crate) fn typing(cli: &Cli, (word, answer): (&str, &str), program: &Path, arguments: &[&OsStr]) -> String {
-    run(cli.command(python()).arg(script("typist.py")).args([word, answer]).arg(program).args(arguments))
+pub(crate) fn typing(cli: &Cli, asked: (&str, &str), program: &Path, arguments: &[&OsStr]) -> String {
+    let (code, shown) = typing_to(cli, asked, program, arguments);
+    assert_eq!(code, Some(0), "{shown}");
+    shown
+}
+
+/// The same for a command that may fail: its exit code and what it showed.
+pub(crate) fn typing_to(
+    cli: &Cli,
+    (word, answer): (&str, &str),
+    program: &Path,
+    arguments: &[&OsStr],
+) -> (Option<i32>, String) {
+    let mut command = cli.command(python());
+    let output = command.arg(script("typist.py")).args([word, answer]).arg(program).args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The command, for what runs it on a terminal.

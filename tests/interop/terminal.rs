@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use sealwax_tests::Cli;
 
-use crate::common::{age_key, encrypt, sealwax, typing};
+use crate::common::{Person, VALUES, age_key, encrypt, sealwax, typing, typing_to};
 
 const NOTHING: (&str, &str) = ("no such question", "");
 
@@ -48,4 +48,55 @@ fn control_characters_do_not_reach_the_terminal() {
     assert_eq!(cli.run(&get).success(), "s3cr3t\x1b[2J\x07", "exactly, where no one watches");
     let shown = typing(&cli, NOTHING, &sealwax(), &get.map(OsStr::new));
     assert_eq!(shown.trim_end(), "s3cr3t\\u{1b}[2J\\u{7}");
+}
+
+#[test]
+fn a_changed_reader_is_asked_about() {
+    let cli = Cli::new();
+    let (alice, mallory) = (age_key(&cli, "alice", &[]), age_key(&cli, "mallory", &[]));
+    let rule = "[[rule]]\npath = \"**\"\nencrypt = [\"**.password\"]\ncontext = \"interop\"\n";
+    let policy = |people: &[&Person]| {
+        let keys: Vec<_> = people.iter().map(|one| format!("{} = \"{}\"\n", one.name, one.recipient)).collect();
+        let names: Vec<_> = people.iter().map(|one| format!("\"{}\"", one.name)).collect();
+        let text = format!("version = 1\n[recipients]\n{}{rule}recipients = [{}]\n", keys.concat(), names.join(", "));
+        cli.write(".sealwax.toml", text);
+    };
+    policy(&[&alice]);
+    cli.write("first.yaml", VALUES);
+    cli.run(&["encrypt", "first.yaml"]).success();
+
+    policy(&[&alice, &mallory]);
+    cli.write("second.yaml", VALUES);
+    let encrypt = ["encrypt", "second.yaml"].map(OsStr::new);
+    let (code, shown) = typing_to(&cli, ("encrypt for them", "n"), &sealwax(), &encrypt);
+    assert_eq!(code, Some(1), "{shown}");
+    assert!(shown.contains("mallory@"), "{shown}");
+    assert_eq!(cli.read("second.yaml"), VALUES, "declined: nothing is written");
+
+    let (code, shown) = typing_to(&cli, ("encrypt for them", "y"), &sealwax(), &encrypt);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(cli.read("second.yaml").contains("mallory@"));
+}
+
+#[test]
+fn long_work_shows_how_far_it_is() {
+    let mut cli = Cli::new();
+    cli.env("TERM", "xterm");
+    let (alice, bob) = (age_key(&cli, "alice", &[]), age_key(&cli, "bob", &[]));
+    encrypt(&cli, "v0.yaml", &[&alice]);
+    let text = cli.read("v0.yaml");
+    for number in 1..150 {
+        cli.write(&format!("v{number}.yaml"), &text);
+    }
+    let to = [alice.to(), bob.to()];
+    let rule = "[[rule]]\npath = \"**\"\nencrypt = [\"**.password\"]\ncontext = \"interop\"\nrecipients = [\"alice\", \"bob\"]\n";
+    let keys: String = to.iter().map(|one| one.replace('=', " = \"") + "\"\n").collect();
+    cli.write(".sealwax.toml", format!("version = 1\n[recipients]\n{keys}{rule}"));
+    let (_, check) = typing_to(&cli, NOTHING, &sealwax(), &["check", "."].map(OsStr::new));
+    assert!(check.contains("checking") && check.contains(" files, "), "{check}");
+    let rekey = typing(&cli, NOTHING, &sealwax(), &["rekey", ".", "-i", alice.identity()].map(OsStr::new));
+    assert!(rekey.contains("rekeying") && rekey.contains("/150 files"), "{rekey}");
+    // Where no one watches there is none.
+    let quiet = cli.run(&["rekey", ".", "-i", alice.identity()]);
+    assert!(!quiet.stderr.contains("rekeying"), "{}", quiet.stderr);
 }

@@ -46,6 +46,7 @@ use source::{Look, State, Tree};
 
 use crate::error::{Code, CommandError};
 use crate::policy::{FILE_NAME, Listed, Policy};
+use crate::ui::{Progress, Ui};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -151,18 +152,18 @@ fn with_room<T: Send>(work: impl FnOnce() -> Result<T, CommandError> + Send) -> 
 }
 
 /// Looks at everything that the command line names.
-pub(crate) fn run(scope: &Scope) -> Result<Outcome, CommandError> {
-    with_room(|| look_at_states(scope))
+pub(crate) fn run(scope: &Scope, ui: &Ui) -> Result<Outcome, CommandError> {
+    with_room(|| look_at_states(scope, ui))
 }
 
-fn look_at_states(scope: &Scope) -> Result<Outcome, CommandError> {
+fn look_at_states(scope: &Scope, ui: &Ui) -> Result<Outcome, CommandError> {
     let mut selected = scope.select()?;
     let mut outcome = Outcome::default();
     for state in &selected.states {
-        look_at(state, &mut outcome)?;
+        look_at(state, &mut outcome, ui)?;
     }
     for state in selected.past() {
-        look_at(&state?, &mut outcome)?;
+        look_at(&state?, &mut outcome, ui)?;
     }
     if let Some(repository) = &selected.repository {
         repository::of_git(repository, &mut outcome.findings)?;
@@ -172,11 +173,13 @@ fn look_at_states(scope: &Scope) -> Result<Outcome, CommandError> {
     Ok(outcome)
 }
 
-fn look_at(state: &State, outcome: &mut Outcome) -> Result<(), CommandError> {
+fn look_at(state: &State, outcome: &mut Outcome, ui: &Ui) -> Result<(), CommandError> {
     outcome.whole |= state.whole;
     let context = Context::of(state, outcome)?;
-    let seen = look_at_all(&context, state)?;
-    let (selected, readers_changed) = outcome.take(seen);
+    let progress = ui.progress("checking", state.files.len());
+    let seen = look_at_all(&context, state, &progress);
+    progress.end();
+    let (selected, readers_changed) = outcome.take(seen?);
     if state.past.is_none() {
         repository::of_state(&context, state, &selected, readers_changed, &mut outcome.findings);
     }
@@ -196,15 +199,20 @@ pub(crate) fn run_rendered(from: &Path) -> Result<Outcome, CommandError> {
 /// Files that are read together: enough that Git does not wait, few enough that they do not fill the memory.
 const TOGETHER: usize = 128;
 
-fn look_at_all(context: &Context<'_>, state: &State) -> Result<Vec<Seen>, CommandError> {
+fn look_at_all(context: &Context<'_>, state: &State, progress: &Progress) -> Result<Vec<Seen>, CommandError> {
     // One reader for each thread: starting a process for a handful of files would take longer than reading them.
     let share = state.files.len().div_ceil(rayon::current_num_threads()).max(TOGETHER);
     let seen: Result<Vec<Vec<Seen>>, CommandError> =
-        state.files.par_chunks(share).map(|files| look_at_some(context, state, files)).collect();
+        state.files.par_chunks(share).map(|files| look_at_some(context, state, files, progress)).collect();
     Ok(seen?.into_iter().flatten().collect())
 }
 
-fn look_at_some(context: &Context<'_>, state: &State, files: &[Look]) -> Result<Vec<Seen>, CommandError> {
+fn look_at_some(
+    context: &Context<'_>,
+    state: &State,
+    files: &[Look],
+    progress: &Progress,
+) -> Result<Vec<Seen>, CommandError> {
     let mut reader = state.tree.reader()?;
     let changed = files.iter().any(|file| file.before.is_some() || file.later.is_some());
     let mut versions = match &state.repository {
@@ -220,6 +228,7 @@ fn look_at_some(context: &Context<'_>, state: &State, files: &[Look]) -> Result<
             };
             let others = [other(&file.before)?, other(&file.later)?];
             seen.push(file::look(context, state, file, bytes, others));
+            progress.step();
         }
     }
     Ok(seen)

@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     }
     let mut outcome = match &args.rendered {
         Some(from) => check::run_rendered(from)?,
-        None => check::run(&scope(args))?,
+        None => check::run(&scope(args), ui)?,
     };
     if let Some(path) = &args.baseline {
         if args.update_baseline {
