@@ -6,6 +6,7 @@ mod json;
 mod spans;
 mod yaml_error;
 
+pub mod entry;
 pub mod present;
 pub mod resolve;
 pub mod rewrite;

@@ -5,12 +5,11 @@ use zeroize::Zeroizing;
 use super::keyblock::KeyBlock;
 use super::layout::{Layout, in_block, is_identifying};
 use super::seal::{Request, is_selected, put_block, put_token, same_place, sealed_for};
-use super::token::Token;
 use super::value::{Readers, seal_alone};
-use crate::document::present::{double_quoted, quote_if_needed, write_token};
+use crate::document::entry::{self, EntryError};
+use crate::document::present::{Target, write_token};
 use crate::document::rewrite::Rewrite;
-use crate::document::walk::{Around, Hazard};
-use crate::document::{File, Kind, Node, Syntax};
+use crate::document::{File, Syntax};
 use crate::error::{Error, Problem};
 use crate::padding::{Plaintext, ValueType};
 use crate::path::{Path, Step};
@@ -44,14 +43,14 @@ pub fn set_value<R: Readers + ?Sized>(
     }
     let mut rewrite = Rewrite::new(file);
     let token = seal_alone(random, request.readers, &request.place, path, plaintext).map_err(here)?;
-    match layout.leaf(path) {
-        Some(leaf) => {
-            if let Some(hazard) = leaf.hazard {
-                return Err(here(hazard.into()));
-            }
-            put_token(file, layout, leaf, &token, &mut rewrite);
+    if let Some(leaf) = layout.leaf(path) {
+        if let Some(hazard) = leaf.hazard {
+            return Err(here(hazard.into()));
         }
-        None => insert_token(file, layout, path, &token, &mut rewrite).map_err(here)?,
+        put_token(file, layout, leaf, &token, &mut rewrite);
+    } else {
+        let written = |target: Target| Some(write_token(&token.lines(), target));
+        entry::insert(file, layout.index, path, written, &mut rewrite).map_err(|error| here(no_place(error)))?;
     }
     if layout.block.is_none() {
         let block = KeyBlock { sealed_for: sealed_for(&request.place), key: None };
@@ -91,90 +90,11 @@ fn refuse_clear_neighbours<R: Readers + ?Sized>(
     Ok(())
 }
 
-/// Adds the token under the deepest mapping of the path that exists, with the mappings in between.
-fn insert_token(
-    file: &File<'_>,
-    layout: &Layout<'_>,
-    path: &Path,
-    token: &Token,
-    rewrite: &mut Rewrite<'_, '_>,
-) -> Result<(), Problem> {
-    let root = &file.documents[layout.index].root;
-    let mut parent = root;
-    let mut missing = path.0.as_slice();
-    while let Some((Step::Key(key), rest)) = missing.split_first() {
-        match parent.get(key) {
-            Some(next) => (parent, missing) = (next, rest),
-            None => break,
-        }
+fn no_place(error: EntryError) -> Problem {
+    match error {
+        EntryError::Exists => Problem::NotAValue,
+        EntryError::NoMapping => Problem::NoSuchPath,
+        EntryError::Unwritable => Problem::Unwritable,
+        EntryError::Hazard(hazard) => hazard.into(),
     }
-    if missing.is_empty() {
-        return Err(Problem::NotAValue);
-    }
-    if !matches!(parent.kind, Kind::Mapping { .. }) {
-        return Err(Problem::NoSuchPath);
-    }
-    refuse_anchors(root, path)?;
-    let mut keys = Vec::new();
-    for step in missing {
-        match step {
-            Step::Key(key) => keys.push(key.as_str()),
-            Step::Item(_) => return Err(Problem::NoSuchPath),
-        }
-    }
-    let text = if parent.is_flow() {
-        flow_entry(file, &keys, token)
-    } else {
-        block_entry(file, layout, parent.column, &keys, token)
-    };
-    rewrite.insert(layout.index, parent, keys[0], &text);
-    Ok(())
-}
-
-fn refuse_anchors(root: &Node, path: &Path) -> Result<(), Problem> {
-    let mut node = root;
-    for step in &path.0 {
-        if node.anchor != 0 {
-            return Err(Hazard::Anchor.into());
-        }
-        match step {
-            Step::Key(key) if key == "<<" => return Err(Hazard::Merge.into()),
-            Step::Key(key) => match node.get(key) {
-                Some(next) => node = next,
-                None => return Ok(()),
-            },
-            Step::Item(_) => return Ok(()),
-        }
-    }
-    Ok(())
-}
-
-fn flow_entry(file: &File<'_>, keys: &[&str], token: &Token) -> String {
-    let around = Around { flow: true, column: 0 };
-    let quote =
-        |key: &str| if file.syntax == Syntax::Json { double_quoted(key, Syntax::Json) } else { quote_if_needed(key) };
-    let target = crate::document::present::Target { syntax: file.syntax, around, line_break: "\n" };
-    let mut text = write_token(&token.lines(), target).head.clone();
-    for (position, key) in keys.iter().enumerate().rev() {
-        text = format!("{}: {text}", quote(key));
-        if position > 0 {
-            text = format!("{{{text}}}");
-        }
-    }
-    text
-}
-
-fn block_entry(file: &File<'_>, layout: &Layout<'_>, column: usize, keys: &[&str], token: &Token) -> String {
-    let mut lines = Vec::new();
-    for (depth, key) in keys.iter().enumerate() {
-        lines.push(format!("{}{}:", " ".repeat(column + 2 * depth), quote_if_needed(key)));
-    }
-    let around = Around { flow: false, column: column + 2 * (keys.len() - 1) };
-    let written = write_token(&token.lines(), layout.target(file, around));
-    if let Some(line) = lines.last_mut() {
-        line.push(' ');
-        line.push_str(&written.head);
-    }
-    lines.extend(written.body.clone());
-    lines.join(file.line_break())
 }
