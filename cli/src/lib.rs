@@ -16,6 +16,7 @@
 //! | `survey` | the files of folders |
 //! | `readers`, `rekey` | who a document names, and many documents made to fit who shall read them |
 //! | `open`, `keyring`, `plugins` | identities |
+//! | `program` | other programs whose input or output is secret |
 //! | `paths` | values and documents as people name them |
 //! | `manifest` | from a Secret to an EncryptedSecret in the clear |
 //! | `repo` | the Git repository; the only code that runs `git` |
@@ -47,6 +48,7 @@ mod outcomes;
 mod paths;
 mod plugins;
 mod policy;
+mod program;
 mod readers;
 mod recipient;
 mod rekey;

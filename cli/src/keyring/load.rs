@@ -7,6 +7,7 @@ use age::secrecy::SecretString;
 use sealwax_format::keys::{Fingerprint, Keyring, Recipient, pq};
 use zeroize::Zeroizing;
 
+use super::locked_ssh::LockedSshKey;
 use crate::error::{Code, CommandError};
 use crate::{plugins, ui};
 
@@ -15,11 +16,34 @@ pub(super) struct Loader {
     pub(super) ring: Keyring,
     /// Somebody may be asked, and other programs may be started.
     attended: bool,
+    /// Where those go that need it, if it is to be done only when nothing else helps.
+    aside: Option<Aside>,
+}
+
+/// Identities that need somebody, put aside.
+#[derive(Default)]
+pub(super) struct Aside {
+    /// SSH keys that ask for their passphrase when they are used.
+    pub(super) ssh: Keyring,
+    /// Files with a passphrase.
+    pub(super) files: Vec<(PathBuf, Zeroizing<Vec<u8>>)>,
+    /// Those of plugins.
+    pub(super) plugins: Keyring,
 }
 
 impl Loader {
     pub(super) fn new(attended: bool) -> Self {
-        Self { ring: Keyring::default(), attended }
+        Self { ring: Keyring::default(), attended, aside: None }
+    }
+
+    /// The same, and what needs somebody is put aside.
+    pub(super) fn patient(self) -> Self {
+        Self { aside: Some(Aside::default()), ..self }
+    }
+
+    /// What was found.
+    pub(super) fn into_parts(self) -> (Keyring, Aside) {
+        (self.ring, self.aside.unwrap_or_default())
     }
 
     pub(super) fn file(&mut self, path: &Path) -> Result<(), CommandError> {
@@ -33,10 +57,26 @@ impl Loader {
         let is_age_file =
             bytes.starts_with(b"age-encryption.org/v1") || bytes.starts_with(b"-----BEGIN AGE ENCRYPTED FILE");
         if is_age_file {
-            return if self.attended { self.lines(&open_with_passphrase(bytes, path)?) } else { Ok(()) };
+            return self.locked_file(bytes, path);
         }
         let text = std::str::from_utf8(bytes).map_err(|_| "not an identity file".to_owned())?;
         if text.starts_with("-----BEGIN") { self.ssh_key(text, path) } else { self.lines(text) }
+    }
+
+    fn locked_file(&mut self, bytes: &[u8], path: &Path) -> Result<(), String> {
+        match &mut self.aside {
+            _ if !self.attended => Ok(()),
+            Some(aside) => {
+                aside.files.push((path.to_owned(), Zeroizing::new(bytes.to_vec())));
+                Ok(())
+            }
+            None => self.unlock(bytes, path),
+        }
+    }
+
+    /// Asks for the passphrase of an identity file.
+    pub(super) fn unlock(&mut self, bytes: &[u8], path: &Path) -> Result<(), String> {
+        self.lines(&open_with_passphrase(bytes, path)?)
     }
 
     /// age's own identity lines. An error names the line and never repeats it.
@@ -63,7 +103,8 @@ impl Loader {
             self.ring.add(Fingerprint::of(&identity.to_public().to_string()), Box::new(identity));
         } else if upper.starts_with("AGE-PLUGIN-") {
             if self.attended {
-                self.ring.add_unlabelled(plugins::identity(line).map_err(|error| error.to_string())?);
+                let ring = self.aside.as_mut().map_or(&mut self.ring, |aside| &mut aside.plugins);
+                ring.add_unlabelled(plugins::identity(line).map_err(|error| error.to_string())?);
             }
         } else if upper.starts_with("AGE1") || upper.starts_with("SSH-") {
             return Err("this is a public key; the private one is needed".to_owned());
@@ -73,20 +114,23 @@ impl Loader {
         Ok(())
     }
 
-    fn ssh_key(&mut self, text: &str, path: &Path) -> Result<(), String> {
-        let identity = age::ssh::Identity::from_buffer(text.as_bytes(), Some(path.display().to_string()))
-            .map_err(|_| "not a usable SSH private key".to_owned())?;
+    pub(super) fn ssh_key(&mut self, text: &str, path: &Path) -> Result<(), String> {
+        let unusable = || "not a usable SSH private key".to_owned();
+        let identity = age::ssh::Identity::from_buffer(text.as_bytes(), None).map_err(|_| unusable())?;
         if matches!(identity, age::ssh::Identity::Unsupported(_)) {
             return Err("an SSH key of a kind that age cannot use".to_owned());
         }
-        let public =
-            age::ssh::Recipient::try_from(identity.clone()).map_err(|_| "not a usable SSH private key".to_owned())?;
+        let public = age::ssh::Recipient::try_from(identity.clone()).map_err(|_| unusable())?;
         let canonical = Recipient::parse("ssh", &public.to_string()).map_err(|error| error.to_string())?;
         let fingerprint = canonical.label().fingerprint().clone();
-        if self.attended {
-            self.ring.add(fingerprint, Box::new(identity.with_callbacks(plugins::Terminal)));
-        } else {
-            self.ring.add(fingerprint, Box::new(identity.with_callbacks(age::NoCallbacks)));
+        match identity {
+            age::ssh::Identity::Encrypted(key) if self.attended => {
+                let key = LockedSshKey::new(key, canonical.canonical(), path.display().to_string());
+                let ring = self.aside.as_mut().map_or(&mut self.ring, |aside| &mut aside.ssh);
+                ring.add(fingerprint, Box::new(key.ok_or_else(unusable)?));
+            }
+            // A protected one that nobody is asked about opens nothing, and says so.
+            identity => self.ring.add(fingerprint, Box::new(identity.with_callbacks(age::NoCallbacks))),
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Where identities are looked up: command line, environment, configuration, `~/.ssh`, and through them the teams.
 
 mod load;
+mod locked_ssh;
 mod sops;
 
 use std::collections::{BTreeSet, HashMap};
@@ -12,6 +13,7 @@ use sealwax_format::keys::{Fingerprint, Keyring, pq};
 use zeroize::Zeroizing;
 
 use load::Loader;
+pub(crate) use sops::{Found, Stage};
 
 use crate::error::{Code, CommandError};
 use crate::files;
@@ -40,13 +42,13 @@ pub(crate) struct Identities<'a> {
     near: Mutex<Option<Arc<Keyring>>>,
     /// Those and `~/.ssh` and teams, by the teams' files.
     far: Mutex<HashMap<Vec<PathBuf>, Arc<Keyring>>>,
-    /// Those named outright, `~/.ssh`, and those of SOPS.
-    sops: Mutex<Option<Arc<Keyring>>>,
+    /// Those named outright, and those of SOPS.
+    sops: sops::Places,
 }
 
 impl<'a> Identities<'a> {
     pub(crate) fn new(args: &'a IdentityArgs) -> Self {
-        Self { args, attended: true, near: Mutex::default(), far: Mutex::default(), sops: Mutex::default() }
+        Self { args, attended: true, near: Mutex::default(), far: Mutex::default(), sops: sops::Places::default() }
     }
 
     /// Those that open without a person, a device or another program: nothing is asked, nothing is waited for, and what
@@ -106,9 +108,17 @@ impl<'a> Identities<'a> {
             || configured().is_some_and(|path| path.is_file())
     }
 
+    /// Whether somebody may be asked, and other programs may be started.
+    pub(crate) fn is_attended(&self) -> bool {
+        self.attended
+    }
+
     /// With those named outright.
     fn loader(&self) -> Result<Loader, CommandError> {
-        let mut loader = Loader::new(self.attended);
+        self.with_near(Loader::new(self.attended))
+    }
+
+    fn with_near(&self, mut loader: Loader) -> Result<Loader, CommandError> {
         match self.load_near(&mut loader) {
             Err(error) if self.attended => Err(error),
             _ => Ok(loader),

@@ -1,0 +1,63 @@
+//! Why no key opened a file: each that was tried, and what to do.
+
+use sealwax_format::sops::Wrap;
+
+use super::name;
+use crate::error::CommandError;
+
+/// A key that did not open.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    key: String,
+    why: String,
+    hint: Option<String>,
+}
+
+impl Attempt {
+    pub(super) fn new(wrap: &Wrap, why: impl Into<String>) -> Self {
+        Self { key: name::shown(wrap), why: why.into(), hint: None }
+    }
+
+    /// The same, with a sentence on what to do.
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// A group of which no key opened.
+pub(super) struct GroupFailure {
+    /// Counted from one.
+    pub(super) number: usize,
+    pub(super) attempts: Vec<Attempt>,
+}
+
+/// Fewer groups opened than are needed.
+pub(super) struct Failure {
+    pub(super) groups: usize,
+    pub(super) wanted: usize,
+    pub(super) opened: usize,
+    pub(super) failed: Vec<GroupFailure>,
+}
+
+impl Failure {
+    pub(super) fn error(self, shown: &str) -> CommandError {
+        let mut message = if self.groups > 1 {
+            format!("{shown}: of the {} key groups that are needed, {} opened", self.wanted, self.opened)
+        } else {
+            format!("{shown}: none of its keys opens it")
+        };
+        let mut hints: Vec<String> = Vec::new();
+        for group in self.failed {
+            let of_group = if self.groups > 1 { format!("group {}: ", group.number) } else { String::new() };
+            if group.attempts.is_empty() {
+                message.push_str(&format!("\n  {of_group}it has no keys"));
+            }
+            for attempt in group.attempts {
+                message.push_str(&format!("\n  {of_group}{}: {}", attempt.key, attempt.why));
+                hints.extend(attempt.hint.filter(|hint| !hints.contains(hint)));
+            }
+        }
+        let error = CommandError::refused(message);
+        hints.into_iter().fold(error, CommandError::hint)
+    }
+}

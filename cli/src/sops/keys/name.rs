@@ -1,0 +1,200 @@
+//! Keys as `.sops.yaml`, a flag or a variable names them: wraps without their encrypted data key.
+
+use sealwax_format::sops::{Service, Wrap};
+
+use crate::error::CommandError;
+
+/// When the data key was wrapped.
+pub(super) const CREATED_AT: &str = "created_at";
+/// The role of AWS that may use the key.
+pub(super) const ROLE: &str = "role";
+/// The user's profile of AWS's tools.
+pub(super) const PROFILE: &str = "aws_profile";
+/// Where the transit engine of Vault is mounted.
+pub(super) const ENGINE_PATH: &str = "engine_path";
+/// The name of its key.
+pub(super) const KEY_NAME: &str = "key_name";
+/// The name of a key of Azure.
+const NAME: &str = "name";
+/// Its version.
+const VERSION: &str = "version";
+
+/// The longest key that is shown in full.
+const LONGEST: usize = 120;
+/// How a URI of Vault's transit engine looks.
+const VAULT_EXAMPLE: &str = "https://vault.example.com:8200/v1/transit/keys/NAME";
+
+fn key(service: Service, key: impl Into<String>, fields: Vec<(&'static str, String)>) -> Wrap {
+    Wrap { service, key: key.into(), enc: String::new(), fields, context: Vec::new() }
+}
+
+/// An age recipient of any kind.
+pub(crate) fn parse_age(text: &str) -> Result<Wrap, CommandError> {
+    let text = text.trim();
+    let upper = text.get(..15).unwrap_or(text).to_ascii_uppercase();
+    if ["AGE-SECRET-KEY-", "AGE-PLUGIN-", "-----BEGIN"].iter().any(|start| upper.starts_with(start)) {
+        // Not repeated: it is a secret.
+        return Err(CommandError::usage("an age recipient is wanted, and this is a private key")
+            .hint("Name the public half, and replace the private key now: it was in a place for public ones."));
+    }
+    if !text.starts_with("age1") && !text.starts_with("ssh-") {
+        return Err(CommandError::usage("an age recipient starts with age1, ssh-ed25519 or ssh-rsa"));
+    }
+    Ok(key(Service::Age, text, Vec::new()))
+}
+
+/// The fingerprint of a PGP key; blanks in it are dropped.
+pub(crate) fn parse_pgp(text: &str) -> Result<Wrap, CommandError> {
+    let fingerprint: String = text.split_whitespace().collect();
+    let digits = fingerprint.strip_suffix('!').unwrap_or(&fingerprint);
+    // Also keeps anything that gpg would take for an option, or for somebody's name, away from its command line.
+    let digits = digits.strip_prefix("0x").unwrap_or(digits);
+    if !(8..=64).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let shown = fingerprint.escape_debug();
+        return Err(CommandError::usage(format!("{shown} is not the fingerprint of a PGP key"))
+            .hint("gpg --list-keys --fingerprint shows it: 40 hexadecimal digits."));
+    }
+    Ok(key(Service::Pgp, fingerprint, Vec::new()))
+}
+
+/// The ARN of a key of AWS KMS, or of an alias; a role to assume may follow after `+`.
+pub(crate) fn parse_kms(
+    text: &str,
+    context: Vec<(String, String)>,
+    profile: Option<&str>,
+) -> Result<Wrap, CommandError> {
+    let text: String = text.split_whitespace().collect();
+    let (arn, role) = match text.split_once("+arn:") {
+        Some((arn, role)) => (arn, Some(format!("arn:{role}"))),
+        None => (text.as_str(), None),
+    };
+    region_of(arn)?;
+    let mut fields: Vec<_> = role.map(|role| (ROLE, role)).into_iter().collect();
+    // SOPS writes it even where there is none.
+    fields.push((PROFILE, profile.unwrap_or_default().to_owned()));
+    Ok(Wrap { context, ..key(Service::AwsKms, arn, fields) })
+}
+
+/// The region that an ARN of AWS KMS names. It becomes part of a host's name: it must not be able to end it.
+pub(super) fn region_of(arn: &str) -> Result<&str, CommandError> {
+    let wrong = || {
+        CommandError::usage(format!("{} is not the ARN of a key of AWS KMS", arn.escape_debug()))
+            .hint("It looks like arn:aws:kms:REGION:ACCOUNT:key/ID, or …:alias/NAME.")
+    };
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let &["arn", partition, "kms", region, account, resource] = parts.as_slice() else { return Err(wrong()) };
+    let plain = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    let name = resource.strip_prefix("key/").or_else(|| resource.strip_prefix("alias/"));
+    let good = partition.starts_with("aws")
+        && plain(partition)
+        && plain(region)
+        && !account.is_empty()
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && name.is_some_and(|name| !name.is_empty());
+    if good { Ok(region) } else { Err(wrong()) }
+}
+
+/// The URI of a key of Vault's transit engine.
+pub(crate) fn parse_vault_transit(text: &str) -> Result<Wrap, CommandError> {
+    let text = text.trim();
+    let wrong = || {
+        CommandError::usage(format!("{} is not the URI of a key of Vault's transit engine", text.escape_debug()))
+            .hint(format!("It looks like {VAULT_EXAMPLE}."))
+    };
+    let scheme = ["https://", "http://"].into_iter().find(|scheme| text.starts_with(scheme)).ok_or_else(wrong)?;
+    let (host, path) = text.get(scheme.len()..).and_then(|rest| rest.split_once('/')).ok_or_else(wrong)?;
+    let (engine, name) = path
+        .trim_end_matches('/')
+        .split_once('/')
+        .filter(|(version, _)| is_version(version))
+        .and_then(|(_, rest)| rest.rsplit_once('/'))
+        .and_then(|(engine, name)| Some((engine.strip_suffix("/keys")?, name)))
+        .filter(|(engine, name)| !host.is_empty() && is_path(engine) && is_path(name))
+        .ok_or_else(wrong)?;
+    let fields = vec![(ENGINE_PATH, engine.to_owned()), (KEY_NAME, name.to_owned())];
+    Ok(key(Service::VaultTransit, format!("{scheme}{host}"), fields))
+}
+
+/// `v1`, the version of Vault's interface.
+fn is_version(text: &str) -> bool {
+    text.strip_prefix('v').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Segments that stay what they are in a URL.
+pub(super) fn is_path(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    text.split('/').all(|segment| !segment.is_empty() && !matches!(segment, "." | "..") && segment.bytes().all(plain))
+}
+
+/// The resource id of a key of GCP KMS.
+pub(crate) fn parse_gcp_kms(text: &str) -> Result<Wrap, CommandError> {
+    given(text, "the resource id of a key of GCP KMS").map(|text| key(Service::GcpKms, text, Vec::new()))
+}
+
+/// A key of Huawei Cloud KMS: `region:id`.
+pub(crate) fn parse_huawei_kms(text: &str) -> Result<Wrap, CommandError> {
+    given(text, "the id of a key of Huawei Cloud KMS").map(|text| key(Service::HuaweiKms, text, Vec::new()))
+}
+
+/// A key of Azure Key Vault: `https://VAULT/keys/NAME/VERSION`, the version being the newest if none.
+pub(crate) fn parse_azure(text: &str) -> Result<Wrap, CommandError> {
+    let text = given(text, "the URL of a key of Azure Key Vault")?;
+    let wrong = || {
+        CommandError::usage(format!("{} is not the URL of a key of Azure Key Vault", text.escape_debug()))
+            .hint("It looks like https://NAME.vault.azure.net/keys/KEY/VERSION.")
+    };
+    let (vault, rest) =
+        text.split_once("/keys/").filter(|(vault, _)| vault.starts_with("https://")).ok_or_else(wrong)?;
+    let (name, version) = rest.split_once('/').unwrap_or((rest, ""));
+    if name.is_empty() || version.contains('/') {
+        return Err(wrong());
+    }
+    Ok(key(Service::AzureKeyVault, vault, vec![(NAME, name.to_owned()), (VERSION, version.to_owned())]))
+}
+
+fn given<'t>(text: &'t str, what: &str) -> Result<&'t str, CommandError> {
+    let text = text.trim();
+    if text.is_empty() { Err(CommandError::usage(format!("{what} is empty"))) } else { Ok(text) }
+}
+
+/// A field of the entry that says something.
+pub(super) fn field<'w>(wrap: &'w Wrap, name: &str) -> Option<&'w str> {
+    let found = wrap.fields.iter().find(|(known, _)| *known == name);
+    found.map(|(_, text)| text.as_str()).filter(|text| !text.is_empty())
+}
+
+/// Whether both name the same key: what opens one opens the other. The profile is a name on one machine only.
+pub(super) fn is_same(one: &Wrap, other: &Wrap) -> bool {
+    let named = |wrap: &Wrap| {
+        let fields = [ROLE, ENGINE_PATH, KEY_NAME, NAME, VERSION].map(|name| field(wrap, name).map(str::to_owned));
+        let mut context = wrap.context.clone();
+        context.sort();
+        // An SSH key may have a comment after it.
+        let words = wrap.key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+        (wrap.service, words, fields, context)
+    };
+    named(one) == named(other)
+}
+
+/// The key as people know it.
+pub(super) fn shown(wrap: &Wrap) -> String {
+    let service = wrap.service.shown();
+    let key = match (wrap.service, field(wrap, ENGINE_PATH), field(wrap, KEY_NAME), field(wrap, NAME)) {
+        (Service::VaultTransit, Some(engine), Some(name), _) => format!("{}/v1/{engine}/keys/{name}", wrap.key),
+        (Service::AzureKeyVault, .., Some(name)) => format!("{}/keys/{name}", wrap.key),
+        _ => wrap.key.clone(),
+    };
+    format!("{service} {}", shortened(&key).escape_debug())
+}
+
+/// Post-quantum and RSA keys are longer than a screen is wide; both ends tell them apart.
+fn shortened(key: &str) -> String {
+    let length = key.chars().count();
+    if length <= LONGEST {
+        return key.to_owned();
+    }
+    let (start, end): (String, String) = (key.chars().take(24).collect(), key.chars().skip(length - 12).collect());
+    format!("{start}…{end}")
+}
