@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use sealwax_format::native::Token;
+use sealwax_format::sops;
 
 use crate::error::{Code, CommandError};
 use crate::repo::Repository;
@@ -39,10 +40,10 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Found>, CommandError> {
     Ok(found)
 }
 
-/// Whether a file holds, or claims to hold, encrypted values of ours. Repositories hold templates and other files that
+/// Whether a file holds, or claims to hold, encrypted values, ours or those of SOPS. Repositories hold templates and other files that
 /// are no YAML: only one that claims secrets must be sound.
 pub(crate) fn claims_values(contents: &[u8]) -> bool {
-    Token::occurs_in(contents)
+    Token::occurs_in(contents) || sops::Token::occurs_in(contents)
 }
 
 /// Whether a file is YAML or JSON by its name, also with something behind it, as templates and copies have: `.yaml.tpl`,

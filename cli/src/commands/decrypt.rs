@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use sealwax_format::SecretBytes;
 use sealwax_format::document::File;
 use sealwax_format::native::{self, Layout, Opener};
 use sealwax_format::sops;
@@ -14,6 +13,8 @@ use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
 use crate::outcomes::Outcomes;
 use crate::repo::work_tree;
+use crate::sops::Opened;
+use crate::sops::keys::Keys;
 use crate::ui::{Note, Ui};
 use crate::{mask, values};
 
@@ -51,7 +52,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
-    let results = files::each_shown(ui, "decrypting", &args.files, |path| one(args, &policies, &identities, path, ui));
+    let keys = Keys::new(&identities);
+    let access = (&policies, &identities, &keys);
+    let results = files::each_shown(ui, "decrypting", &args.files, |path| one(args, access, path, ui));
     let mut outcomes = Outcomes::default();
     for (path, result) in args.files.iter().zip(results) {
         outcomes.add(result.and_then(|(input, text, notes)| {
@@ -70,8 +73,7 @@ type Decrypted = (Input, Zeroizing<String>, Vec<Note>);
 
 fn one(
     args: &Args,
-    policies: &Policies,
-    identities: &Identities<'_>,
+    (policies, identities, keys): (&Policies, &Identities<'_>, &Keys<'_>),
     path: &Path,
     ui: &Ui,
 ) -> Result<Decrypted, CommandError> {
@@ -83,7 +85,7 @@ fn one(
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&shown, &error);
     let file = input.parse()?;
     if sops::Layout::is_one(&file) {
-        let (text, notes) = of_sops(args, &shown, &file, identities, ui)?;
+        let (text, notes) = of_sops(args, &shown, &file, keys, ui)?;
         return Ok((input, text, notes));
     }
     let keyring = crate::open::keyring(&shown, input.path.as_deref(), &file, policies, identities)?;
@@ -112,22 +114,19 @@ fn of_sops(
     args: &Args,
     shown: &str,
     file: &File<'_>,
-    identities: &Identities<'_>,
+    keys: &Keys<'_>,
     ui: &Ui,
 ) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
-    let open = crate::sops::open(shown, file, identities, !args.ignore_mac)?;
+    let opened = Opened::read(shown, file, keys, !args.ignore_mac)?;
     if args.mask {
-        let values: Vec<_> = open.values.iter().map(|one| SecretBytes::from(one.plaintext.clone())).collect();
-        mask::on_github(&values, ui)?;
+        mask::on_github(&opened.secrets(), ui)?;
     }
-    let text = open.layout.decrypt(file, &open.cipher, &open.values);
-    let text = text.map_err(|at| crate::sops::in_file(shown, &at))?;
     let mut notes = Vec::new();
     if args.ignore_mac {
         notes.push(Note::Warning(format!("{shown}: its checksum was not held against its values")));
     }
-    notes.extend(args.in_place.then(|| opened_in_place(shown, open.values.len())));
-    Ok((text, notes))
+    notes.extend(args.in_place.then(|| opened_in_place(shown, opened.values)));
+    Ok((opened.plain, notes))
 }
 
 fn opened_in_place(shown: &str, values: usize) -> Note {

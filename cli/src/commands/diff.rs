@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use sealwax_format::SecretBytes;
-use sealwax_format::keys::{Keyring, Label};
+use sealwax_format::keys::Keyring;
+use sealwax_format::{SecretBytes, sops};
 
 use crate::error::{Code, CommandError};
 use crate::files::{self, Input, syntax_of};
 use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
 use crate::repo::Repository;
+use crate::sops::keys::Keys;
 use crate::survey;
 use crate::ui::{Ui, count};
-use crate::view::{Difference, Document, Snapshot, Tags};
+use crate::view::{Difference, Document, Snapshot, Tags, of_sops};
 
 /// Show which values and readers changed, with every value masked
 ///
@@ -170,6 +171,10 @@ impl Comparer<'_> {
         let text = bytes.expose_str();
         let text = text.ok_or_else(|| CommandError::unreadable(format!("{shown}: not UTF-8 text")))?;
         let file = files::parse(&shown, text, syntax_of(Some(path)))?;
+        if sops::Layout::is_one(&file) {
+            let keys = Keys::new(&self.identities);
+            return of_sops::snapshot(&shown, &file, &keys, &self.tags, self.args.reveal);
+        }
         let real = self.repository.root().join(path);
         let ring = crate::open::keyring("", Some(&real), &file, &self.policies, &self.identities).ok();
         let none = Keyring::default();
@@ -231,7 +236,7 @@ fn summary(compared: &[Compared]) -> String {
         (all.iter().filter(|difference| difference.place.is_some()).count(), "documents sealed for another place"),
     ];
     parts.extend(more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
-    let labels = |pick: fn(&Difference) -> &BTreeSet<Label>| {
+    let labels = |pick: fn(&Difference) -> &BTreeSet<String>| {
         let all: BTreeSet<_> = all.iter().flat_map(|difference| pick(difference)).collect();
         all.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };

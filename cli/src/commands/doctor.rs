@@ -4,6 +4,7 @@ use std::path::Path;
 
 use sealwax_format::document::File;
 use sealwax_format::native::Layout;
+use sealwax_format::sops;
 
 use crate::error::{Code, CommandError};
 use crate::files::{self, Input};
@@ -12,6 +13,7 @@ use crate::keyring::{Identities, IdentityArgs};
 use crate::policy::{self, Policy};
 use crate::repo::Repository;
 use crate::setup::{HookKind, PIECES, Setup, State};
+use crate::sops::keys::Keys;
 use crate::survey;
 use crate::ui::{Note, Ui};
 
@@ -137,6 +139,10 @@ fn readable(path: &Path, policies: &Policies, identities: &Identities<'_>) -> Op
         return None;
     }
     let file = File::parse(input.text().ok()?, input.syntax()).ok()?;
+    if sops::Layout::is_one(&file) {
+        let layout = sops::Layout::read(&file).ok()?;
+        return Some(Keys::new(identities).open(&input.shown, &layout.metadata).is_ok());
+    }
     let ring = crate::open::keyring(&input.shown, Some(path), &file, policies, identities).ok()?;
     let keys = (0..file.documents.len()).filter_map(|index| {
         let layout = Layout::read(&file, index).ok()?;

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use sealwax_format::OsRandom;
 use sealwax_format::document::File;
@@ -15,6 +16,7 @@ use crate::files::{self, Input};
 use crate::job::{Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::policy::Policy;
+use crate::sops::Opened;
 use crate::ui::{self, Note, Ui};
 use crate::unix::{self, SignalGuard};
 
@@ -40,19 +42,21 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let Some(path) = input.path.as_deref() else {
         return Err(CommandError::usage("edit needs a file, not standard input"));
     };
-    let policies = Policies::default();
-    let policy = policies.of(path)?;
     let identities = Identities::new(&args.identities);
-    let (plain, before, guarded) = open(&input, path, &policies, &identities)?;
-    let session = Session::start(path, &plain)?;
+    let subject = match Opened::of(&input, &identities)? {
+        Some(opened) => Subject::Sops(Box::new(opened)),
+        None => Subject::Ours(open(&input, path, &identities)?),
+    };
+    let plain = subject.plain();
+    let session = Session::start(path, plain)?;
     loop {
         session.run_editor()?;
         let edited = session.read()?;
-        if *edited == *plain {
+        if *edited == **plain {
             ui.notes(&[Note::Done(format!("{shown}: nothing changed"))]);
             return Ok(Code::Done);
         }
-        match reseal(args, &input, path, policy.as_deref(), (&before, &guarded), &edited) {
+        match subject.reseal(args, &input, path, &edited) {
             Ok((text, notes)) => {
                 files::replace(path, &input.bytes, text.as_bytes()).map_err(|e| keep_beside(path, &text, e))?;
                 ui.notes(&notes);
@@ -79,39 +83,72 @@ fn keep_beside(path: &Path, text: &str, error: CommandError) -> CommandError {
     }
 }
 
+/// What is edited.
+enum Subject {
+    Ours(Ours),
+    Sops(Box<Opened>),
+}
+
+impl Subject {
+    fn plain(&self) -> &Zeroizing<String> {
+        match self {
+            Self::Ours(ours) => &ours.plain,
+            Self::Sops(opened) => &opened.plain,
+        }
+    }
+
+    /// The file with what it was edited into, and what is to be said of that.
+    fn reseal(
+        &self,
+        args: &Args,
+        input: &Input,
+        path: &Path,
+        edited: &str,
+    ) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
+        match self {
+            Self::Ours(ours) => reseal(args, input, path, ours, edited),
+            Self::Sops(opened) => opened.reseal(edited),
+        }
+    }
+}
+
+/// A file of ours before the edit.
+struct Ours {
+    plain: Zeroizing<String>,
+    policy: Option<Arc<Policy>>,
+    documents: Vec<Before>,
+    guarded: Guarded,
+}
+
 /// One document before the edit.
 struct Before {
     object: Option<Object>,
     previous: Option<Previous>,
 }
 
-fn open(
-    input: &Input,
-    path: &Path,
-    policies: &Policies,
-    identities: &Identities<'_>,
-) -> Result<(Zeroizing<String>, Vec<Before>, Guarded), CommandError> {
+fn open(input: &Input, path: &Path, identities: &Identities<'_>) -> Result<Ours, CommandError> {
+    let policies = Policies::default();
+    let policy = policies.of(path)?;
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&input.shown, &error);
     let file = input.parse()?;
-    let keyring = crate::open::keyring(&input.shown, Some(path), &file, policies, identities)?;
+    let keyring = crate::open::keyring(&input.shown, Some(path), &file, &policies, identities)?;
     let mut opener = Opener::new(&keyring);
     let plain = native::decrypt(&file, &mut opener).map_err(in_file)?.text;
-    let mut before = Vec::with_capacity(file.documents.len());
+    let mut documents = Vec::with_capacity(file.documents.len());
     for index in 0..file.documents.len() {
         let layout = Layout::read(&file, index).map_err(in_file)?;
         let opened = native::open_all(&file, &layout, &mut opener).map_err(in_file)?;
-        before.push(Before { previous: Previous::new(&layout, opened), object: layout.object });
+        documents.push(Before { previous: Previous::new(&layout, opened), object: layout.object });
     }
     let guarded = Guarded::of(&file, &mut opener, By::Object).map_err(in_file)?;
-    Ok((plain, before, guarded))
+    Ok(Ours { plain, policy, documents, guarded })
 }
 
 fn reseal(
     args: &Args,
     input: &Input,
     path: &Path,
-    policy: Option<&Policy>,
-    (before, guarded): (&[Before], &Guarded),
+    ours: &Ours,
     edited: &str,
 ) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
     let shown = input.shown.as_str();
@@ -121,9 +158,9 @@ fn reseal(
     let mut earlier = Vec::with_capacity(file.documents.len());
     for index in 0..file.documents.len() {
         let layout = Layout::read(&file, index).map_err(in_file)?;
-        plans.push(args.write.plan(shown, Some(path), policy, &layout)?);
+        plans.push(args.write.plan(shown, Some(path), ours.policy.as_deref(), &layout)?);
         // The same object, wherever it moved; a file that holds no objects goes by position.
-        let same = before.iter().enumerate().find(|(position, document)| match &layout.object {
+        let same = ours.documents.iter().enumerate().find(|(position, document)| match &layout.object {
             Some(object) => document.object.as_ref() == Some(object),
             None => document.object.is_none() && *position == index,
         });
@@ -132,7 +169,7 @@ fn reseal(
     let requests: Vec<_> =
         plans.iter().zip(earlier).map(|(plan, previous)| plan.as_ref().map(|plan| plan.request(previous))).collect();
     let (text, reports) = native::encrypt(&file, &requests, &mut OsRandom).map_err(in_file)?;
-    guarded.check(shown, &text, &file)?;
+    ours.guarded.check(shown, &text, &file)?;
     let mut notes = Vec::new();
     for (plan, report) in plans.iter().zip(&reports) {
         let Some(plan) = plan else { continue };

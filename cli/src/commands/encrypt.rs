@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sealwax_format::OsRandom;
 use sealwax_format::document::{File, Node};
 use sealwax_format::native::{self, Layout, Report};
+use sealwax_format::sops;
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
@@ -14,12 +15,16 @@ use crate::job::{self, Plan, Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::manifest;
 use crate::outcomes::Outcomes;
+use crate::policy::Policy;
+use crate::sops::config::{Configs, Creation};
+use crate::sops::keys::{self, Keys};
 use crate::ui::{Note, Ui};
 
 /// Encrypt the selected values of files, in place; everything else stays byte for byte as it is
 ///
 /// Which values, and for whom, comes from the policy (.sealwax.toml) or from --select and --to.
-/// Values that are encrypted already stay as they are. No private key is needed.
+/// Values that are encrypted already stay as they are. No private key is needed. Files that no policy
+/// covers and a rule of .sops.yaml does become files of SOPS.
 ///
 /// Examples:
 ///   sealwax encrypt clusters/prod/*.yaml
@@ -36,16 +41,75 @@ pub(crate) struct Args {
     /// Where standard input would be in the repository, to find its rule
     #[arg(long, value_name = "FILE")]
     path: Option<PathBuf>,
+    /// Encrypt as SOPS does, by .sops.yaml; without this flag where that covers the file and no policy does
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Codec>,
     #[command(flatten)]
     write: WriteArgs,
     #[command(flatten)]
     identities: IdentityArgs,
 }
 
+/// What encrypted files look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Codec {
+    Sealwax,
+    Sops,
+}
+
+impl Args {
+    /// The rule of `.sops.yaml` by which a file is to be encrypted, if that is how.
+    fn sops(
+        &self,
+        configs: &Configs,
+        shown: &str,
+        path: Option<&Path>,
+        policy: Option<&Policy>,
+        file: &File<'_>,
+    ) -> Result<Option<Creation>, CommandError> {
+        let wanted = self.format.or(sops::Layout::is_one(file).then_some(Codec::Sops));
+        match (wanted, path) {
+            (Some(Codec::Sops), _) if !self.write.to.is_empty() => self.for_recipients(shown).map(Some),
+            (Some(Codec::Sops), Some(path)) => configs.required(path).map(Some),
+            (Some(Codec::Sops), None) => {
+                Err(CommandError::usage(format!("{shown}: nothing says which rule is for it"))
+                    .hint("Say where it would be: --path FILE."))
+            }
+            (None, Some(path)) if self.write.to.is_empty() && !is_governed(path, policy, file)? => configs.of(path),
+            (Some(Codec::Sealwax) | None, _) => Ok(None),
+        }
+    }
+
+    /// Everything, for those whom the command line names.
+    fn for_recipients(&self, shown: &str) -> Result<Creation, CommandError> {
+        if !self.write.select.is_empty() {
+            return Err(CommandError::usage(format!("{shown}: SOPS selects values by names, and not by patterns"))
+                .hint("Write a rule in .sops.yaml, with encrypted_regex, and leave --to and --select away."));
+        }
+        let wraps = self.write.to.iter().map(|text| keys::parse_age(text)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Creation::of_command_line(wraps))
+    }
+}
+
+/// Whether a rule of the policy is for a document of the file.
+fn is_governed(path: &Path, policy: Option<&Policy>, file: &File<'_>) -> Result<bool, CommandError> {
+    let Some(policy) = policy else { return Ok(false) };
+    for document in &file.documents {
+        let kind = document.root.get("kind").and_then(Node::string);
+        if policy.govern(path, kind)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
-    let results = files::each_shown(ui, "encrypting", &args.files, |path| one(args, &policies, &identities, path));
+    let (configs, keys) = (Configs::default(), Keys::new(&identities));
+    let sops = (&configs, &keys);
+    let results =
+        files::each_shown(ui, "encrypting", &args.files, |path| one(args, &policies, &identities, sops, path));
     let mut outcomes = Outcomes::default();
     for result in results {
         outcomes.add(result.and_then(|Encrypted { staged, printed, notes }| {
@@ -65,7 +129,13 @@ struct Encrypted {
     notes: Vec<Note>,
 }
 
-fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Path) -> Result<Encrypted, CommandError> {
+fn one(
+    args: &Args,
+    policies: &Policies,
+    identities: &Identities<'_>,
+    (configs, keys): (&Configs, &Keys<'_>),
+    path: &Path,
+) -> Result<Encrypted, CommandError> {
     let input = Input::read(path)?;
     let shown = input.shown.as_str();
     let governed = if path == Path::new(STDIN) { args.path.as_deref() } else { Some(path) };
@@ -73,6 +143,10 @@ fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Pat
     let syntax = crate::files::syntax_of(governed);
     let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
     let file = files::parse(shown, input.text()?, syntax)?;
+    if let Some(creation) = args.sops(configs, shown, governed, policy.as_deref(), &file)? {
+        let (text, notes) = crate::sops::encrypt(shown, &file, &creation, keys)?;
+        return encrypted(args, &input, text, notes);
+    }
 
     let mut plans = Vec::with_capacity(file.documents.len());
     let mut layouts = Vec::with_capacity(file.documents.len());
@@ -101,9 +175,14 @@ fn one(args: &Args, policies: &Policies, identities: &Identities<'_>, path: &Pat
     let (text, reports) = native::encrypt(&file, &requests, &mut OsRandom).map_err(in_file)?;
     refuse_empty(shown, &file, &plans, &reports)?;
     let notes = describe(shown, &plans, &reports);
-    if args.stdout || input.path.is_none() {
-        return Ok(Encrypted { staged: None, printed: Some(text), notes });
-    }
+    encrypted(args, &input, text, notes)
+}
+
+fn encrypted(args: &Args, input: &Input, text: Zeroizing<String>, notes: Vec<Note>) -> Result<Encrypted, CommandError> {
+    let path = match &input.path {
+        Some(path) if !args.stdout => path,
+        _ => return Ok(Encrypted { staged: None, printed: Some(text), notes }),
+    };
     let changed = text.as_bytes() != input.bytes.expose();
     let staged = changed.then(|| Staged::write(path, Some(&input.bytes), text.as_bytes())).transpose()?;
     Ok(Encrypted { staged, printed: None, notes })

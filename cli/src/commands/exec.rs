@@ -15,6 +15,7 @@ use crate::files::{self, Input};
 use crate::job::Policies;
 use crate::keyring::{self, Identities, IdentityArgs};
 use crate::paths::DocumentArgs;
+use crate::sops::Opened;
 use crate::ui::Ui;
 use crate::{mask, unix, values};
 
@@ -76,13 +77,21 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, CommandError> {
     let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
     let file = input.parse()?;
     let (policies, identities) = (Policies::default(), Identities::new(&args.identities));
-    let ring = crate::open::keyring(shown, input.path.as_deref(), &file, &policies, &identities)?;
-    let plain = native::decrypt(&file, &mut Opener::new(&ring)).map_err(in_file)?.text;
+    let mut secrets = Vec::new();
+    let plain = if let Some(opened) = Opened::of(&input, &identities)? {
+        secrets.extend(opened.secrets());
+        opened.plain
+    } else {
+        let ring = crate::open::keyring(shown, input.path.as_deref(), &file, &policies, &identities)?;
+        if args.mask {
+            secrets = values::sealed(&file, &mut Opener::new(&ring)).map_err(in_file)?;
+        }
+        native::decrypt(&file, &mut Opener::new(&ring)).map_err(in_file)?.text
+    };
     let parsed = File::parse(&plain, input.syntax()).map_err(|error| in_file(error.into()))?;
     let values = values::named(shown, &parsed, &args.document)?;
     if args.mask {
-        let sealed = values::sealed(&file, &mut Opener::new(&ring)).map_err(in_file)?;
-        mask::on_github(&sealed, ui)?;
+        mask::on_github(&secrets, ui)?;
     }
     if values.is_empty() && args.form != Form::File {
         return Err(CommandError::refused(format!("{shown}: holds no values for a command"))

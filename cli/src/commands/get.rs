@@ -7,10 +7,11 @@ use sealwax_format::native::{self, Opener};
 use sealwax_format::{Problem, SecretBytes};
 
 use crate::error::{Code, CommandError};
-use crate::files::Input;
+use crate::files::{self, Input};
 use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
 use crate::paths::{self, DocumentArgs};
+use crate::sops::Opened;
 use crate::ui::Ui;
 
 /// Print one value, exactly, without a line break added
@@ -37,7 +38,13 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let input = Input::read(&args.file)?;
     let shown = input.shown.as_str();
     let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
-    let file = input.parse()?;
+    let identities = Identities::new(&args.identities);
+    let opened = Opened::of(&input, &identities)?;
+    let file = match &opened {
+        // What a file of SOPS says is what its plain form says.
+        Some(opened) => files::parse(shown, &opened.plain, opened.syntax)?,
+        None => input.parse()?,
+    };
     let layout = args.document.choose(shown, &file)?;
     let path = paths::existing(shown, &layout, &args.path)?;
     let fail = |problem| in_file(sealwax_format::Error { line: None, path: Some(path.clone()), problem });
@@ -45,7 +52,6 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let scalar = leaf.scalar.ok_or_else(|| fail(Problem::NotAValue))?;
     let value = match layout.token(&file, leaf).map_err(in_file)? {
         Some(token) => {
-            let identities = Identities::new(&args.identities);
             let keyring = crate::open::keyring(shown, input.path.as_deref(), &file, &Policies::default(), &identities)?;
             native::open_leaf(&file, &layout, &mut Opener::new(&keyring), leaf, &token).map_err(in_file)?.value
         }

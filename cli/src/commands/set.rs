@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use sealwax_format::document::File;
+use sealwax_format::document::{File, entry};
 use sealwax_format::native::{self, Layout};
 use sealwax_format::{OsRandom, Path, Plaintext, Random as _, SecretBytes, ValueType};
 use zeroize::Zeroizing;
@@ -11,10 +11,14 @@ use zeroize::Zeroizing;
 use crate::error::{Code, CommandError};
 use crate::files::{self, Input};
 use crate::job::{Policies, WriteArgs};
+use crate::keyring::{Identities, IdentityArgs};
 use crate::paths::{self, DocumentArgs};
+use crate::sops::{self, Opened};
 use crate::ui::{self, Note, Ui};
 
 /// Seal a value and write it at a path; no private key is needed
+///
+/// Only files of SOPS need one: their checksum is over all of their values.
 ///
 /// The value comes from standard input (which loses one final line break, and says so), a hidden
 /// prompt, a file, an environment variable, or chance; never from an argument, which other users
@@ -49,6 +53,8 @@ pub(crate) struct Args {
     document: DocumentArgs,
     #[command(flatten)]
     write: WriteArgs,
+    #[command(flatten)]
+    identities: IdentityArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
@@ -57,9 +63,15 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let Some(path) = input.path.as_deref() else {
         return Err(CommandError::usage("set needs a file, not standard input"));
     };
-    let policy = Policies::default().of(path)?;
     let mut notes = Vec::new();
     let shared = shared_value(args, &mut notes)?;
+    if let Some(opened) = Opened::of(&input, &Identities::new(&args.identities))? {
+        let text = set_in_sops(args, &opened, shared.as_ref(), &mut notes)?;
+        files::replace(path, &input.bytes, text.as_bytes())?;
+        ui.notes(&notes);
+        return Ok(Code::Done);
+    }
+    let policy = Policies::default().of(path)?;
     let mut text = Zeroizing::new(input.text()?.to_owned());
     for written in &args.paths {
         let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
@@ -69,12 +81,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         let plan = args.write.plan(shown, Some(path), policy.as_deref(), &layout)?;
         let plan = plan.ok_or_else(|| CommandError::usage(format!("{shown}: no rule of the policy covers it")))?;
         refuse_unselected(shown, &layout, &plan.select, &target)?;
-        let value = match &shared {
-            Some(value) => value.duplicate(),
-            None => own_value(args, &target)?,
-        };
-        let value = if paths::is_base64_item(&layout, &target) { encode(&value) } else { value };
-        let value_type = if value.expose_str().is_some() { ValueType::String } else { ValueType::Binary };
+        let (value_type, value) = value_for(args, shared.as_ref(), &layout, &target)?;
         let request = plan.request(None);
         let plaintext = Plaintext::canonical(value_type, value);
         let changed =
@@ -89,6 +96,50 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     notes.extend(crate::job::fold_hint(shown, own));
     ui.notes(&notes);
     Ok(Code::Done)
+}
+
+/// The value for a path, as it is to stand there.
+fn value_for(
+    args: &Args,
+    shared: Option<&SecretBytes>,
+    layout: &Layout<'_>,
+    target: &Path,
+) -> Result<(ValueType, SecretBytes), CommandError> {
+    let value = match shared {
+        Some(value) => value.duplicate(),
+        None => own_value(args, target)?,
+    };
+    let value = if paths::is_base64_item(layout, target) { encode(&value) } else { value };
+    let value_type = if value.expose_str().is_some() { ValueType::String } else { ValueType::Binary };
+    Ok((value_type, value))
+}
+
+/// Puts the values into the plain form of a file of SOPS, and encrypts that.
+fn set_in_sops(
+    args: &Args,
+    opened: &Opened,
+    shared: Option<&SecretBytes>,
+    notes: &mut Vec<Note>,
+) -> Result<Zeroizing<String>, CommandError> {
+    let shown = opened.shown.as_str();
+    let mut plain = opened.plain.clone();
+    let mut targets = Vec::new();
+    for written in &args.paths {
+        let file = files::parse(shown, &plain, opened.syntax)?;
+        let layout = args.document.choose(shown, &file)?;
+        let target = paths::for_writing(shown, &file, &layout, written)?;
+        let (value_type, value) = value_for(args, shared, &layout, &target)?;
+        let index = layout.index;
+        let changed = sops::put(shown, &file, index, &target, &entry::Value::Scalar(value_type, value.expose()))?;
+        targets.push((index, target));
+        plain = changed;
+    }
+    let text = opened.seal(&plain)?.text;
+    for (index, target) in &targets {
+        opened.refuse_clear(&text, *index, target)?;
+        notes.push(Note::Done(format!("{shown}: sealed {target} for {}", opened.creation().readers())));
+    }
+    Ok(text)
 }
 
 /// A value that no rule selects would be left in the clear by the next `encrypt` after a `decrypt`.

@@ -3,15 +3,18 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use sealwax_format::document::File;
 use sealwax_format::document::resolve::resolve;
 use sealwax_format::native::{self, Layout, Object};
-use sealwax_format::{Error, ValueType};
+use sealwax_format::{Error, ValueType, sops};
 use serde::Serialize;
 
 use crate::error::{Code, CommandError};
 use crate::files::{self, Input};
 use crate::job::{Policies, WriteArgs};
 use crate::readers::{Change, Named};
+use crate::sops::config::Configs;
+use crate::sops::keys;
 use crate::survey::{self, Found};
 use crate::ui::{Format, Note, Ui, count};
 
@@ -57,8 +60,8 @@ struct Status {
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let found = survey::files(&args.paths)?;
-    let policies = Policies::default();
-    let results = files::each_shown(ui, "reading", &found, |file| one(&policies, file));
+    let (policies, configs) = (Policies::default(), Configs::default());
+    let results = files::each_shown(ui, "reading", &found, |file| one(&policies, &configs, file));
     let (mut all, mut code) = (Vec::new(), Code::Done);
     for result in results {
         match result {
@@ -79,7 +82,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     Ok(code)
 }
 
-fn one(policies: &Policies, found: &Found) -> Result<Vec<Status>, CommandError> {
+fn one(policies: &Policies, configs: &Configs, found: &Found) -> Result<Vec<Status>, CommandError> {
     let input = Input::read(&found.path)?;
     let in_file = |error: Error| CommandError::in_file(&input.shown, &error);
     let policy = policies.of(&found.path)?;
@@ -89,6 +92,9 @@ fn one(policies: &Policies, found: &Found) -> Result<Vec<Status>, CommandError> 
         Err(_) if !found.named && !survey::claims_values(input.bytes.expose()) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
+    if sops::Layout::is_one(&file) {
+        return of_sops(configs, found, &input.shown, &file).map(|status| vec![status]);
+    }
     let mut documents = Vec::new();
     for index in 0..file.documents.len() {
         let layout = Layout::read(&file, index).map_err(in_file)?;
@@ -142,6 +148,38 @@ fn one(policies: &Policies, found: &Found) -> Result<Vec<Status>, CommandError> 
         }
     }
     Ok(documents)
+}
+
+fn of_sops(configs: &Configs, found: &Found, shown: &str, file: &File<'_>) -> Result<Status, CommandError> {
+    let layout = sops::Layout::read(file).map_err(|at| crate::sops::in_file(shown, &at))?;
+    let paths = |wanted: &dyn Fn(&sops::Value<'_>) -> bool| -> Vec<_> {
+        let values = layout.values.iter().filter(|value| wanted(value));
+        values.map(|value| value.leaf.path.to_string()).collect()
+    };
+    let (creation, problem) = match configs.of(&found.path) {
+        Ok(creation) => (creation, None),
+        Err(error) => (None, Some(error.message().to_owned())),
+    };
+    let change = creation.as_ref().map(|creation| crate::sops::Change::between(&layout.metadata, creation));
+    let names = |pick: fn(&crate::sops::Change) -> &Vec<sops::Wrap>| -> Vec<_> {
+        change.iter().flat_map(|change| pick(change).iter().map(keys::shown)).collect()
+    };
+    let other_selector = change.as_ref().is_some_and(|change| change.reselected);
+    Ok(Status {
+        file: shown.to_owned(),
+        document: "file of SOPS".to_owned(),
+        rule: creation.as_ref().map(|creation| creation.rule.clone()),
+        sealed_for: None,
+        encrypted: paths(&|value| value.token.is_some()).len(),
+        readers: layout.metadata.wraps().map(keys::shown).collect(),
+        clear: paths(&|value| crate::sops::is_clear(file, value)),
+        add: names(|change| &change.added),
+        remove: names(|change| &change.removed),
+        supersede: Vec::new(),
+        problem: problem.or_else(|| {
+            other_selector.then(|| "its selector is not that of the rule; `sealwax rekey` applies it".to_owned())
+        }),
+    })
 }
 
 fn is_null(leaf: &sealwax_format::document::walk::Leaf<'_>) -> bool {

@@ -2,14 +2,20 @@
 
 use std::path::PathBuf;
 
-use sealwax_format::native;
+use sealwax_format::document::File;
+use sealwax_format::{Path, native};
+use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
 use crate::files::{self, Input};
+use crate::keyring::{Identities, IdentityArgs};
 use crate::paths::{self, DocumentArgs};
+use crate::sops::Opened;
 use crate::ui::{Note, Ui};
 
 /// Take a value with its key out of a file; no private key is needed
+///
+/// Only files of SOPS need one: their checksum is over all of their values.
 ///
 /// Example: sealwax unset db.yaml old-password
 #[derive(Debug, clap::Args)]
@@ -20,6 +26,8 @@ pub(crate) struct Args {
     path: String,
     #[command(flatten)]
     document: DocumentArgs,
+    #[command(flatten)]
+    identities: IdentityArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
@@ -28,17 +36,35 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let Some(path) = input.path.as_deref() else {
         return Err(CommandError::usage("unset needs a file, not standard input"));
     };
-    let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
-    let file = input.parse()?;
-    let layout = args.document.choose(shown, &file)?;
-    let target = paths::existing(shown, &layout, &args.path)?;
-    let is_token = layout.leaf(&target).map(|leaf| layout.token(&file, leaf)).transpose().map_err(in_file)?.flatten();
-    if is_token.is_none() {
-        return Err(CommandError::refused(format!("{shown}: {target}: the value is not encrypted"))
-            .hint("Edit the file to remove what stands in the clear."));
-    }
-    let text = native::unset_value(&file, &layout, &target).map_err(in_file)?;
+    let (target, text) = if let Some(opened) = Opened::of(&input, &Identities::new(&args.identities))? {
+        let (target, plain) = removed(args, shown, &files::parse(shown, &opened.plain, opened.syntax)?)?;
+        (target, opened.seal(&plain)?.text)
+    } else {
+        let file = input.parse()?;
+        refuse_clear(args, shown, &file)?;
+        removed(args, shown, &file)?
+    };
     files::replace(path, &input.bytes, text.as_bytes())?;
     ui.notes(&[Note::Done(format!("{shown}: removed {target}; Git's history still holds it, encrypted"))]);
     Ok(Code::Done)
+}
+
+/// What was removed, and what is left.
+fn removed(args: &Args, shown: &str, file: &File<'_>) -> Result<(Path, Zeroizing<String>), CommandError> {
+    let layout = args.document.choose(shown, file)?;
+    let target = paths::existing(shown, &layout, &args.path)?;
+    let text = native::unset_value(file, &layout, &target);
+    Ok((target, text.map_err(|error| CommandError::in_file(shown, &error))?))
+}
+
+fn refuse_clear(args: &Args, shown: &str, file: &File<'_>) -> Result<(), CommandError> {
+    let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
+    let layout = args.document.choose(shown, file)?;
+    let target = paths::existing(shown, &layout, &args.path)?;
+    let token = layout.leaf(&target).map(|leaf| layout.token(file, leaf)).transpose().map_err(in_file)?.flatten();
+    if token.is_some() {
+        return Ok(());
+    }
+    Err(CommandError::refused(format!("{shown}: {target}: the value is not encrypted"))
+        .hint("Edit the file to remove what stands in the clear."))
 }

@@ -9,6 +9,7 @@ use crate::error::{Code, CommandError};
 use crate::files::{self, Input};
 use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
+use crate::sops::keys::Keys;
 use crate::survey::{self, Found};
 use crate::ui::{Note, Ui};
 
@@ -30,7 +31,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let files = survey::files(&args.paths)?;
     let policies = Policies::default();
     let identities = Identities::new(&args.identities);
-    let counts = files::each_shown(ui, "opening", &files, |file| one(&policies, &identities, file));
+    let keys = Keys::new(&identities);
+    let counts = files::each_shown(ui, "opening", &files, |file| one(&policies, &identities, &keys, file));
     let (mut opened, mut values) = (0, 0);
     let mut outcomes = Vec::new();
     for count in counts {
@@ -48,7 +50,12 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     Ok(ui.outcomes(outcomes))
 }
 
-fn one(policies: &Policies, identities: &Identities<'_>, found: &Found) -> Result<usize, CommandError> {
+fn one(
+    policies: &Policies,
+    identities: &Identities<'_>,
+    keys: &Keys<'_>,
+    found: &Found,
+) -> Result<usize, CommandError> {
     let input = Input::read(&found.path)?;
     if !found.named && !survey::claims_values(input.bytes.expose()) {
         return Ok(0);
@@ -56,7 +63,7 @@ fn one(policies: &Policies, identities: &Identities<'_>, found: &Found) -> Resul
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&input.shown, &error);
     let file = input.parse()?;
     if sops::Layout::is_one(&file) {
-        return Ok(crate::sops::open(&input.shown, &file, identities, true)?.values.len());
+        return Ok(crate::sops::open(&input.shown, &file, keys, true)?.values.len());
     }
     let keyring = crate::open::keyring(&input.shown, Some(&found.path), &file, policies, identities)?;
     let mut opener = Opener::new(&keyring);

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use sealwax_format::document::File;
 use sealwax_format::native::Layout;
-use sealwax_format::{KeyId, SecretBytes};
+use sealwax_format::{SecretBytes, sops};
 
 use crate::error::CommandError;
 use crate::files;
 use crate::repo::Repository;
 use crate::survey::Found;
 
-/// The keys that the documents of these files have at HEAD.
-pub(super) fn keys(found: &[Found]) -> Result<HashMap<PathBuf, Vec<KeyId>>, CommandError> {
+/// What tells the keys apart that the documents of these files have at HEAD.
+pub(super) fn keys(found: &[Found]) -> Result<HashMap<PathBuf, Vec<String>>, CommandError> {
     let repository = Repository::here()?;
     let mut blobs = repository.blobs()?;
     let mut keys = HashMap::new();
@@ -27,9 +27,13 @@ pub(super) fn keys(found: &[Found]) -> Result<HashMap<PathBuf, Vec<KeyId>>, Comm
     Ok(keys)
 }
 
-fn document_keys(contents: &SecretBytes, path: &Path) -> Vec<KeyId> {
+fn document_keys(contents: &SecretBytes, path: &Path) -> Vec<String> {
     let file = contents.expose_str().and_then(|text| File::parse(text, files::syntax_of(Some(path))).ok());
     let Some(file) = file else { return Vec::new() };
-    let key = |index| Some(Layout::read(&file, index).ok()?.block?.key?.id);
+    if sops::Layout::is_one(&file) {
+        let layout = sops::Layout::read(&file).ok();
+        return layout.iter().flat_map(|layout| layout.metadata.wraps()).map(|wrap| wrap.enc.clone()).collect();
+    }
+    let key = |index| Some(Layout::read(&file, index).ok()?.block?.key?.id.to_string());
     (0..file.documents.len()).filter_map(key).collect()
 }

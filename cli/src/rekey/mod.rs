@@ -4,6 +4,7 @@
 //! taken up by running it again.
 
 mod heads;
+mod sops_file;
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,13 +15,15 @@ use sealwax_format::document::File;
 use sealwax_format::document::rewrite::Rewrite;
 use sealwax_format::keys::{Fingerprint, Label};
 use sealwax_format::native::{self, Layout, Opener, Rewrap};
-use sealwax_format::{Error, KeyId};
+use sealwax_format::{Error, sops};
 
 use crate::error::{Code, CommandError};
 use crate::files::{self, Batch, Input, Staged};
 use crate::job::{Plan, Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::readers::{Change, Named, readable};
+use crate::sops::config::Configs;
+use crate::sops::keys::Keys;
 use crate::survey::{self, Found};
 use crate::ui::Ui;
 use summary::Summary;
@@ -78,10 +81,13 @@ pub(crate) struct Order<'a> {
 /// Carries out an order.
 pub(crate) fn run(order: &Order<'_>, ui: &Ui) -> Result<Code, CommandError> {
     let found = survey::files(order.paths)?;
+    let identities = Identities::new(order.identities);
     let work = Work {
         order,
         policies: Policies::default(),
-        identities: Identities::new(order.identities),
+        identities: &identities,
+        keys: Keys::new(&identities),
+        configs: Configs::default(),
         heads: if order.mode == Mode::Resume { heads::keys(&found)? } else { HashMap::new() },
     };
     let mut summary = Summary::new(order, found.iter().any(|file| !file.named));
@@ -134,19 +140,22 @@ struct Document {
     step: Step,
     values: usize,
     plan: String,
-    exposed: Vec<(Label, Vec<String>)>,
+    /// Readers who lose their right, and what they could open.
+    exposed: Vec<(String, Vec<String>)>,
     /// They get a wrap that they did not have.
-    came: Vec<Label>,
+    came: Vec<String>,
     /// They are named, shall not read, and stay.
-    left: Vec<Label>,
+    left: Vec<String>,
 }
 
 struct Work<'a> {
     order: &'a Order<'a>,
     policies: Policies,
-    identities: Identities<'a>,
+    identities: &'a Identities<'a>,
+    keys: Keys<'a>,
     /// The keys of documents at HEAD, by file.
-    heads: HashMap<PathBuf, Vec<KeyId>>,
+    heads: HashMap<PathBuf, Vec<String>>,
+    configs: Configs,
 }
 
 impl Work<'_> {
@@ -160,6 +169,9 @@ impl Work<'_> {
         let shown = input.shown.as_str();
         let in_file = |error: Error| CommandError::in_file(shown, &error);
         let file = input.parse()?;
+        if sops::Layout::is_one(&file) {
+            return self.sops(found, &input, &file).map(Some);
+        }
         let plans = self.plans(path, shown, &file)?;
         if plans.is_empty() && found.named {
             let message = format!("{shown}: holds no encrypted document that a rule of the policy covers");
@@ -200,14 +212,14 @@ impl Work<'_> {
         for label in change.removed {
             if step == Step::Fold {
                 let paths = readable(file, layout, &label)?;
-                exposed.push((label, paths.iter().map(ToString::to_string).collect()));
+                exposed.push((label.to_string(), paths.iter().map(ToString::to_string).collect()));
             } else {
-                left.push(label);
+                left.push(label.to_string());
             }
         }
         let replaces = |label: &Label| change.superseded.iter().any(|old| old.name() == label.name());
         let comes = |label: &Label| step != Step::Nothing && (self.order.mode != Mode::Supersede || replaces(label));
-        let came = change.added.into_iter().filter(comes).collect();
+        let came = change.added.into_iter().filter(comes).map(|label| label.to_string()).collect();
         let mut values = 0;
         for leaf in &layout.leaves {
             values += usize::from(layout.token(file, leaf)?.is_some());
@@ -219,7 +231,7 @@ impl Work<'_> {
         // Whichever document it was of: documents may have changed places.
         let Some(before) = self.heads.get(path).filter(|keys| !keys.is_empty()) else { return false };
         let now = layout.block.as_ref().and_then(|block| block.key.as_ref());
-        now.is_some_and(|now| !before.contains(&now.id))
+        now.is_some_and(|now| !before.contains(&now.id.to_string()))
     }
 
     fn change(
@@ -231,7 +243,7 @@ impl Work<'_> {
         documents: &[Document],
     ) -> Result<Option<Staged>, CommandError> {
         let in_file = |error: Error| CommandError::in_file(&input.shown, &error);
-        let keyring = crate::open::keyring(&input.shown, Some(path), file, &self.policies, &self.identities)?;
+        let keyring = crate::open::keyring(&input.shown, Some(path), file, &self.policies, self.identities)?;
         let mut opener = Opener::new(&keyring);
         let mut rewrite = Rewrite::new(file);
         for ((layout, plan), document) in plans.iter().zip(documents) {
@@ -264,6 +276,9 @@ pub(crate) fn readable_by(folder: &Path, keys: &BTreeSet<Fingerprint>) -> Result
         }
         let in_file = |error: Error| CommandError::in_file(&input.shown, &error);
         let parsed = input.parse()?;
+        if sops::Layout::is_one(&parsed) {
+            return Ok(sops_file::readable_by(&file.path, &parsed, keys));
+        }
         let mut by_label: BTreeMap<Label, Vec<String>> = BTreeMap::new();
         for index in 0..parsed.documents.len() {
             let layout = Layout::read(&parsed, index).map_err(in_file)?;
@@ -274,7 +289,8 @@ pub(crate) fn readable_by(folder: &Path, keys: &BTreeSet<Fingerprint>) -> Result
             }
         }
         by_label.retain(|_, values| !values.is_empty());
-        let exposed = |(label, values)| Exposed { label, path: file.path.clone(), values };
+        let exposed =
+            |(label, values): (Label, _)| Exposed { reader: label.to_string(), path: file.path.clone(), values };
         Ok(by_label.into_iter().map(exposed).collect())
     });
     Ok(looked.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())

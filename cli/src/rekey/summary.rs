@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use sealwax_format::keys::Label;
-
 use super::{Document, Done, Order, Step};
 use crate::repo::{Owners, Repository};
 use crate::ui::{Note, count};
 
 /// Values of one file that somebody has been able to read who shall not any more.
 pub(crate) struct Exposed {
-    pub(crate) label: Label,
+    /// As people know the key.
+    pub(crate) reader: String,
     pub(crate) path: PathBuf,
     pub(crate) values: Vec<String>,
 }
@@ -30,9 +29,9 @@ pub(super) struct Summary {
     /// Files that were found and hold encrypted values, in documents that no rule covers or that have no key block.
     uncovered: Vec<String>,
     /// Who gets a wrap that he did not have, in how many documents: with the fingerprint, since a name is only a name.
-    came: BTreeMap<Label, usize>,
+    came: BTreeMap<String, usize>,
     /// Who is named against the policy and stays, in how many files.
-    left: BTreeMap<Label, usize>,
+    left: BTreeMap<String, usize>,
 }
 
 impl Summary {
@@ -69,14 +68,14 @@ impl Summary {
             if !self.brief {
                 self.lines.push(Note::Done(format!("{}: {}", file.shown, self.line(&document))));
             }
-            for label in document.came {
-                *self.came.entry(label).or_default() += 1;
+            for reader in document.came {
+                *self.came.entry(reader).or_default() += 1;
             }
-            for label in document.left {
-                *self.left.entry(label).or_default() += 1;
+            for reader in document.left {
+                *self.left.entry(reader).or_default() += 1;
             }
             let exposed = document.exposed.into_iter().filter(|(_, values)| !values.is_empty());
-            self.exposed.extend(exposed.map(|(label, values)| Exposed { label, path: file.path.clone(), values }));
+            self.exposed.extend(exposed.map(|(reader, values)| Exposed { reader, path: file.path.clone(), values }));
         }
     }
 
@@ -110,13 +109,13 @@ impl Summary {
             )));
         }
         let is = if self.dry_run { "would be" } else { "is" };
-        for (label, documents) in self.came {
-            notes.push(Note::Done(format!("{label} {is} a new reader of {}", count(documents, "document"))));
+        for (reader, documents) in self.came {
+            notes.push(Note::Done(format!("{reader} {is} a new reader of {}", count(documents, "document"))));
         }
         notes.extend(exposures(&self.exposed));
-        for (label, files) in self.left {
+        for (reader, files) in self.left {
             notes.push(Note::Warning(format!(
-                "{label} is a reader of {} and none by the policy; `sealwax rekey` takes the right away",
+                "{reader} is a reader of {} and none by the policy; `sealwax rekey` takes the right away",
                 count(files, "document")
             )));
         }
@@ -127,14 +126,14 @@ impl Summary {
 /// What must be changed at its origin: by reader, then owner, then file.
 pub(crate) fn exposures(exposed: &[Exposed]) -> Vec<Note> {
     let mut owners = Owned::default();
-    let mut by_label: BTreeMap<&Label, BTreeMap<String, Vec<&Exposed>>> = BTreeMap::new();
+    let mut by_reader: BTreeMap<&str, BTreeMap<String, Vec<&Exposed>>> = BTreeMap::new();
     for one in exposed {
-        by_label.entry(&one.label).or_default().entry(owners.of(&one.path)).or_default().push(one);
+        by_reader.entry(&one.reader).or_default().entry(owners.of(&one.path)).or_default().push(one);
     }
     let mut notes = Vec::new();
-    for (label, by_owner) in by_label {
+    for (reader, by_owner) in by_reader {
         let values = by_owner.values().flatten().map(|one| one.values.len()).sum();
-        let mut text = format!("{label} has been able to read {}:", count(values, "value"));
+        let mut text = format!("{reader} has been able to read {}:", count(values, "value"));
         let named = by_owner.keys().any(|owner| !owner.is_empty());
         for (owner, files) in by_owner {
             if named {

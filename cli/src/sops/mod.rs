@@ -1,42 +1,89 @@
-//! Files of SOPS, opened with the identities that SOPS would use and with ours; and its configuration.
+//! Files of SOPS: opened and written with the keys that SOPS would use, by the rules of `.sops.yaml`.
+//!
+//! | room | holds |
+//! |---|---|
+//! | `config` | `.sops.yaml`: which rule governs a file |
+//! | `keys` | the services that hold data keys |
+//! | `creating` | a plain file becomes one of SOPS |
+//! | `change` | what separates a file from its rule |
+//! | `opened` | a file with everything open, and the way back |
 
+mod change;
 pub(crate) mod config;
+mod creating;
 pub(crate) mod keys;
+mod opened;
 
-use sealwax_format::document::File;
-use sealwax_format::sops::{At, Cipher, Layout, Opened, ReadError};
+use sealwax_format::Path;
+use sealwax_format::document::rewrite::Rewrite;
+use sealwax_format::document::{File, entry};
+use sealwax_format::sops::{At, Cipher, FileKey, Layout, Opened as Value, ReadError, WriteError};
+use zeroize::Zeroizing;
 
-use self::keys::Keys;
+pub(crate) use change::Change;
+pub(crate) use creating::{encrypt, is_clear};
+pub(crate) use opened::Opened;
+
 use crate::error::{CommandError, chain};
-use crate::keyring::Identities;
+use keys::Keys;
 
 /// A file that was opened and whose checksum holds.
 pub(crate) struct Open<'d> {
     pub(crate) layout: Layout<'d>,
+    pub(crate) key: FileKey,
     pub(crate) cipher: Cipher,
-    pub(crate) values: Vec<Opened>,
+    pub(crate) values: Vec<Value>,
 }
 
 /// Opens every value of a file, and holds its checksum against them unless told not to.
 pub(crate) fn open<'d>(
     shown: &str,
     file: &'d File<'_>,
-    identities: &Identities<'_>,
+    keys: &Keys<'_>,
     check_mac: bool,
 ) -> Result<Open<'d>, CommandError> {
     let layout = Layout::read(file).map_err(|at| in_file(shown, &at))?;
-    let cipher = Keys::new(identities).open(shown, &layout.metadata)?.cipher();
+    let key = keys.open(shown, &layout.metadata)?;
+    let cipher = key.cipher();
     let values = layout.open(file, &cipher, check_mac).map_err(|at| in_file(shown, &at))?;
-    Ok(Open { layout, cipher, values })
+    Ok(Open { layout, key, cipher, values })
+}
+
+/// A plain file with another value at a path.
+pub(crate) fn put(
+    shown: &str,
+    file: &File<'_>,
+    document: usize,
+    path: &Path,
+    value: &entry::Value<'_>,
+) -> Result<Zeroizing<String>, CommandError> {
+    let failed = |error: &dyn std::error::Error| CommandError::refused(format!("{shown}: {path}: {}", chain(error)));
+    let mut rewrite = Rewrite::new(file);
+    entry::put(file, document, path, value, &mut rewrite).map_err(|error| failed(&error))?;
+    rewrite.finish().map_err(|error| failed(&error))
 }
 
 /// An error of a file of SOPS, with its line and path.
 pub(crate) fn in_file(shown: &str, at: &At) -> CommandError {
-    let line = at.line.map(|line| format!(":{line}")).unwrap_or_default();
-    let path = at.path.as_ref().map(|path| format!(": {path}")).unwrap_or_default();
-    let message = format!("{shown}{line}{path}: {}", chain(&at.error));
+    let message = placed(shown, at);
     match at.error {
         ReadError::NoBlock | ReadError::Metadata(_) | ReadError::Token(_) => CommandError::unreadable(message),
         _ => CommandError::refused(message),
     }
+}
+
+/// Why a file was not written.
+fn unwritten(shown: &str, at: &At<WriteError>) -> CommandError {
+    let message = placed(shown, at);
+    match at.error {
+        WriteError::NothingSelected => CommandError::usage(message)
+            .hint("Check the selector of the rule in .sops.yaml: SOPS would write everything in the clear."),
+        _ => CommandError::refused(message),
+    }
+}
+
+fn placed<E: std::error::Error>(shown: &str, at: &At<E>) -> String {
+    let line = at.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let path = at.path.as_ref().map(|path| format!(": {path}")).unwrap_or_default();
+    format!("{shown}{line}{path}: {}", chain(&at.error))
 }

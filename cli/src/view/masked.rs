@@ -66,7 +66,7 @@ fn mask_block(file: &File<'_>, layout: &Layout<'_>, edits: &mut Vec<(Range<usize
 }
 
 /// Puts a mark in the place of a scalar; the lines of a block scalar go.
-fn mask(file: &File<'_>, scalar: &Scalar, mark: &str, edits: &mut Vec<(Range<usize>, String)>) {
+pub(super) fn mask(file: &File<'_>, scalar: &Scalar, mark: &str, edits: &mut Vec<(Range<usize>, String)>) {
     edits.push((scalar.head.clone(), mark.to_owned()));
     if let Some(body) = &scalar.body {
         // With the line break before the first of them.
@@ -76,7 +76,7 @@ fn mask(file: &File<'_>, scalar: &Scalar, mark: &str, edits: &mut Vec<(Range<usi
     }
 }
 
-fn splice(source: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
+pub(super) fn splice(source: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
     edits.sort_by_key(|(range, _)| range.start);
     let (mut text, mut at) = (String::with_capacity(source.len()), 0);
     for (range, mark) in edits {

@@ -1,6 +1,7 @@
 //! Encrypted files for people's eyes: what is in them and what changed, with every value masked.
 
 mod masked;
+pub(crate) mod of_sops;
 mod snapshot;
 mod tags;
 

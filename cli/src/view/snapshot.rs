@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sealwax_format::document::File;
-use sealwax_format::keys::{Keyring, Label};
+use sealwax_format::keys::Keyring;
 use sealwax_format::native::{Layout, Object, Opener, TokenKey, open_leaf};
 use sealwax_format::{Error, SecretBytes};
 use sha2::{Digest as _, Sha256};
@@ -22,11 +22,11 @@ pub(crate) struct Snapshot {
 pub(crate) struct Document {
     /// Where its values open.
     pub(crate) place: Option<String>,
-    pub(crate) readers: BTreeSet<Label>,
+    pub(crate) readers: BTreeSet<String>,
     /// Encrypted values by path.
     pub(crate) values: BTreeMap<String, Value>,
     /// Paths of values in the clear.
-    clear: BTreeSet<String>,
+    pub(super) clear: BTreeSet<String>,
 }
 
 /// One encrypted value.
@@ -34,8 +34,8 @@ pub(crate) struct Value {
     pub(crate) tag: Tag,
     /// The value itself, where it was opened and is to be shown.
     pub(crate) plain: Option<SecretBytes>,
-    sealed: [u8; 32],
-    own: bool,
+    pub(super) sealed: [u8; 32],
+    pub(super) own: bool,
 }
 
 impl Snapshot {
@@ -79,7 +79,8 @@ impl Document {
             Ok(place) => place.map(|place| place.to_string()),
             Err(problem) => Some(problem.to_string()),
         };
-        Ok(Self { place, readers: Named::of(file, layout)?.anywhere, values, clear })
+        let readers = Named::of(file, layout)?.anywhere.iter().map(ToString::to_string).collect();
+        Ok(Self { place, readers, values, clear })
     }
 }
 
@@ -96,8 +97,8 @@ pub(crate) struct Difference {
     pub(crate) unknown: Vec<String>,
     /// They were encrypted and stand in the clear.
     pub(crate) exposed: Vec<String>,
-    pub(crate) came: BTreeSet<Label>,
-    pub(crate) went: BTreeSet<Label>,
+    pub(crate) came: BTreeSet<String>,
+    pub(crate) went: BTreeSet<String>,
     /// Before and after.
     pub(crate) place: Option<(String, String)>,
 }

@@ -47,24 +47,28 @@ impl Tags {
 
     /// For a value that may have been opened.
     pub(crate) fn of(&self, token: &Token, plaintext: Option<&Plaintext>) -> Tag {
-        match (&self.key, plaintext) {
-            (Some(key), Some(plaintext)) => keyed(key, plaintext).unwrap_or_else(|| sealed(token)),
-            _ => sealed(token),
-        }
+        let known = plaintext.map(|plaintext| (plaintext.value_type as u8, plaintext.value.expose()));
+        // The ciphertext alone: wraps for other readers change no value.
+        self.of_bytes(&token.sealed, known)
+    }
+
+    /// The same for a value of any format: its ciphertext, and its type and bytes if they are known.
+    pub(crate) fn of_bytes(&self, ciphertext: &[u8], plaintext: Option<(u8, &[u8])>) -> Tag {
+        let known = self.key.as_ref().zip(plaintext).and_then(|(key, (kind, value))| keyed(key, kind, value));
+        known.unwrap_or_else(|| sealed(ciphertext))
     }
 }
 
-fn keyed(key: &[u8], plaintext: &Plaintext) -> Option<Tag> {
+fn keyed(key: &[u8], kind: u8, value: &[u8]) -> Option<Tag> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
     mac.update(b"sealwax masked value\0");
-    mac.update(&[plaintext.value_type as u8]);
-    mac.update(plaintext.value.expose());
+    mac.update(&[kind]);
+    mac.update(value);
     shorten(&mac.finalize().into_bytes()).map(Tag::Value)
 }
 
-/// The ciphertext alone: wraps for other readers change no value.
-fn sealed(token: &Token) -> Tag {
-    Tag::Sealed(shorten(&Sha256::digest(&token.sealed)).unwrap_or_default())
+fn sealed(ciphertext: &[u8]) -> Tag {
+    Tag::Sealed(shorten(&Sha256::digest(ciphertext)).unwrap_or_default())
 }
 
 fn shorten(bytes: &[u8]) -> Option<[u8; SHOWN_BYTES]> {

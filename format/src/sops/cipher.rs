@@ -83,9 +83,19 @@ pub struct Token {
 }
 
 impl Token {
+    /// Ciphertext and tag: two of the same are the same encryption of the same value.
+    pub fn sealed(&self) -> &[u8] {
+        &self.sealed
+    }
+
     /// Whether a text claims to be one.
     pub fn is_claimed_by(text: &str) -> bool {
         text.starts_with(PREFIX)
+    }
+
+    /// Whether a file holds, or claims to hold, one.
+    pub fn occurs_in(contents: &[u8]) -> bool {
+        contents.windows(PREFIX.len()).any(|window| window == PREFIX.as_bytes())
     }
 
     /// Parses the whole of a scalar's value.

@@ -9,7 +9,7 @@ use super::metadata::{BLOCK_KEY, Metadata, MetadataError};
 use super::scalar::{ScalarError, Seen, normalised, see};
 use crate::document::rewrite::RewriteError;
 use crate::document::walk::{Leaf, leaves};
-use crate::document::{File, Node};
+use crate::document::{File, Kind, Node, Scalar};
 use crate::path::{Path, Step};
 
 /// What the checksum starts with where only encrypted values are in it: SHA-256 of "sops".
@@ -140,6 +140,17 @@ impl<'d> Layout<'d> {
         Ok(Self { metadata, values })
     }
 
+    /// The scalars that hold wrapped data keys, in every block of the file.
+    pub fn wraps<'f>(&self, file: &'f File<'_>) -> Vec<&'f Scalar> {
+        let mut found = Vec::new();
+        for document in &file.documents {
+            if let Some(block) = document.root.get(BLOCK_KEY) {
+                collect_wraps(block, &mut found);
+            }
+        }
+        found
+    }
+
     /// Opens every value and checks the checksum, in constant time. Without `check_mac` what was moved, added or taken
     /// away outside of SOPS stays unseen.
     pub fn open(&self, file: &File<'_>, cipher: &Cipher, check_mac: bool) -> Result<Vec<Opened>, At> {
@@ -179,6 +190,17 @@ impl<'d> Layout<'d> {
         let stated = cipher.open(mac, self.metadata.last_modified.as_bytes()).ok_or(ReadError::Mac)?;
         let computed = data_encoding::HEXUPPER.encode(digest);
         if bool::from(stated.as_slice().ct_eq(computed.as_bytes())) { Ok(()) } else { Err(ReadError::Mac) }
+    }
+}
+
+fn collect_wraps<'f>(node: &'f Node, found: &mut Vec<&'f Scalar>) {
+    match &node.kind {
+        Kind::Mapping { entries, .. } => entries.iter().for_each(|(key, value)| match value.scalar() {
+            Some(scalar) if key.text() == Some("enc") => found.push(scalar),
+            _ => collect_wraps(value, found),
+        }),
+        Kind::Sequence { items, .. } => items.iter().for_each(|item| collect_wraps(item, found)),
+        Kind::Scalar(_) | Kind::Alias(_) => {}
     }
 }
 

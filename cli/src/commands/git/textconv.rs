@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 
 use sealwax_format::document::File;
 use sealwax_format::keys::Keyring;
+use sealwax_format::sops;
 
 use crate::error::{Code, CommandError};
 use crate::files::{Input, syntax_of};
 use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
+use crate::sops::keys::Keys;
 use crate::survey;
 use crate::ui::Ui;
-use crate::view::{Tags, masked, revealed};
+use crate::view::{Tags, masked, of_sops, revealed};
 
 /// Print a file for `git diff`: one line for each value, and every value masked
 ///
@@ -49,6 +51,11 @@ fn view(args: &Args, text: &str) -> Option<zeroize::Zeroizing<String>> {
     }
     let file = File::parse(text, syntax_of(Some(&args.file))).ok()?;
     let identities = Identities::unattended(&args.identities);
+    if sops::Layout::is_one(&file) {
+        let keys = Keys::new(&identities);
+        let revealed = args.reveal.then(|| of_sops::revealed(&file, &keys)).flatten();
+        return revealed.or_else(|| of_sops::masked(&file, &keys, &Tags::new()).map(Into::into));
+    }
     let ring = keyring(&file, &args.file, &identities);
     let none = Keyring::default();
     let ring = ring.as_deref().unwrap_or(&none);

@@ -1,14 +1,20 @@
 //! `.sops.yaml`, as it is written: which files SOPS is meant to encrypt, which of their values, and for whom.
 
+mod creation;
+mod strict;
+
 use std::collections::BTreeSet;
 
 use sealwax_format::sops::{Selector, SelectorError};
 use serde::Deserialize;
 
+pub(crate) use creation::{Configs, Creation};
+
 /// The name of the file.
 pub(crate) const NAME: &str = ".sops.yaml";
 
-/// The part of a configuration that says what is encrypted. SOPS passes over what it does not know.
+/// The part of a configuration that says what is encrypted. The gate passes over what it does not know, as SOPS does;
+/// commands that write do not (see [`strict`]).
 #[derive(Default, Deserialize)]
 pub(crate) struct Config {
     #[serde(default)]
@@ -20,9 +26,13 @@ pub(crate) struct Config {
 pub(crate) struct CreationRule {
     pub(crate) path_regex: Option<String>,
     #[serde(flatten)]
-    keys: Keys,
+    keys: RuleKeys,
     #[serde(default)]
-    key_groups: Option<Vec<Keys>>,
+    key_groups: Option<Vec<GroupKeys>>,
+    #[serde(default)]
+    shamir_threshold: Option<usize>,
+    #[serde(default)]
+    mac_only_encrypted: Option<bool>,
     #[serde(flatten)]
     pub(crate) fields: Fields,
 }
@@ -39,12 +49,59 @@ pub(crate) struct Fields {
     pub(crate) encrypted_comment_regex: Option<String>,
 }
 
+/// The keys of a rule without groups.
 #[derive(Default, Deserialize)]
-struct Keys {
+#[serde(default)]
+struct RuleKeys {
     age: Option<Strings>,
     pgp: Option<Strings>,
+    kms: Option<Strings>,
+    aws_profile: Option<String>,
+    gcp_kms: Option<Strings>,
+    azure_keyvault: Option<Strings>,
+    hc_vault_transit_uri: Option<Strings>,
+    hckms: Option<Strings>,
+}
+
+/// The keys of a group.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct GroupKeys {
+    merge: Option<Vec<GroupKeys>>,
+    age: Option<Strings>,
+    pgp: Option<Strings>,
+    kms: Option<Vec<KmsKey>>,
+    gcp_kms: Option<Vec<GcpKmsKey>>,
+    hckms: Option<Vec<HuaweiKmsKey>>,
+    azure_keyvault: Option<Vec<AzureKey>>,
+    hc_vault: Option<Strings>,
+}
+
+#[derive(Deserialize)]
+struct KmsKey {
+    arn: String,
+    role: Option<String>,
     #[serde(default)]
-    merge: Option<Vec<Keys>>,
+    context: Option<std::collections::BTreeMap<String, String>>,
+    aws_profile: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct GcpKmsKey {
+    resource_id: String,
+}
+
+#[derive(Deserialize)]
+struct HuaweiKmsKey {
+    key_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AzureKey {
+    vault_url: String,
+    key: String,
+    version: Option<String>,
 }
 
 /// A list, or a text with commas.
@@ -55,12 +112,28 @@ enum Strings {
     List(Vec<String>),
 }
 
+impl Strings {
+    fn each(&self) -> impl Iterator<Item = &str> {
+        let (text, list) = match self {
+            Self::Text(text) => (Some(text), [].as_slice()),
+            Self::List(list) => (None, list.as_slice()),
+        };
+        let parts =
+            text.into_iter().flat_map(|text| text.split(',')).chain(list.iter().flat_map(|text| text.split(',')));
+        parts.map(str::trim).filter(|text| !text.is_empty())
+    }
+}
+
 impl CreationRule {
     /// The age recipients and PGP fingerprints, those of key groups too.
     pub(crate) fn readers(&self) -> BTreeSet<String> {
         let mut readers = BTreeSet::new();
-        self.keys.collect(&mut readers);
-        self.key_groups.iter().flatten().for_each(|group| group.collect(&mut readers));
+        let groups = self.key_groups.iter().flatten();
+        if self.key_groups.as_ref().is_none_or(Vec::is_empty) {
+            let own = [&self.keys.age, &self.keys.pgp].into_iter().flatten();
+            readers.extend(own.flat_map(Strings::each).filter_map(canonical));
+        }
+        groups.for_each(|group| group.collect(&mut readers));
         readers
     }
 }
@@ -80,14 +153,10 @@ impl Fields {
     }
 }
 
-impl Keys {
+impl GroupKeys {
     fn collect(&self, readers: &mut BTreeSet<String>) {
-        for strings in [&self.age, &self.pgp].into_iter().flatten() {
-            match strings {
-                Strings::Text(text) => readers.extend(text.split(',').filter_map(canonical)),
-                Strings::List(list) => readers.extend(list.iter().filter_map(|text| canonical(text))),
-            }
-        }
+        let own = [&self.age, &self.pgp].into_iter().flatten();
+        readers.extend(own.flat_map(Strings::each).filter_map(canonical));
         self.merge.iter().flatten().for_each(|keys| keys.collect(readers));
     }
 }

@@ -33,7 +33,7 @@ use crate::error::CommandError;
 use crate::keyring::Identities;
 
 pub(crate) use name::{
-    parse_age, parse_azure, parse_gcp_kms, parse_huawei_kms, parse_kms, parse_pgp, parse_vault_transit,
+    is_same, parse_age, parse_azure, parse_gcp_kms, parse_huawei_kms, parse_kms, parse_pgp, parse_vault_transit, shown,
 };
 
 /// A data key, or a share of it.

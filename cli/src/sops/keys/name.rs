@@ -166,7 +166,7 @@ pub(super) fn field<'w>(wrap: &'w Wrap, name: &str) -> Option<&'w str> {
 }
 
 /// Whether both name the same key: what opens one opens the other. The profile is a name on one machine only.
-pub(super) fn is_same(one: &Wrap, other: &Wrap) -> bool {
+pub(crate) fn is_same(one: &Wrap, other: &Wrap) -> bool {
     let named = |wrap: &Wrap| {
         let fields = [ROLE, ENGINE_PATH, KEY_NAME, NAME, VERSION].map(|name| field(wrap, name).map(str::to_owned));
         let mut context = wrap.context.clone();
@@ -179,7 +179,7 @@ pub(super) fn is_same(one: &Wrap, other: &Wrap) -> bool {
 }
 
 /// The key as people know it.
-pub(super) fn shown(wrap: &Wrap) -> String {
+pub(crate) fn shown(wrap: &Wrap) -> String {
     let service = wrap.service.shown();
     let key = match (wrap.service, field(wrap, ENGINE_PATH), field(wrap, KEY_NAME), field(wrap, NAME)) {
         (Service::VaultTransit, Some(engine), Some(name), _) => format!("{}/v1/{engine}/keys/{name}", wrap.key),

@@ -1,0 +1,224 @@
+//! The rule of a `.sops.yaml` that governs a file: for which keys it is encrypted, and which of its values.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use sealwax_format::sops::{Expression, Group, Selector, Wrap};
+
+use super::{Config, CreationRule, GroupKeys, NAME, RuleKeys, Strings, strict};
+use crate::error::{CommandError, chain};
+use crate::files;
+use crate::sops::keys;
+
+/// The environment variable that names the configuration.
+const VARIABLE: &str = "SOPS_CONFIG";
+
+/// What a rule says of a file that is to be encrypted.
+#[derive(Clone, Debug)]
+pub(crate) struct Creation {
+    /// Its configuration, and which of the rules there it is, counted from 1.
+    pub(crate) rule: String,
+    /// The keys; one group, or several that hold shares.
+    pub(crate) groups: Vec<Group>,
+    /// How many groups are needed.
+    pub(crate) threshold: Option<usize>,
+    /// Which values.
+    pub(crate) selector: Selector,
+    /// Whether only those are in the checksum.
+    pub(crate) mac_only_encrypted: bool,
+}
+
+impl Creation {
+    /// For keys that the command line names: every value, as SOPS does it without a rule.
+    pub(crate) fn of_command_line(wraps: Vec<Wrap>) -> Self {
+        Self {
+            rule: "the command line".to_owned(),
+            groups: vec![group(wraps)],
+            threshold: None,
+            selector: Selector::default(),
+            mac_only_encrypted: false,
+        }
+    }
+
+    /// The keys as people know them.
+    pub(crate) fn readers(&self) -> String {
+        let wraps = self.groups.iter().flat_map(|group| &group.wraps);
+        wraps.map(keys::shown).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The configurations of this run, each read once.
+#[derive(Default)]
+pub(crate) struct Configs {
+    read: Mutex<HashMap<PathBuf, Arc<Config>>>,
+}
+
+impl Configs {
+    /// The rule for a file, as [`Self::of`] finds it; an error where there is none.
+    pub(crate) fn required(&self, file: &Path) -> Result<Creation, CommandError> {
+        let missing = || {
+            let message = format!("{}: no creation rule of a {NAME} matches it", file.display());
+            CommandError::usage(message)
+                .hint("Each path_regex is held against the path from the configuration's folder.")
+        };
+        self.of(file)?.ok_or_else(missing)
+    }
+
+    /// The rule for a file: the first that matches in the nearest configuration upward, if there is one.
+    pub(crate) fn of(&self, file: &Path) -> Result<Option<Creation>, CommandError> {
+        let absolute = absolute(file)?;
+        let Some(path) = Self::find(&absolute) else { return Ok(None) };
+        let config = self.load(&path)?;
+        let here = std::env::current_dir().unwrap_or_default();
+        let shown = path.strip_prefix(here).unwrap_or(&path).display();
+        let folder = absolute_folder(&path)?;
+        let relative = absolute.strip_prefix(&folder).unwrap_or(&absolute).to_string_lossy();
+        for (position, rule) in config.creation_rules.iter().flatten().enumerate() {
+            let name = format!("creation_rules[{position}] of {shown}");
+            if matches(rule, &relative).map_err(|reason| CommandError::usage(format!("{name}: {reason}")))? {
+                return rule.creation(name).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn find(file: &Path) -> Option<PathBuf> {
+        if let Some(named) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+            return Some(named.into());
+        }
+        // SOPS looks from the working directory only, and encrypts by another file's rules when called from elsewhere.
+        let here = std::env::current_dir().ok();
+        let above = file.parent().into_iter().chain(here.as_deref()).flat_map(Path::ancestors);
+        above.map(|folder| folder.join(NAME)).find(|path| path.is_file())
+    }
+
+    fn load(&self, path: &Path) -> Result<Arc<Config>, CommandError> {
+        let mut read = self.read.lock().map_err(|_| CommandError::refused("another thread failed"))?;
+        if let Some(known) = read.get(path) {
+            return Ok(Arc::clone(known));
+        }
+        let text = files::read_text(path)?;
+        let shown = path.display().to_string();
+        strict::check(&shown, &text)?;
+        let config = serde_yaml::from_str(&text)
+            .map_err(|error| CommandError::usage(format!("{shown}: not a valid configuration of SOPS: {error}")))?;
+        let config = Arc::new(config);
+        read.insert(path.to_owned(), Arc::clone(&config));
+        Ok(config)
+    }
+}
+
+fn absolute(file: &Path) -> Result<PathBuf, CommandError> {
+    // A symbolic link leads to another folder's rules.
+    let real = file.canonicalize().or_else(|_| {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok::<_, std::io::Error>(folder.canonicalize()?.join(file.file_name().unwrap_or_default()))
+    });
+    real.or_else(|_| std::path::absolute(file))
+        .map_err(|error| CommandError::usage(format!("{}: {error}", file.display())))
+}
+
+fn absolute_folder(config: &Path) -> Result<PathBuf, CommandError> {
+    Ok(absolute(config)?.parent().unwrap_or(Path::new("/")).to_owned())
+}
+
+fn matches(rule: &CreationRule, relative: &str) -> Result<bool, String> {
+    let Some(source) = rule.path_regex.as_deref().filter(|source| !source.is_empty()) else { return Ok(true) };
+    let expression = Expression::parse("path_regex", source).map_err(|error| chain(&error))?;
+    Ok(expression.matches(relative))
+}
+
+impl CreationRule {
+    fn creation(&self, rule: String) -> Result<Creation, CommandError> {
+        let wrong = |reason: String| CommandError::usage(format!("{rule}: {reason}"));
+        let groups = match self.key_groups.as_deref() {
+            Some(groups) if !groups.is_empty() => groups.iter().map(GroupKeys::group).collect::<Result<Vec<_>, _>>(),
+            _ => self.keys.group().map(|group| vec![group]),
+        };
+        let groups = groups.map_err(|error| error.of(&rule))?;
+        if let Some(position) = groups.iter().position(|group| group.wraps.is_empty()) {
+            return Err(if groups.len() == 1 {
+                wrong("names no key, so nobody could decrypt the file".to_owned())
+            } else {
+                wrong(format!("key_groups[{position}] names no key, so nobody could open its share"))
+            });
+        }
+        let threshold = self.shamir_threshold.filter(|threshold| *threshold > 0);
+        if let Some(threshold) = threshold.filter(|threshold| *threshold > groups.len()) {
+            return Err(wrong(format!("shamir_threshold is {threshold}, and there are {} key groups", groups.len())));
+        }
+        let selector = self.fields.selector().map_err(|error| wrong(chain(&error)))?;
+        let mac_only_encrypted = self.mac_only_encrypted == Some(true);
+        Ok(Creation { rule, groups, threshold, selector, mac_only_encrypted })
+    }
+}
+
+/// Keys of a list, each read the same way.
+fn each<'t>(
+    texts: Option<&'t Strings>,
+    read: impl Fn(&'t str) -> Result<Wrap, CommandError>,
+    into: &mut Vec<Wrap>,
+) -> Result<(), CommandError> {
+    for text in texts.into_iter().flat_map(Strings::each) {
+        into.push(read(text)?);
+    }
+    Ok(())
+}
+
+impl RuleKeys {
+    fn group(&self) -> Result<Group, CommandError> {
+        let mut wraps = Vec::new();
+        let profile = self.aws_profile.as_deref();
+        each(self.age.as_ref(), keys::parse_age, &mut wraps)?;
+        each(self.pgp.as_ref(), keys::parse_pgp, &mut wraps)?;
+        each(self.kms.as_ref(), |arn| keys::parse_kms(arn, Vec::new(), profile), &mut wraps)?;
+        each(self.gcp_kms.as_ref(), keys::parse_gcp_kms, &mut wraps)?;
+        each(self.hckms.as_ref(), keys::parse_huawei_kms, &mut wraps)?;
+        each(self.azure_keyvault.as_ref(), keys::parse_azure, &mut wraps)?;
+        each(self.hc_vault_transit_uri.as_ref(), keys::parse_vault_transit, &mut wraps)?;
+        Ok(group(wraps))
+    }
+}
+
+impl GroupKeys {
+    fn group(&self) -> Result<Group, CommandError> {
+        let mut wraps = Vec::new();
+        for merged in self.merge.iter().flatten() {
+            wraps.extend(merged.group()?.wraps);
+        }
+        each(self.age.as_ref(), keys::parse_age, &mut wraps)?;
+        each(self.pgp.as_ref(), keys::parse_pgp, &mut wraps)?;
+        for key in self.kms.iter().flatten() {
+            let arn = match key.role.as_deref().filter(|role| !role.is_empty()) {
+                Some(role) => format!("{}+{role}", key.arn),
+                None => key.arn.clone(),
+            };
+            let context = key.context.iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+            wraps.push(keys::parse_kms(&arn, context, key.aws_profile.as_deref())?);
+        }
+        for key in self.gcp_kms.iter().flatten() {
+            wraps.push(keys::parse_gcp_kms(&key.resource_id)?);
+        }
+        for key in self.hckms.iter().flatten() {
+            wraps.push(keys::parse_huawei_kms(&key.key_id)?);
+        }
+        for key in self.azure_keyvault.iter().flatten() {
+            let version = key.version.as_deref().unwrap_or_default();
+            wraps.push(keys::parse_azure(&format!("{}/keys/{}/{version}", key.vault_url, key.key))?);
+        }
+        each(self.hc_vault.as_ref(), keys::parse_vault_transit, &mut wraps)?;
+        Ok(group(wraps))
+    }
+}
+
+/// Each key once.
+fn group(wraps: Vec<Wrap>) -> Group {
+    let mut unique: Vec<Wrap> = Vec::with_capacity(wraps.len());
+    for wrap in wraps {
+        if !unique.contains(&wrap) {
+            unique.push(wrap);
+        }
+    }
+    Group { wraps: unique }
+}

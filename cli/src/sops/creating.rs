@@ -1,0 +1,53 @@
+//! From a plain file to one of SOPS.
+
+use sealwax_format::document::File;
+use sealwax_format::sops::{Layout, Seen, Value, see};
+use zeroize::Zeroizing;
+
+use super::config::Creation;
+use super::keys::Keys;
+use super::{in_file, opened};
+use crate::error::CommandError;
+use crate::ui::{Note, count};
+
+/// Encrypts a file by a rule; one that is encrypted already has to be so in whole.
+pub(crate) fn encrypt(
+    shown: &str,
+    file: &File<'_>,
+    creation: &Creation,
+    keys: &Keys<'_>,
+) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
+    if Layout::is_one(file) {
+        let values = complete(shown, file)?;
+        let note = format!("{shown}: nothing new to encrypt ({values} encrypted)");
+        return Ok((Zeroizing::new(file.source.to_owned()), vec![Note::Done(note)]));
+    }
+    let report = opened::encrypt(shown, file.source, file.syntax, creation, keys)?;
+    let readers = creation.readers();
+    let note = format!("{shown}: sealed {} by {} for {readers}", count(report.sealed, "value"), creation.rule);
+    Ok((report.text, vec![Note::Done(note)]))
+}
+
+/// How many values of a file are encrypted; an error if its selector wants more to be.
+fn complete(shown: &str, file: &File<'_>) -> Result<usize, CommandError> {
+    let layout = Layout::read(file).map_err(|at| in_file(shown, &at))?;
+    if let Some(value) = layout.values.iter().find(|value| is_clear(file, value)) {
+        let (line, path) = (file.line(value.leaf.node.span.start), &value.leaf.path);
+        let message = format!("{shown}:{line}: {path}: stands in the clear in a file that is encrypted");
+        return Err(CommandError::refused(message).hint(
+            "Values of SOPS files are added with `sealwax set` or `sealwax edit`, which need a key of the file.",
+        ));
+    }
+    Ok(layout.values.iter().filter(|value| value.token.is_some()).count())
+}
+
+/// Whether a value is selected, and not encrypted. Null and empty text never are.
+pub(crate) fn is_clear(file: &File<'_>, value: &Value<'_>) -> bool {
+    let clear = value.selected && value.token.is_none();
+    clear
+        && match value.leaf.scalar.map(|scalar| see(file.syntax, value.leaf.node, scalar)) {
+            Some(Ok(Seen::Null)) => false,
+            Some(Ok(Seen::Value(_, bytes))) => !bytes.is_empty(),
+            Some(Err(_)) | None => true,
+        }
+}

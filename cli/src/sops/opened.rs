@@ -1,0 +1,198 @@
+//! A file of SOPS with everything in it open, and the way back: what is left alone keeps its ciphertext and its writing.
+
+use std::collections::HashSet;
+
+use k8s_openapi::jiff::Timestamp;
+use sealwax_format::document::{File, Syntax};
+use sealwax_format::sops::{self, FileKey, Layout, Metadata, Report, Request, Stash};
+use sealwax_format::{OsRandom, Path, SecretBytes};
+use zeroize::Zeroizing;
+
+use super::config::Creation;
+use super::keys::Keys;
+use super::{in_file, unwritten};
+use crate::error::CommandError;
+use crate::files::{self, Input};
+use crate::keyring::Identities;
+use crate::survey::claims_values;
+use crate::ui::Note;
+
+/// The version of SOPS whose way of writing files this is. SOPS compares it with its own.
+const VERSION: &str = "3.13.3";
+
+/// The length from which on a value that stands somewhere else is taken for the same secret, and not for chance.
+const TELLING: usize = 8;
+
+/// A file that was opened and whose checksum holds.
+pub(crate) struct Opened {
+    /// As people know the file.
+    pub(crate) shown: String,
+    /// How it is written.
+    pub(crate) syntax: Syntax,
+    /// The file without encryption.
+    pub(crate) plain: Zeroizing<String>,
+    /// How many values were encrypted.
+    pub(crate) values: usize,
+    /// Keys and selector.
+    pub(crate) metadata: Metadata,
+    /// What was encrypted, and where.
+    secrets: Vec<(usize, Path, SecretBytes)>,
+    key: FileKey,
+    stash: Stash,
+}
+
+impl Opened {
+    /// Opens an input if it is a file of SOPS.
+    pub(crate) fn of(input: &Input, identities: &Identities<'_>) -> Result<Option<Self>, CommandError> {
+        if !claims_values(input.bytes.expose()) {
+            return Ok(None);
+        }
+        let file = input.parse()?;
+        if !Layout::is_one(&file) {
+            return Ok(None);
+        }
+        Self::read(&input.shown, &file, &Keys::new(identities), true).map(Some)
+    }
+
+    /// Opens every value of a file and holds its checksum against them, unless told not to.
+    pub(crate) fn read(shown: &str, file: &File<'_>, keys: &Keys<'_>, check_mac: bool) -> Result<Self, CommandError> {
+        let open = super::open(shown, file, keys, check_mac)?;
+        let plain = open.layout.decrypt(file, &open.cipher, &open.values).map_err(|at| in_file(shown, &at))?;
+        Ok(Self {
+            shown: shown.to_owned(),
+            syntax: file.syntax,
+            plain,
+            secrets: secrets(&open),
+            values: open.values.len(),
+            stash: Stash::of(&open.layout, &open.values),
+            metadata: open.layout.metadata,
+            key: open.key,
+        })
+    }
+
+    /// Encrypts what became of the plain file, for the same keys.
+    pub(crate) fn seal(&self, edited: &str) -> Result<Report, CommandError> {
+        write(&self.shown, edited, self.syntax, &self.metadata, &self.key, Some(&self.stash))
+    }
+
+    /// The same, if nothing that was encrypted stands in the clear after it; and what is to be said of it.
+    pub(crate) fn reseal(&self, edited: &str) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
+        let report = self.seal(edited)?;
+        self.refuse_exposed(&report.text)?;
+        let (sealed, kept, readers) = (report.sealed, report.kept, self.creation().readers());
+        let note = format!("{}: sealed {sealed} ({kept} kept) for {readers}", self.shown);
+        Ok((report.text, vec![Note::Done(note)]))
+    }
+
+    /// What is encrypted in it: what a log must not show.
+    pub(crate) fn secrets(&self) -> Vec<SecretBytes> {
+        self.secrets.iter().map(|(.., value)| value.duplicate()).collect()
+    }
+
+    /// Refuses a result in which the value at a path is not encrypted: the file's selector, which came with it, decides.
+    pub(crate) fn refuse_clear(&self, result: &str, document: usize, path: &Path) -> Result<(), CommandError> {
+        let file = files::parse(&self.shown, result, self.syntax)?;
+        let layout = Layout::read(&file).map_err(|at| in_file(&self.shown, &at))?;
+        let mut here = layout.values.iter().filter(|value| value.document == document);
+        if here.any(|value| value.leaf.path == *path && value.token.is_some()) {
+            return Ok(());
+        }
+        let (field, text) = self.metadata.selector.field();
+        let message = format!("{}: {path}: the file's selector ({field}: {text}) leaves it in the clear", self.shown);
+        Err(CommandError::usage(message)
+            .hint("Choose another name, or change the rule in .sops.yaml and apply it with `sealwax rekey`."))
+    }
+
+    /// Refuses a result in which a value that was encrypted stands in the clear, at its path or at another.
+    fn refuse_exposed(&self, result: &str) -> Result<(), CommandError> {
+        let file = files::parse(&self.shown, result, self.syntax)?;
+        let layout = Layout::read(&file).map_err(|at| in_file(&self.shown, &at))?;
+        let before: HashSet<&[u8]> = self.secrets.iter().map(|(.., value)| value.expose()).collect();
+        let paths: HashSet<(usize, &Path)> = self.secrets.iter().map(|(document, path, _)| (*document, path)).collect();
+        for value in layout.values.iter().filter(|value| value.token.is_none() && value.leaf.scalar.is_some()) {
+            let text = value.leaf.scalar.map(|scalar| scalar.value.as_bytes()).unwrap_or_default();
+            // Short ones stand everywhere.
+            let moved = text.len() >= TELLING && before.contains(text);
+            if (moved || paths.contains(&(value.document, &value.leaf.path))) && !text.is_empty() {
+                let (line, path) = (file.line(value.leaf.node.span.start), &value.leaf.path);
+                let message = format!("{}:{line}: {path}: was encrypted and would stand in the clear", self.shown);
+                return Err(CommandError::refused(message).hint(
+                    "The file's selector does not select it there. Keep its name, or change the rule in .sops.yaml.",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same file under the same data key for other keys.
+    pub(crate) fn rewrap(&self, creation: &Creation, keys: &Keys<'_>) -> Result<Report, CommandError> {
+        let groups = keys.rewrap(&self.metadata, &creation.groups, creation.threshold, &self.key)?;
+        let metadata = Metadata { groups, threshold: threshold(creation), ..self.metadata.clone() };
+        write(&self.shown, &self.plain, self.syntax, &metadata, &self.key, Some(&self.stash))
+    }
+
+    /// The same values under a new data key, by what a rule says.
+    pub(crate) fn rotate(&self, creation: &Creation, keys: &Keys<'_>) -> Result<Report, CommandError> {
+        encrypt(&self.shown, &self.plain, self.syntax, creation, keys)
+    }
+
+    /// By what the file itself says.
+    pub(crate) fn creation(&self) -> Creation {
+        Creation {
+            rule: format!("{} itself", self.shown),
+            groups: self.metadata.groups.clone(),
+            threshold: self.metadata.threshold,
+            selector: self.metadata.selector.clone(),
+            mac_only_encrypted: self.metadata.mac_only_encrypted,
+        }
+    }
+}
+
+fn secrets(open: &super::Open<'_>) -> Vec<(usize, Path, SecretBytes)> {
+    let values = open.values.iter().filter_map(|one| Some((open.layout.values.get(one.value)?, &one.plaintext)));
+    values
+        .map(|(value, plaintext)| (value.document, value.leaf.path.clone(), SecretBytes::from(plaintext.clone())))
+        .collect()
+}
+
+/// Encrypts a plain file under a new data key.
+pub(crate) fn encrypt(
+    shown: &str,
+    plain: &str,
+    syntax: Syntax,
+    creation: &Creation,
+    keys: &Keys<'_>,
+) -> Result<Report, CommandError> {
+    let key = FileKey::mint(&mut OsRandom).map_err(|error| CommandError::refused(error.to_string()))?;
+    let groups = keys.wrap(&creation.groups, creation.threshold, &key)?;
+    let metadata = Metadata {
+        groups,
+        threshold: threshold(creation),
+        last_modified: String::new(),
+        mac: None,
+        version: String::new(),
+        selector: creation.selector.clone(),
+        mac_only_encrypted: creation.mac_only_encrypted,
+    };
+    write(shown, plain, syntax, &metadata, &key, None)
+}
+
+/// SOPS writes how many groups are needed wherever there are several.
+fn threshold(creation: &Creation) -> Option<usize> {
+    (creation.groups.len() > 1).then(|| creation.threshold.unwrap_or(creation.groups.len()))
+}
+
+fn write(
+    shown: &str,
+    plain: &str,
+    syntax: Syntax,
+    metadata: &Metadata,
+    key: &FileKey,
+    stash: Option<&Stash>,
+) -> Result<Report, CommandError> {
+    let file = crate::files::parse(shown, plain, syntax)?;
+    let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let metadata = Metadata { last_modified: now, version: VERSION.to_owned(), ..metadata.clone() };
+    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash };
+    sops::encrypt(&file, &request, &mut OsRandom).map_err(|at| unwritten(shown, &at))
+}
