@@ -1,5 +1,10 @@
 //! Files that SOPS 3.13 wrote: they open, their checksums hold, and what is altered is seen.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "sops/cycle.rs"]
+mod cycle;
+#[path = "properties/generator.rs"]
+mod generator;
 
 use std::path::PathBuf;
 
@@ -94,8 +99,9 @@ fn what_is_opened_and_written_again_opens_again() {
         let opened = layout.open(&file, &cipher, true).unwrap();
         let plain = layout.decrypt(&file, &cipher, &opened).unwrap();
 
-        let stash = Stash::of(&layout, &opened);
-        let request = Request { metadata: &layout.metadata, cipher: &cipher, stash: Some(&stash) };
+        let stash = Stash::of(&layout, &file, &cipher, &opened);
+        let request =
+            Request { metadata: &layout.metadata, cipher: &cipher, stash: Some(&stash), allow_nothing: false };
         let parsed = File::parse(&plain, Syntax::Yaml).unwrap();
         let report =
             encrypt(&parsed, &request, &mut OsRandom).unwrap_or_else(|error| panic!("{name}: {error:?}\n{}", *plain));
@@ -117,7 +123,7 @@ fn what_is_encrypted_comes_back_with_the_same_values() {
     let block = File::parse(&text, Syntax::Yaml).unwrap();
     let layout = Layout::read(&block).unwrap();
     let cipher = cipher(&layout);
-    let request = Request { metadata: &layout.metadata, cipher: &cipher, stash: None };
+    let request = Request { metadata: &layout.metadata, cipher: &cipher, stash: None, allow_nothing: false };
     let report = encrypt(&file, &request, &mut OsRandom).unwrap();
     for secret in ["application", "it's", "one\n", "inside", "in the list"] {
         assert!(!report.text.contains(secret), "{secret} in {}", *report.text);

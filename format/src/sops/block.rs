@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use super::cipher::Token;
 use super::metadata::{BLOCK_KEY, Group, Metadata, Wrap};
 use crate::document::present::{double_quoted, quote_if_needed};
-use crate::document::{File, Node, Syntax};
+use crate::document::{File, Syntax};
 
-/// The entry of a document's root: names in alphabetical order at every level.
-pub(super) fn block(metadata: &Metadata, mac: &Token, file: &File<'_>, root: &Node) -> String {
+/// The entry of a document's root, in lines or for a root in braces: names in alphabetical order at every level.
+pub(super) fn block(metadata: &Metadata, mac: &Token, file: &File<'_>, braces: bool) -> String {
     let fields = fields(metadata, mac);
-    if file.syntax == Syntax::Json || root.is_flow() {
+    if braces {
         let body = fields.iter().map(|(name, field)| format!("\"{name}\": {}", field.json())).collect::<Vec<_>>();
         return format!("\"{BLOCK_KEY}\": {{{}}}", body.join(", "));
     }

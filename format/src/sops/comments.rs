@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::metadata::BLOCK_KEY;
+use crate::document::walk::Leaf;
 use crate::document::{File, Kind, Node, Syntax};
 use crate::path::{Path, Step};
 
@@ -29,6 +31,36 @@ pub(super) fn comments(file: &File<'_>) -> Vec<Comment> {
         at = at.max(range.end);
     }
     found
+}
+
+/// The document that a comment stands in; `None` within the block, whose comments are nobody's.
+pub(super) fn document_at(file: &File<'_>, offset: usize) -> Option<usize> {
+    let index = file.documents.iter().rposition(|document| document.root.span.start <= offset).unwrap_or(0);
+    let root = &file.documents.get(index)?.root;
+    let block = root.entries().iter().find(|(key, _)| key.text() == Some(BLOCK_KEY));
+    let within = block.is_some_and(|(key, value)| {
+        let end = value.span.end.max(key.span.end);
+        let line = file.source.get(end..).and_then(|rest| rest.find('\n')).map_or(file.source.len(), |at| end + at);
+        (key.span.start..line).contains(&offset)
+    });
+    (!within).then_some(index)
+}
+
+/// The collections that a comment may stand in, the likeliest first: of the values before it and after it, all around.
+pub(super) fn containers(file: &File<'_>, leaves: &[&Leaf<'_>], offset: usize) -> Vec<Path> {
+    let after = leaves.partition_point(|leaf| leaf.node.span.start < offset);
+    let neighbours = [after.checked_sub(1), Some(after)].into_iter().flatten();
+    let likeliest = container(file, offset);
+    let mut paths = vec![likeliest.clone()];
+    for path in neighbours.filter_map(|position| leaves.get(position)).map(|leaf| &leaf.path).chain([&likeliest]) {
+        for length in 0..=path.0.len() {
+            let path = Path(path.0.iter().take(length).cloned().collect());
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+    }
+    paths
 }
 
 /// The pieces of source that are scalars: a `#` in them is none.
@@ -86,7 +118,9 @@ fn around(node: &Node, offset: usize, inline: bool, column: usize) -> Option<(St
     let begins = |key: &Node, value: &Node| if inline { value.span.start } else { key.span.start };
     let last = match &node.kind {
         Kind::Mapping { entries, .. } => {
-            let (key, value) = entries.iter().rev().find(|(key, value)| begins(key, value) < offset)?;
+            // The block is nobody's container: what stands after it belongs to what stands before it.
+            let mut above = entries.iter().rev().filter(|(key, _)| key.text() != Some(BLOCK_KEY));
+            let (key, value) = above.find(|(key, value)| begins(key, value) < offset)?;
             (Step::Key(key.text().unwrap_or_default().to_owned()), value)
         }
         Kind::Sequence { items, .. } => {
@@ -96,7 +130,13 @@ fn around(node: &Node, offset: usize, inline: bool, column: usize) -> Option<(St
         _ => return None,
     };
     let is_collection = !matches!(last.1.kind, Kind::Scalar(_) | Kind::Alias(_));
-    let fits = if inline { offset <= last.1.span.end + 1 || !last.1.is_flow() } else { last.1.column <= column };
+    let fits = match (last.1.is_flow(), inline) {
+        // From the brace to the end of its line, where nothing else stands there.
+        (true, true) => offset <= last.1.span.end + 1,
+        (true, false) => offset <= last.1.span.end,
+        (false, true) => true,
+        (false, false) => last.1.column <= column,
+    };
     (is_collection && fits).then_some(last)
 }
 

@@ -122,6 +122,34 @@ pub enum MetadataError {
 }
 
 impl Metadata {
+    /// For a file that is encrypted for the first time. `last_modified` is the time in seconds since 1970, `version` that
+    /// of the SOPS whose files this one shall be like; several groups need a threshold, of which all is the default.
+    pub fn new(
+        groups: Vec<Group>,
+        threshold: Option<usize>,
+        selector: Selector,
+        mac_only_encrypted: bool,
+        last_modified: u64,
+        version: &str,
+    ) -> Self {
+        let threshold = threshold.or(Some(groups.len())).filter(|_| groups.len() > 1);
+        Self {
+            groups,
+            threshold,
+            last_modified: time::of_seconds(last_modified),
+            mac: None,
+            version: version.to_owned(),
+            selector,
+            mac_only_encrypted,
+        }
+    }
+
+    /// The same for a file that is written again.
+    #[must_use]
+    pub fn modified(self, last_modified: u64, version: &str) -> Self {
+        Self { last_modified: time::of_seconds(last_modified), version: version.to_owned(), ..self }
+    }
+
     /// Reads the block from the value of the root key `sops`.
     pub fn parse(node: &Node) -> Result<Self, MetadataError> {
         let groups = match field(node, "key_groups").map(items) {
@@ -177,7 +205,7 @@ fn texts(node: &Node) -> Vec<(String, String)> {
 }
 
 /// A field by its name; SOPS does not mind upper and lower case.
-fn field<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+pub(super) fn field<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
     let same = |key: &Node| key.text().is_some_and(|key| key.eq_ignore_ascii_case(name));
     node.entries().iter().find(|(key, _)| same(key)).map(|(_, value)| value)
 }

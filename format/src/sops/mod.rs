@@ -6,12 +6,14 @@
 mod block;
 mod cipher;
 mod comments;
+mod kept_block;
 mod metadata;
 mod plain;
 mod read;
 mod scalar;
 mod selector;
 pub mod shamir;
+mod stash;
 mod time;
 mod write;
 
@@ -20,4 +22,5 @@ pub use metadata::{BLOCK_KEY, Group, Metadata, MetadataError, Service, Wrap};
 pub use read::{At, Layout, Opened, ReadError, Value};
 pub use scalar::{ScalarError, Seen, normalised, see};
 pub use selector::{DEFAULT_SUFFIX, Expression, FIELDS, Selector, SelectorError};
-pub use write::{Report, Request, Stash, WriteError, encrypt};
+pub use stash::Stash;
+pub use write::{Report, Request, WriteError, encrypt};

@@ -1,9 +1,11 @@
 //! Back to the plain file: every token replaced where it stands, the blocks taken out, all else left as it is.
 
+use std::ops::Range;
+
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
-use super::comments::comments;
+use super::comments::{Comment, comments, containers, document_at};
 use super::metadata::BLOCK_KEY;
 use super::read::{At, Layout, Opened, ReadError, associated};
 use super::scalar::normalised;
@@ -22,13 +24,18 @@ impl Layout<'_> {
         for one in opened {
             self.put(file, one, &mut rewrite)?;
         }
-        for (text, plain) in self.comments(file, cipher) {
-            rewrite.comment(text.start - 1..text.end, &plain);
+        for comment in self.comments(file, cipher) {
+            if let Some((_, plain)) = &comment.opened {
+                rewrite.comment(comment.text.start - 1..comment.text.end, plain);
+            }
         }
         for (index, document) in file.documents.iter().enumerate() {
-            let block = document.root.entries().iter().position(|(key, _)| key.text() == Some(BLOCK_KEY));
-            if let Some(block) = block {
-                rewrite.remove(index, &document.root, block).map_err(of_file)?;
+            let root = &document.root;
+            let block = root.entries().iter().position(|(key, _)| key.text() == Some(BLOCK_KEY));
+            match block {
+                Some(_) if root.entries().len() == 1 => rewrite.empty(index, root).map_err(of_file)?,
+                Some(block) => rewrite.remove(index, root, block).map_err(of_file)?,
+                None => {}
             }
         }
         rewrite.finish().map_err(of_file)
@@ -59,41 +66,46 @@ impl Layout<'_> {
         Ok(())
     }
 
-    /// Encrypted comments that open, and what they say. A comment is bound to the mapping or list that it stands in,
-    /// and the source does not tell which of those around it that is: the one that opens it.
-    fn comments(&self, file: &File<'_>, cipher: &Cipher) -> Vec<(std::ops::Range<usize>, Zeroizing<String>)> {
+    /// The comments outside of the blocks. One that is encrypted is bound to the mapping or list that it stands in, and
+    /// the source does not always tell which of those around it that is: the one that opens it.
+    pub(super) fn comments(&self, file: &File<'_>, cipher: &Cipher) -> Vec<FoundComment> {
         let mut found = Vec::new();
-        for comment in comments(file) {
-            let Some(Ok(token)) = file.source.get(comment.text.clone()).map(Token::parse) else { continue };
-            let opened = self.containers(comment.text.start).iter().find_map(|path| cipher.open(&token, path));
-            let text =
-                opened.and_then(|bytes| std::str::from_utf8(&bytes).ok().map(|text| Zeroizing::new(text.to_owned())));
-            if let Some(text) = text.filter(|text| !text.contains(['\n', '\r'])) {
-                found.push((comment.text, text));
-            }
+        let leaves: Vec<_> = self.values.iter().map(|value| &value.leaf).collect();
+        for Comment { text } in comments(file) {
+            let Some(document) = document_at(file, text.start) else { continue };
+            let source = file.source.get(text.clone()).unwrap_or_default();
+            let containers = containers(file, &leaves, text.start);
+            let opened = Token::parse(source).ok().and_then(|token| {
+                let (container, bytes) =
+                    containers.iter().find_map(|path| Some((path, cipher.open(&token, &associated(path))?)))?;
+                let text = std::str::from_utf8(&bytes).ok().filter(|text| !text.contains(['\n', '\r']))?;
+                Some((container.clone(), token, Zeroizing::new(text.to_owned())))
+            });
+            let (container, opened) = match opened {
+                Some((container, token, plain)) => (container, Some((token, plain))),
+                None => (containers.into_iter().next().unwrap_or_default(), None),
+            };
+            found.push(FoundComment { document, text, container, opened });
         }
         found
     }
+}
 
-    /// The associated data of every collection around the values before and after an offset.
-    fn containers(&self, offset: usize) -> Vec<Vec<u8>> {
-        let after = self.values.partition_point(|value| value.leaf.node.span.start < offset);
-        let neighbours = [after.checked_sub(1), Some(after)].into_iter().flatten();
-        let mut paths = vec![associated(&Path::default())];
-        for value in neighbours.filter_map(|position| self.values.get(position)) {
-            for length in 0..=value.leaf.path.0.len() {
-                let path = associated(&Path(value.leaf.path.0[..length].to_vec()));
-                if !paths.contains(&path) {
-                    paths.push(path);
-                }
-            }
-        }
-        paths
-    }
+/// A comment of an encrypted file.
+pub(super) struct FoundComment {
+    pub(super) document: usize,
+    /// After its `#`.
+    pub(super) text: Range<usize>,
+    /// The mapping or list that it is bound to.
+    pub(super) container: Path,
+    /// Its token and what it says, if it is encrypted and opens.
+    pub(super) opened: Option<(Token, Zeroizing<String>)>,
 }
 
 /// The text of an opened value in a file, and the type that it is read as.
-fn plain(kind: Type, bytes: &[u8], syntax: Syntax) -> Option<(ValueType, Zeroizing<Vec<u8>>)> {
+fn plain(kind: Type, plaintext: &[u8], syntax: Syntax) -> Option<(ValueType, Zeroizing<Vec<u8>>)> {
+    let normalised = normalised(kind, plaintext)?;
+    let bytes = normalised.as_slice();
     let text = || std::str::from_utf8(bytes).ok();
     let number = |text: &str| Some((plain_type(text), Zeroizing::new(text.as_bytes().to_vec())));
     let string = |bytes: &[u8]| Some((ValueType::String, Zeroizing::new(bytes.to_vec())));
@@ -105,12 +117,13 @@ fn plain(kind: Type, bytes: &[u8], syntax: Syntax) -> Option<(ValueType, Zeroizi
             ("+Inf", Syntax::Yaml) => number(".inf"),
             ("-Inf", Syntax::Yaml) => number("-.inf"),
             ("NaN" | "+Inf" | "-Inf", _) => None,
+            // Digits alone would read as an integer: minus zero as zero, and none between 2^63 and 2^64.
+            (text, _) if text == "-0" || text.parse::<i64>().is_err() && text.parse::<u64>().is_ok() => {
+                number(&format!("{text}.0"))
+            }
             (text, _) => number(text),
         },
-        Type::Bool => match normalised(kind, bytes)?.as_slice() {
-            b"True" => number("true"),
-            _ => number("false"),
-        },
+        Type::Bool => number(if bytes == b"True" { "true" } else { "false" }),
         Type::Time if syntax == Syntax::Json => string(bytes),
         Type::Int | Type::Time => number(text()?),
         Type::Comment => None,

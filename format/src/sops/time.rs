@@ -86,3 +86,42 @@ pub(super) fn to_seconds(text: &str) -> Option<String> {
     let zone = rest.find(['Z', '+', '-'])?;
     Some(format!("{before}{}", &rest[zone..]))
 }
+
+/// Seconds since 1970 as SOPS prints a time: UTC, to the second.
+pub(super) fn of_seconds(seconds: u64) -> String {
+    let (mut days_left, second) = (seconds / 86_400, seconds % 86_400);
+    // 400 years have a fixed number of days.
+    let mut year = 1970 + u32::try_from(days_left / 146_097).unwrap_or(0) * 400;
+    days_left %= 146_097;
+    let mut month = 1;
+    loop {
+        let length = u64::from(days(year, month));
+        if days_left < length {
+            break;
+        }
+        days_left -= length;
+        (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    }
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", days_left + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_dates() {
+        let cases = [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_798_761_599, "2026-12-31T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (12_622_780_800, "2370-01-01T00:00:00Z"),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(of_seconds(seconds), expected);
+        }
+    }
+}

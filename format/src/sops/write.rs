@@ -1,21 +1,23 @@
 //! From a plain file to an encrypted one: tokens where the selected values were, and a block at the end of each document.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
-use super::block::block;
 use super::cipher::{Cipher, Token, Type};
-use super::comments::{Comment, comments, container};
+use super::comments::{Comment, comments, containers, document_at};
+use super::kept_block::{self, KeptBlock};
 use super::metadata::{BLOCK_KEY, Metadata};
-use super::read::{At, Layout, MAC_ONLY_ENCRYPTED, Opened, ReadError, associated, at, names};
+use super::read::{At, MAC_ONLY_ENCRYPTED, ReadError, associated, at, names};
 use super::scalar::{Seen, see};
+use super::stash::{CommentState, CommentsLeft, Known, Stash, Wanted};
 use crate::document::present::{Expected, Written, double_quoted};
 use crate::document::rewrite::Rewrite;
-use crate::document::walk::{Hazard, Leaf, leaves};
-use crate::document::{File, Kind, Syntax};
+use crate::document::walk::{Around, Hazard, Leaf, leaves};
+use crate::document::{Document, File, Kind, Scalar, Syntax};
 use crate::padding::ValueType;
+use crate::path::Path;
 use crate::primitives::{Random, RandomError};
 use crate::secret::SecretBytes;
 
@@ -25,40 +27,10 @@ pub struct Request<'r> {
     pub metadata: &'r Metadata,
     /// Under the data key that the metadata's wraps hold.
     pub cipher: &'r Cipher,
-    /// Tokens of an earlier state, which are used again.
+    /// An earlier state: its tokens are used again, and its block stays where and how it was.
     pub stash: Option<&'r Stash>,
-}
-
-/// The tokens of an earlier state of a file, by what is in them and where.
-#[derive(Default)]
-pub struct Stash {
-    /// By associated data and type.
-    tokens: HashMap<(Vec<u8>, Type), Vec<Known>>,
-}
-
-/// A value and its token.
-type Known = (Zeroizing<Vec<u8>>, Token);
-
-impl Stash {
-    /// Of a file that was opened.
-    pub fn of(layout: &Layout<'_>, opened: &[Opened]) -> Self {
-        let mut stash = Self::default();
-        for one in opened {
-            let value = layout.values.get(one.value);
-            if let Some((path, token)) = value.and_then(|value| Some((&value.leaf.path, value.token.clone()?))) {
-                let known = stash.tokens.entry((associated(path), one.kind)).or_default();
-                known.push((one.plaintext.clone(), token));
-            }
-        }
-        stash
-    }
-
-    fn find(&self, path: &[u8], kind: Type, plaintext: &[u8]) -> Option<Token> {
-        // A float without a fraction reads as an integer in the plain file.
-        let kinds: &[Type] = if kind == Type::Int { &[Type::Int, Type::Float] } else { std::slice::from_ref(&kind) };
-        let mut known = kinds.iter().filter_map(|kind| self.tokens.get(&(path.to_vec(), *kind))).flatten();
-        known.find(|(value, _)| value.as_slice() == plaintext).map(|(_, token)| token.clone())
-    }
+    /// Whether a file without a selected value is written: an edit may have taken the last one away.
+    pub allow_nothing: bool,
 }
 
 /// Why a file is not written.
@@ -98,113 +70,221 @@ pub struct Report {
 
 /// Encrypts the selected values and comments of a plain file.
 pub fn encrypt(file: &File<'_>, request: &Request<'_>, random: &mut dyn Random) -> Result<Report, At<WriteError>> {
+    match attempt(file, request, random, true) {
+        // A token in lines of its own may not fit where its value stands now.
+        Err(At { error: WriteError::Value(ReadError::Rewrite(_)), .. }) if request.stash.is_some() => {
+            attempt(file, request, random, false)
+        }
+        result => result,
+    }
+}
+
+/// With `as_before`, tokens that are used again are written as they were.
+fn attempt(
+    file: &File<'_>,
+    request: &Request<'_>,
+    random: &mut dyn Random,
+    as_before: bool,
+) -> Result<Report, At<WriteError>> {
     let of_file = |error: WriteError| At { line: None, path: None, error };
     if request.metadata.selector.is_by_comment() {
         return Err(of_file(ReadError::ByComment.into()));
     }
-    let mut sealing = Sealing { request, random, digest: Sha512::new(), sealed: 0, kept: 0 };
+    check_roots(file).map_err(of_file)?;
+    let mut digest = Sha512::new();
     if request.metadata.mac_only_encrypted {
-        sealing.digest.update(MAC_ONLY_ENCRYPTED);
+        digest.update(MAC_ONLY_ENCRYPTED);
     }
-    let mut rewrite = Rewrite::new(file);
-    for (index, document) in file.documents.iter().enumerate() {
-        if document.root.get(BLOCK_KEY).is_some() {
-            return Err(of_file(WriteError::Encrypted));
-        }
-        for leaf in leaves(document) {
-            sealing.leaf(file, index, &leaf, &mut rewrite).map_err(|error| at(file, &leaf, error))?;
-        }
+    let found: Vec<_> = file.documents.iter().enumerate().map(|(index, document)| (index, leaves(document))).collect();
+    let mut selected = Vec::new();
+    for (document, leaf) in found.iter().flat_map(|(document, leaves)| leaves.iter().map(|leaf| (*document, leaf))) {
+        let value = select(file, request.metadata, document, leaf, &mut digest);
+        selected.extend(value.map_err(|error| at(file, leaf, error))?);
     }
-    if sealing.sealed + sealing.kept == 0 {
+    if selected.is_empty() && !request.allow_nothing {
         return Err(of_file(WriteError::NothingSelected));
     }
-    for comment in comments(file) {
-        sealing.comment(file, &comment, &mut rewrite).map_err(of_file)?;
-    }
-    let mac = sealing.mac().map_err(of_file)?;
-    for (index, document) in file.documents.iter().enumerate() {
-        if !matches!(document.root.kind, Kind::Mapping { .. }) {
-            return Err(of_file(WriteError::NoMapping));
-        }
-        let text = block(request.metadata, &mac, file, &document.root);
-        rewrite.insert(index, &document.root, BLOCK_KEY, &text);
-    }
+    let mut sealing = Sealing { file, request, random, as_before, rewrite: Rewrite::new(file), sealed: 0, kept: 0 };
+    sealing.values(&selected).map_err(|(leaf, error)| at(file, leaf, error))?;
+    let leaves: Vec<_> = found.iter().flat_map(|(_, leaves)| leaves).collect();
+    sealing.comments(&leaves).map_err(of_file)?;
+    sealing.blocks(&digest.finalize()).map_err(of_file)?;
+    let Sealing { rewrite, sealed, kept, .. } = sealing;
     let text = rewrite.finish().map_err(|error| of_file(ReadError::from(error).into()))?;
-    Ok(Report { text, sealed: sealing.sealed, kept: sealing.kept })
+    Ok(Report { text, sealed, kept })
 }
 
-struct Sealing<'s, 'r> {
+/// Each document is a mapping, or empty, and has no block.
+fn check_roots(file: &File<'_>) -> Result<(), WriteError> {
+    for Document { root } in &file.documents {
+        let empty = file.syntax == Syntax::Yaml && root.scalar().is_some_and(|scalar| scalar.head.is_empty());
+        if root.get(BLOCK_KEY).is_some() {
+            return Err(WriteError::Encrypted);
+        }
+        if !empty && !matches!(root.kind, Kind::Mapping { .. }) {
+            return Err(WriteError::NoMapping);
+        }
+    }
+    if file.documents.is_empty() { Err(WriteError::NoMapping) } else { Ok(()) }
+}
+
+/// A value that is to be encrypted.
+struct Selected<'l, 'd> {
+    document: usize,
+    leaf: &'l Leaf<'d>,
+    scalar: &'d Scalar,
+    around: Around,
+    kind: Type,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+/// Adds a value to the checksum; gives it back if it is to be encrypted.
+fn select<'l, 'd>(
+    file: &File<'_>,
+    metadata: &Metadata,
+    document: usize,
+    leaf: &'l Leaf<'d>,
+    digest: &mut Sha512,
+) -> Result<Option<Selected<'l, 'd>>, WriteError> {
+    let scalar = leaf.scalar.ok_or(ReadError::Alias)?;
+    let (kind, bytes) = match see(file.syntax, leaf.node, scalar).map_err(ReadError::from)? {
+        Seen::Null => return Ok(None),
+        Seen::Value(_, bytes) if bytes.is_empty() => return Ok(None),
+        Seen::Value(kind, bytes) => (kind, bytes),
+    };
+    let selected = metadata.selector.selects(names(&leaf.path), std::iter::empty());
+    if selected || !metadata.mac_only_encrypted {
+        digest.update(&bytes);
+    }
+    match (leaf.hazard, leaf.around) {
+        _ if !selected => Ok(None),
+        (Some(hazard), _) => Err(hazard.into()),
+        (None, None) => Err(WriteError::NoMapping),
+        (None, Some(around)) => Ok(Some(Selected { document, leaf, scalar, around, kind, bytes })),
+    }
+}
+
+struct Sealing<'s, 'r, 'f, 'a> {
+    file: &'f File<'a>,
     request: &'s Request<'r>,
     random: &'s mut dyn Random,
-    digest: Sha512,
+    as_before: bool,
+    rewrite: Rewrite<'f, 'a>,
     sealed: usize,
     kept: usize,
 }
 
-impl Sealing<'_, '_> {
-    fn leaf(
-        &mut self,
-        file: &File<'_>,
-        document: usize,
-        leaf: &Leaf<'_>,
-        rewrite: &mut Rewrite<'_, '_>,
-    ) -> Result<(), WriteError> {
+impl Sealing<'_, '_, '_, '_> {
+    fn values<'l, 'd>(&mut self, selected: &[Selected<'l, 'd>]) -> Result<(), (&'l Leaf<'d>, WriteError)> {
+        let wanted = selected.iter().map(|one| Wanted {
+            document: one.document,
+            path: &one.leaf.path,
+            kind: one.kind,
+            bytes: &one.bytes,
+        });
+        let wanted: Vec<_> = wanted.collect();
+        let syntax = self.file.syntax;
+        let known = self.request.stash.map(|stash| stash.find(&wanted, syntax)).unwrap_or_default();
+        for (index, one) in selected.iter().enumerate() {
+            let known = known.get(index).copied().flatten();
+            let token = match known {
+                Some(known) => known.token.clone(),
+                None => {
+                    self.seal(one.kind, &one.bytes, &associated(&one.leaf.path)).map_err(|error| (one.leaf, error))?
+                }
+            };
+            self.kept += usize::from(known.is_some());
+            self.sealed += usize::from(known.is_none());
+            let text = token.to_string();
+            let written = known.and_then(|known| self.as_it_was(known, one)).unwrap_or_else(|| Written {
+                head: if one.around.flow { double_quoted(&text, Syntax::Json) } else { text.clone() },
+                body: None,
+            });
+            let expected = Expected { value_type: ValueType::String, value: SecretBytes::from(text) };
+            self.rewrite.replace(one.document, one.leaf.node, one.scalar, written, expected);
+        }
+        Ok(())
+    }
+
+    /// A token as it was written in the earlier state, if it can stand so here.
+    fn as_it_was(&self, known: &Known, one: &Selected<'_, '_>) -> Option<Written> {
+        let plain = !known.written.head.starts_with(['"', '\'']);
+        let fits =
+            !one.around.flow || (!plain && self.file.syntax == Syntax::Yaml) || known.written.head.starts_with('"');
+        (self.as_before && fits).then(|| Written { head: known.written.head.clone(), body: known.written.body.clone() })
+    }
+
+    fn comments(&mut self, leaves: &[&Leaf<'_>]) -> Result<(), WriteError> {
+        let mut left = CommentsLeft::default();
+        for Comment { text: range } in comments(self.file) {
+            let Some(document) = document_at(self.file, range.start) else { continue };
+            let text = self.file.source.get(range.clone()).unwrap_or_default();
+            let containers = containers(self.file, leaves, range.start);
+            let known = self.request.stash.and_then(|stash| stash.find_comment(document, &containers, text, &mut left));
+            let whole = range.start - 1..range.end;
+            match known.map(|known| (&known.state, &known.container)) {
+                Some((CommentState::Clear, _)) => {}
+                Some((CommentState::Token(token), _)) => self.rewrite.comment(whole, &token.to_string()),
+                Some((CommentState::Item(token), list)) => self.item(document, list, whole, token),
+                None => self.new_comment(containers.first(), whole, text)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn new_comment(&mut self, container: Option<&Path>, whole: Range<usize>, text: &str) -> Result<(), WriteError> {
+        let Some(path) = container else { return Ok(()) };
+        if text.is_empty() || !self.request.metadata.selector.selects(names(path), std::iter::empty()) {
+            return Ok(());
+        }
+        let token = self.seal(Type::Comment, text.as_bytes(), &associated(path))?;
+        self.rewrite.comment(whole, &token.to_string());
+        Ok(())
+    }
+
+    /// A comment that SOPS had made an item of a list is one again if its list is there; it is as good as a comment.
+    fn item(&mut self, document: usize, list: &Path, whole: Range<usize>, token: &Token) {
+        let root = self.file.documents.get(document).map(|document| &document.root);
+        let source = self.file.source;
+        let line = source.get(..whole.start).map_or(0, |before| before.rfind('\n').map_or(0, |at| at + 1));
+        let before = source.get(line..whole.start).unwrap_or_default();
+        let list = root.and_then(|root| root.at(list)).filter(|list| {
+            let stands_in = matches!(list.kind, Kind::Sequence { flow: false, .. }) && list.column == before.len();
+            let from = list.span.start.min(whole.start);
+            let between = source.get(list.span.end.min(whole.start)..whole.start).unwrap_or_default();
+            let above = source.get(from.min(whole.end)..list.span.start).filter(|_| from == whole.start);
+            let gap = above.unwrap_or(between);
+            stands_in
+                && before.trim().is_empty()
+                && gap.lines().all(|line| line.trim().is_empty() || line.trim().starts_with('#'))
+        });
+        match list {
+            Some(list) => self.rewrite.comment_to_item(document, list, whole, &token.to_string()),
+            None => self.rewrite.comment(whole, &token.to_string()),
+        }
+    }
+
+    fn blocks(&mut self, digest: &[u8]) -> Result<(), WriteError> {
         let metadata = self.request.metadata;
-        let selected = metadata.selector.selects(names(&leaf.path), std::iter::empty());
-        let (Some(scalar), Some(around)) = (leaf.scalar, leaf.around) else {
-            return Err(if leaf.scalar.is_none() { ReadError::Alias.into() } else { WriteError::NoMapping });
+        let text = data_encoding::HEXUPPER.encode(digest);
+        let bound_to = metadata.last_modified.as_bytes();
+        let kept = self.request.stash.and_then(|stash| stash.block(0)).and_then(KeptBlock::mac);
+        let kept = kept.filter(|(mac, time)| {
+            *time == metadata.last_modified
+                && self.request.cipher.open(mac, bound_to).is_some_and(|old| old.as_slice() == text.as_bytes())
+        });
+        let mac = match kept {
+            Some((mac, _)) => mac.clone(),
+            None => self.seal(Type::Text, text.as_bytes(), bound_to)?,
         };
-        let (kind, bytes) = match see(file.syntax, leaf.node, scalar).map_err(ReadError::from)? {
-            Seen::Null => return Ok(()),
-            Seen::Value(_, bytes) if bytes.is_empty() => return Ok(()),
-            Seen::Value(kind, bytes) => (kind, bytes),
-        };
-        if selected || !metadata.mac_only_encrypted {
-            self.digest.update(&bytes);
+        for document in 0..self.file.documents.len() {
+            let kept = self.request.stash.and_then(|stash| stash.block(document));
+            kept_block::put(kept, metadata, &mac, self.file, document, &mut self.rewrite);
         }
-        if !selected {
-            return Ok(());
-        }
-        if let Some(hazard) = leaf.hazard {
-            return Err(hazard.into());
-        }
-        let token = self.token(kind, &bytes, &associated(&leaf.path))?.to_string();
-        let quoted = around.flow || file.syntax == Syntax::Json;
-        let head = if quoted { double_quoted(&token, Syntax::Json) } else { token.clone() };
-        let expected = Expected { value_type: ValueType::String, value: SecretBytes::from(token) };
-        rewrite.replace(document, leaf.node, scalar, Written { head, body: None }, expected);
         Ok(())
     }
 
-    fn comment(&mut self, file: &File<'_>, comment: &Comment, rewrite: &mut Rewrite<'_, '_>) -> Result<(), WriteError> {
-        let text = file.source.get(comment.text.clone()).unwrap_or_default();
-        let path = container(file, comment.text.start);
-        let selected = self.request.metadata.selector.selects(names(&path), std::iter::empty());
-        if text.is_empty() || !selected {
-            return Ok(());
-        }
-        let token = self.seal(Type::Comment, text.as_bytes(), &associated(&path))?;
-        rewrite.comment(comment.text.start - 1..comment.text.end, &token.to_string());
-        Ok(())
-    }
-
-    fn token(&mut self, kind: Type, bytes: &[u8], path: &[u8]) -> Result<Token, WriteError> {
-        if let Some(token) = self.request.stash.and_then(|stash| stash.find(path, kind, bytes)) {
-            self.kept += 1;
-            return Ok(token);
-        }
-        self.sealed += 1;
-        self.seal(kind, bytes, path)
-    }
-
-    fn seal(&mut self, kind: Type, bytes: &[u8], path: &[u8]) -> Result<Token, WriteError> {
-        Ok(self.request.cipher.seal(self.random, kind, bytes, path)?)
-    }
-
-    fn mac(&mut self) -> Result<Token, WriteError> {
-        let digest = std::mem::take(&mut self.digest).finalize();
-        let text = data_encoding::HEXUPPER.encode(&digest);
-        let last_modified = self.request.metadata.last_modified.clone();
-        self.seal(Type::Text, text.as_bytes(), last_modified.as_bytes())
+    fn seal(&mut self, kind: Type, bytes: &[u8], bound_to: &[u8]) -> Result<Token, WriteError> {
+        Ok(self.request.cipher.seal(self.random, kind, bytes, bound_to)?)
     }
 }

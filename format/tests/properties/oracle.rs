@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use sealwax_format::document::{File, Kind, Node, Syntax};
 use yaml_edit::visitor::{YamlAccept as _, YamlVisitor};
 
-use super::file;
+use crate::generator::file;
 
 /// The scalars that yaml-edit sees, unescaped and folded.
 #[derive(Default)]

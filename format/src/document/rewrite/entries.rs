@@ -1,0 +1,156 @@
+//! Entries of mappings: added, taken out, replaced, and put back where they stood.
+
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::{Inserted, Rewrite, RewriteError};
+use crate::document::{Kind, Node, Style, Syntax};
+
+impl Rewrite<'_, '_> {
+    /// Whole lines at the start of a line; at the end of a text without a line break, after one and without one.
+    pub(super) fn splice_lines(&mut self, at: usize, text: &str, line_break: &str) {
+        let open_end = at == self.file.source.len() && !self.file.source.ends_with('\n');
+        self.splice(at..at, if open_end { format!("{line_break}{text}") } else { format!("{text}{line_break}") });
+    }
+
+    /// Adds an entry after the last one of a mapping. `text` is the entry as it is to stand: in block style whole
+    /// lines without the last line break, in flow style `key: value`.
+    pub fn insert(&mut self, document: usize, mapping: &Node, key: &str, text: &str) {
+        if mapping.is_flow() {
+            let (at, text) = match mapping.entries().last() {
+                Some((key, value)) => (entry_end(key, value), format!("{}{text}", self.flow_separator(mapping))),
+                None => (mapping.span.start + 1, text.to_owned()),
+            };
+            self.splice(at..at, text);
+        } else {
+            self.splice_lines(after_content(self.file.source, mapping), text, self.file.line_break());
+        }
+        self.expect_entry(document, mapping, key, text);
+    }
+
+    /// Removes an entry with its lines.
+    pub fn remove(&mut self, document: usize, mapping: &Node, index: usize) -> Result<(), RewriteError> {
+        let (key, value) = &mapping.entries()[index];
+        if mapping.entries().len() == 1 {
+            return Err(RewriteError::LastEntry);
+        }
+        let range = if mapping.is_flow() { flow_entry(mapping, index) } else { self.block_entry(key, value)? };
+        self.splice(range, String::new());
+        self.removed.insert((document, key.id));
+        Ok(())
+    }
+
+    /// Writes other text in the place of an entry, under the same key; `text` as for [`Self::insert`].
+    pub fn replace_entry(
+        &mut self,
+        document: usize,
+        mapping: &Node,
+        index: usize,
+        key: &str,
+        text: &str,
+    ) -> Result<(), RewriteError> {
+        let (old_key, old_value) = &mapping.entries()[index];
+        let range = if mapping.is_flow() {
+            old_key.span.start..entry_end(old_key, old_value)
+        } else {
+            let end = end_of_line(self.file.source, entry_end(old_key, old_value));
+            self.line_start(old_key)?..end
+        };
+        self.splice(range, text.to_owned());
+        self.removed.insert((document, old_key.id));
+        self.expect_entry(document, mapping, key, text);
+        Ok(())
+    }
+
+    /// Remembers an entry as a document of its own.
+    pub(super) fn expect_entry(&mut self, document: usize, mapping: &Node, key: &str, text: &str) {
+        let text = if mapping.is_flow() { format!("{{{text}}}") } else { text.to_owned() };
+        let inserted = Inserted { key: key.to_owned(), text: Zeroizing::new(text) };
+        self.inserted.entry((document, mapping.id)).or_default().push(inserted);
+    }
+
+    /// What stands before an entry added to a flow mapping: a line of its own in JSON that has lines.
+    fn flow_separator(&self, mapping: &Node) -> String {
+        let first = mapping.entries().first().map_or(mapping.span.end, |(key, _)| key.span.start);
+        let before = &self.file.source[mapping.span.start + 1..first];
+        let lines = self.file.syntax == Syntax::Json && before.trim().is_empty() && before.contains('\n');
+        if lines { format!(",{before}") } else { ", ".to_owned() }
+    }
+
+    /// Where the line of a key starts that has it to itself.
+    pub(super) fn line_start(&self, key: &Node) -> Result<usize, RewriteError> {
+        let source = self.file.source;
+        let start = source[..key.span.start].rfind('\n').map_or(0, |at| at + 1);
+        let before = source[start..key.span.start].trim_start_matches(' ');
+        if before.is_empty() || before == "? " { Ok(start) } else { Err(RewriteError::SharedLine) }
+    }
+
+    fn block_entry(&self, key: &Node, value: &Node) -> Result<Range<usize>, RewriteError> {
+        let source = self.file.source;
+        let start = self.line_start(key)?;
+        let end = end_of_line(source, entry_end(key, value));
+        if let Some(length) = source[end..].find('\n') {
+            return Ok(start..end + length + 1);
+        }
+        // The last line without a line break: the one before it goes instead.
+        let before = source[..start].strip_suffix('\n').unwrap_or(&source[..start]);
+        Ok(before.strip_suffix('\r').unwrap_or(before).len()..source.len())
+    }
+}
+
+pub(super) fn entry_end(key: &Node, value: &Node) -> usize {
+    value.span.end.max(key.span.end)
+}
+
+/// The offset of the line break after an offset, or the end of the text.
+pub(super) fn end_of_line(source: &str, from: usize) -> usize {
+    let end = source[from..].find('\n').map_or(source.len(), |length| from + length);
+    if source[from..end].ends_with('\r') { end - 1 } else { end }
+}
+
+/// The start of the line after the last line of a block mapping's content.
+fn after_content(source: &str, mapping: &Node) -> usize {
+    let end = mapping.entries().last().map_or(mapping.span.end, |(key, value)| entry_end(key, value));
+    let mut at = source[end..].find('\n').map_or(source.len(), |length| end + length + 1);
+    let keeps = keeps_blank_lines(mapping, source);
+    let mut next = at;
+    for line in source[at..].split_inclusive('\n') {
+        let text = line.trim_end_matches(['\n', '\r']);
+        let indent = text.len() - text.trim_start_matches([' ', '\t']).len();
+        let comment = text[indent..].starts_with('#');
+        if indent < text.len() && !(comment && indent > mapping.column) {
+            break;
+        }
+        next += line.len();
+        // Blanks and indented comments right after the new entry would become part of its last scalar.
+        if keeps || indent > 0 {
+            at = next;
+        }
+    }
+    at
+}
+
+/// Whether the last scalar below a node is a block scalar whose value includes the blank lines after it.
+fn keeps_blank_lines(node: &Node, source: &str) -> bool {
+    match &node.kind {
+        Kind::Scalar(scalar) => {
+            matches!(scalar.style, Style::Literal | Style::Folded) && source[scalar.head.clone()].contains('+')
+        }
+        Kind::Mapping { flow: false, entries } => {
+            entries.last().is_some_and(|(_, value)| keeps_blank_lines(value, source))
+        }
+        Kind::Sequence { flow: false, items } => items.last().is_some_and(|item| keeps_blank_lines(item, source)),
+        _ => false,
+    }
+}
+
+/// An entry of a flow mapping with the comma that goes with it.
+fn flow_entry(mapping: &Node, index: usize) -> Range<usize> {
+    let entries = mapping.entries();
+    let (key, value) = &entries[index];
+    match index.checked_sub(1).map(|previous| &entries[previous]) {
+        Some((previous_key, previous)) => entry_end(previous_key, previous)..entry_end(key, value),
+        None => key.span.start..entries.get(1).map_or(entry_end(key, value), |(next, _)| next.span.start),
+    }
+}

@@ -1,0 +1,223 @@
+//! The tokens of an earlier state of a file, and how they were written: what did not change keeps both.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use sha2::{Digest as _, Sha256};
+
+use super::cipher::{Cipher, Token, Type};
+use super::kept_block::KeptBlock;
+use super::read::{Layout, Opened, associated};
+use super::scalar::normalised;
+use crate::document::present::Written;
+use crate::document::{File, Syntax};
+use crate::path::{Path, Step};
+
+/// What an earlier state of a file held, by what is in its tokens and where.
+#[derive(Default)]
+pub struct Stash {
+    values: Vec<Known>,
+    /// By document and path.
+    places: HashMap<(usize, Path), usize>,
+    /// By what is in them and what they are bound to, in order.
+    alike: HashMap<Digest, Vec<usize>>,
+    comments: Vec<KnownComment>,
+    comments_alike: HashMap<Digest, Vec<usize>>,
+    blocks: Vec<Option<KeptBlock>>,
+}
+
+/// A token and how it was written.
+pub(super) struct Known {
+    kind: Type,
+    digest: Digest,
+    pub(super) token: Token,
+    pub(super) written: Written,
+}
+
+/// A comment: where it stood, and how.
+pub(super) struct KnownComment {
+    document: usize,
+    pub(super) container: Path,
+    pub(super) state: CommentState,
+}
+
+/// How a comment stood in the earlier state.
+#[derive(Clone)]
+pub(super) enum CommentState {
+    /// As it is.
+    Clear,
+    /// As an encrypted comment.
+    Token(Token),
+    /// As an encrypted item of a list.
+    Item(Token),
+}
+
+/// A value to be encrypted, as the stash is asked for it.
+pub(super) struct Wanted<'w> {
+    pub(super) document: usize,
+    pub(super) path: &'w Path,
+    pub(super) kind: Type,
+    pub(super) bytes: &'w [u8],
+}
+
+/// Stands for a value in the tables, so that they hold no further copy of it.
+type Digest = [u8; 32];
+
+fn digest(associated: &[u8], value: &[u8]) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(crate::path::length(associated.len()));
+    hash.update(associated);
+    hash.update(value);
+    hash.finalize().into()
+}
+
+impl Stash {
+    /// Of a file that was opened.
+    pub fn of(layout: &Layout<'_>, file: &File<'_>, cipher: &Cipher, opened: &[Opened]) -> Self {
+        let mut stash = Self::default();
+        let items = CommentItems::of(layout, opened);
+        for one in opened {
+            stash.add_value(layout, file, one, &items);
+        }
+        for comment in layout.comments(file, cipher) {
+            let source = file.source.get(comment.text.clone()).unwrap_or_default();
+            let (text, state) = match &comment.opened {
+                Some((token, text)) => (text.as_str(), CommentState::Token(token.clone())),
+                None => (source, CommentState::Clear),
+            };
+            stash.add_comment(comment.document, comment.container, text, state);
+        }
+        stash.blocks = file.documents.iter().map(|document| KeptBlock::of(file, &document.root)).collect();
+        stash
+    }
+
+    fn add_value(&mut self, layout: &Layout<'_>, file: &File<'_>, one: &Opened, items: &CommentItems) {
+        let Some(value) = layout.values.get(one.value) else { return };
+        let (Some(token), Some(scalar)) = (value.token.clone(), value.leaf.scalar) else { return };
+        if one.kind == Type::Comment {
+            let mut list = items.without(value.document, &value.leaf.path);
+            list.0.pop();
+            if let Ok(text) = std::str::from_utf8(&one.plaintext) {
+                self.add_comment(value.document, list, text, CommentState::Item(token));
+            }
+            return;
+        }
+        let Some(bytes) = normalised(one.kind, &one.plaintext) else { return };
+        let source = |range: Range<usize>| file.source.get(range).unwrap_or_default().to_owned();
+        let written = Written { head: source(scalar.head.clone()), body: scalar.body.clone().map(source) };
+        let digest = digest(&associated(&value.leaf.path), &bytes);
+        let index = self.values.len();
+        self.values.push(Known { kind: one.kind, digest, token, written });
+        self.places.insert((value.document, items.without(value.document, &value.leaf.path)), index);
+        self.alike.entry(digest).or_default().push(index);
+    }
+
+    fn add_comment(&mut self, document: usize, container: Path, text: &str, state: CommentState) {
+        let digest = digest(&associated(&container), text.as_bytes());
+        self.comments_alike.entry(digest).or_default().push(self.comments.len());
+        self.comments.push(KnownComment { document, container, state });
+    }
+
+    /// The tokens for values, one for each: that which stood in the same place, else the first that is left.
+    pub(super) fn find(&self, wanted: &[Wanted<'_>], syntax: Syntax) -> Vec<Option<&Known>> {
+        let mut left = vec![true; self.values.len()];
+        let mut take = |index: usize, want: &Wanted<'_>, digest: &Digest| {
+            let known = self.values.get(index)?;
+            let fits = known.digest == *digest && reads_as(known.kind, want.kind, syntax);
+            let free = left.get_mut(index)?;
+            (fits && std::mem::take(free)).then_some(known)
+        };
+        let digests: Vec<_> = wanted.iter().map(|want| digest(&associated(want.path), want.bytes)).collect();
+        let same_place = |want: &Wanted<'_>| self.places.get(&(want.document, want.path.clone())).copied();
+        let mut found: Vec<_> = wanted
+            .iter()
+            .zip(&digests)
+            .map(|(want, digest)| same_place(want).and_then(|index| take(index, want, digest)))
+            .collect();
+        // Where the search among equal values goes on: a list may hold thousands of them.
+        let mut next: HashMap<&Digest, std::slice::Iter<'_, usize>> = HashMap::new();
+        for ((found, want), digest) in
+            found.iter_mut().zip(wanted).zip(&digests).filter(|((found, _), _)| found.is_none())
+        {
+            let alike =
+                next.entry(digest).or_insert_with(|| self.alike.get(digest).map_or(&[][..], Vec::as_slice).iter());
+            *found = alike.find_map(|index| take(*index, want, digest));
+        }
+        found
+    }
+
+    /// The earlier state of a comment that stood in one of the containers that it may stand in now; `left` are those
+    /// that were not found yet.
+    pub(super) fn find_comment(
+        &self,
+        document: usize,
+        containers: &[Path],
+        text: &str,
+        left: &mut CommentsLeft,
+    ) -> Option<&KnownComment> {
+        left.0.resize(self.comments.len(), true);
+        let alike = containers.iter().filter_map(|container| {
+            self.comments_alike.get(&digest(&associated(container), text.as_bytes())).map(Vec::as_slice)
+        });
+        let mut candidates = alike.flatten().filter(|index| left.0.get(**index) == Some(&true));
+        let same = |known: &KnownComment| known.document == document && containers.first() == Some(&known.container);
+        let first = candidates.clone().find(|index| self.comments.get(**index).is_some_and(same));
+        let index = *first.or_else(|| candidates.next())?;
+        left.0.get_mut(index).map(std::mem::take);
+        self.comments.get(index)
+    }
+
+    /// The block of a document of the earlier file.
+    pub(super) fn block(&self, document: usize) -> Option<&KeptBlock> {
+        self.blocks.get(document).and_then(Option::as_ref)
+    }
+}
+
+/// Encrypted comments that are items of lists: in the plain file they are none, and the items after them count less.
+struct CommentItems(HashMap<(usize, Path), Vec<usize>>);
+
+impl CommentItems {
+    fn of(layout: &Layout<'_>, opened: &[Opened]) -> Self {
+        let mut lists: HashMap<_, Vec<_>> = HashMap::new();
+        let comments = opened.iter().filter(|one| one.kind == Type::Comment);
+        for value in comments.filter_map(|one| layout.values.get(one.value)) {
+            let mut list = value.leaf.path.clone();
+            if let Some(Step::Item(index)) = list.0.pop() {
+                lists.entry((value.document, list)).or_default().push(index);
+            }
+        }
+        Self(lists)
+    }
+
+    /// A path as it is in the plain file.
+    fn without(&self, document: usize, path: &Path) -> Path {
+        if self.0.is_empty() {
+            return path.clone();
+        }
+        let mut list = Path::default();
+        let mut plain = Path::default();
+        for step in &path.0 {
+            plain.0.push(match step {
+                Step::Item(index) => {
+                    let comments = self.0.get(&(document, list.clone())).map_or(&[][..], Vec::as_slice);
+                    Step::Item(index - comments.iter().filter(|comment| *comment < index).count())
+                }
+                key @ Step::Key(_) => key.clone(),
+            });
+            list.0.push(step.clone());
+        }
+        plain
+    }
+}
+
+/// Which comments of a stash were not found yet.
+#[derive(Default)]
+pub(super) struct CommentsLeft(Vec<bool>);
+
+/// Whether a value of one type, written into a plain file, is read as the other: a float without a fraction reads as an
+/// integer, and what has no type of its own in a file reads as text.
+fn reads_as(kind: Type, seen: Type, syntax: Syntax) -> bool {
+    kind == seen
+        || (kind == Type::Float && seen == Type::Int)
+        || (seen == Type::Text && (kind == Type::Bytes || (kind == Type::Time && syntax == Syntax::Json)))
+}

@@ -1,0 +1,172 @@
+//! An edit cycle loses nothing: what is decrypted and encrypted again is the same file, byte for byte.
+
+use proptest::prelude::*;
+use sealwax_format::OsRandom;
+use sealwax_format::document::{File, Syntax};
+use sealwax_format::sops::{Cipher, FileKey, Layout, Metadata, Opened, Report, Request, Selector, Stash, encrypt};
+
+use crate::generator::{file, json};
+
+/// A file key, and metadata that hold no wrap of it: this is not about keys.
+struct Bench {
+    cipher: Cipher,
+    metadata: Metadata,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let metadata = Metadata::new(Vec::new(), None, Selector::default(), false, 1_767_323_045, "3.13.3");
+        Self { cipher: FileKey::mint(&mut OsRandom).unwrap().cipher(), metadata }
+    }
+
+    fn encrypt(&self, plain: &str, syntax: Syntax, stash: Option<&Stash>) -> Result<Report, String> {
+        let file = File::parse(plain, syntax).map_err(|error| error.to_string())?;
+        let request = Request { metadata: &self.metadata, cipher: &self.cipher, stash, allow_nothing: true };
+        encrypt(&file, &request, &mut OsRandom).map_err(|at| format!("{at:?}"))
+    }
+}
+
+/// Opens a file, and gives its plain text and what is to be kept of it.
+pub(crate) fn open(text: &str, syntax: Syntax, cipher: &Cipher) -> (String, Stash, Metadata) {
+    let file = File::parse(text, syntax).unwrap();
+    let layout = Layout::read(&file).unwrap_or_else(|at| panic!("{at:?}\n{text}"));
+    let opened: Vec<Opened> = layout.open(&file, cipher, true).unwrap_or_else(|at| panic!("{at:?}\n{text}"));
+    let plain = layout.decrypt(&file, cipher, &opened).unwrap_or_else(|at| panic!("{at:?}\n{text}"));
+    let stash = Stash::of(&layout, &file, cipher, &opened);
+    (plain.to_string(), stash, layout.metadata)
+}
+
+/// Decrypts a file and encrypts it again, with everything and with a later time.
+pub(crate) fn cycle(text: &str, syntax: Syntax, cipher: &Cipher) {
+    let (plain, stash, metadata) = open(text, syntax, cipher);
+    let parsed = File::parse(&plain, syntax).unwrap_or_else(|error| panic!("{error:?}\n{plain}"));
+    let request = Request { metadata: &metadata, cipher, stash: Some(&stash), allow_nothing: true };
+    let report = encrypt(&parsed, &request, &mut OsRandom).unwrap_or_else(|at| panic!("{at:?}\n{plain}\n---\n{text}"));
+    assert_eq!(*report.text, text, "the plain file is\n{plain}");
+    assert_eq!(report.sealed, 0);
+
+    let later = metadata.modified(4_000_000_000, "3.99.9");
+    let request = Request { metadata: &later, cipher, stash: Some(&stash), allow_nothing: true };
+    let report = encrypt(&parsed, &request, &mut OsRandom).unwrap();
+    let (again, ..) = open(&report.text, syntax, cipher);
+    assert_eq!(again, plain);
+    let changed = differences(text, &report.text);
+    let stated = |line: &str| ["mac", "lastmodified", "version"].iter().any(|name| line.contains(name));
+    assert!(changed.iter().all(|line| stated(line)), "{changed:?}");
+}
+
+/// The lines of the second text that are not in the first at their place.
+fn differences<'t>(old: &str, new: &'t str) -> Vec<&'t str> {
+    assert_eq!(old.lines().count(), new.lines().count(), "{old}\n---\n{new}");
+    old.lines().zip(new.lines()).filter(|(old, new)| old != new).map(|(_, new)| new).collect()
+}
+
+#[test]
+fn what_sops_wrote_comes_back() {
+    for name in crate::names() {
+        let text = crate::read(&format!("{name}.enc.yaml"));
+        let file = File::parse(&text, Syntax::Yaml).unwrap();
+        cycle(&text, Syntax::Yaml, &crate::cipher(&Layout::read(&file).unwrap()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+
+    #[test]
+    fn yaml_comes_back(source in file()) {
+        let bench = Bench::new();
+        if let Ok(report) = bench.encrypt(&source, Syntax::Yaml, None) {
+            cycle(&report.text, Syntax::Yaml, &bench.cipher);
+        }
+    }
+
+    #[test]
+    fn json_comes_back(value in json(), pretty in prop::bool::ANY) {
+        let value = serde_json::json!({ "outer": value });
+        let source = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+        let bench = Bench::new();
+        let report = bench.encrypt(&source, Syntax::Json, None);
+        prop_assert!(report.is_ok(), "{:?}\n{}", report, source);
+        cycle(&report.unwrap().text, Syntax::Json, &bench.cipher);
+    }
+}
+
+/// A token stands where `TOKEN` does, for the value `v` at the path of a top-level key.
+#[test]
+fn tokens_come_back_as_they_were_written() {
+    let bench = Bench::new();
+    let sealed = bench.encrypt("a: v\nb: w\n# c\nlist:\n- x\n# in\n- x\n- x\n", Syntax::Yaml, None).unwrap().text;
+    let token = |key: &str| {
+        let line = sealed.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+        line.trim().to_owned()
+    };
+    let (a, b) = (token("a: "), token("b: "));
+    for written in
+        [format!("\"{a}\""), format!("'{a}'"), format!(">-\n  {a}"), format!("|-\n    {a}\n"), format!("{a}  # why")]
+    {
+        cycle(&sealed.replace(&a, &written), Syntax::Yaml, &bench.cipher);
+    }
+    // An encrypted comment as SOPS writes it in a list; a block in the middle; blank lines and comments around it.
+    let item = sealed.lines().find(|line| line.starts_with("#ENC") && line.contains("comment")).unwrap().to_owned();
+    let in_list = sealed.rsplit_once("#ENC").unwrap().1.split('\n').next().unwrap().to_owned();
+    cycle(&sealed.replace(&format!("#ENC{in_list}"), &format!("- ENC{in_list}")), Syntax::Yaml, &bench.cipher);
+    cycle(&sealed.replace(&item, &format!("\n\n{item}\n\n")), Syntax::Yaml, &bench.cipher);
+    let (values, block) = sealed.split_once("sops:\n").unwrap();
+    let block = format!("sops:\n{block}");
+    let (first, rest) = values.split_once("b: ").unwrap();
+    for moved in [
+        format!("{block}{values}"),
+        format!("# first\n{block}\n# second\n\n{values}"),
+        format!("{first}\n# before\n{block}\n# after\nb: {rest}"),
+        format!("{values}\n# before\n\n{block}\n# after\n    # indented\n"),
+        format!("{values}{}", block.trim_end()),
+        format!("---\n{values}{block}...\n---\nc: {b}\n").replace("c:", "b:"),
+        sealed.replace('\n', "\r\n"),
+    ] {
+        let file = File::parse(&moved, Syntax::Yaml).unwrap();
+        let layout = Layout::read(&file).unwrap();
+        if layout.open(&file, &bench.cipher, true).is_ok() {
+            cycle(&moved, Syntax::Yaml, &bench.cipher);
+        } else {
+            assert!(moved.contains("..."), "only the file with a second document has another checksum: {moved}");
+        }
+    }
+}
+
+#[test]
+fn empty_files_and_values_come_back() {
+    let bench = Bench::new();
+    for plain in
+        ["{}\n", "{}", "---\n{}\n---\na: b\n", "a: \"\"\nb:\nc: ~\nd: {}\ne: []\nf: ''\n", "a: b\n---\n---\nc: d\n"]
+    {
+        let sealed = bench.encrypt(plain, Syntax::Yaml, None).unwrap_or_else(|error| panic!("{error}: {plain}"));
+        assert!(sealed.text.contains("    mac: ENC["), "Flux finds it: {}", *sealed.text);
+        cycle(&sealed.text, Syntax::Yaml, &bench.cipher);
+    }
+    for plain in ["{}", "{ }\n", "{\n}\n", "{\"a\": null, \"b\": \"\"}"] {
+        let sealed = bench.encrypt(plain, Syntax::Json, None).unwrap_or_else(|error| panic!("{error}: {plain}"));
+        cycle(&sealed.text, Syntax::Json, &bench.cipher);
+    }
+    assert!(bench.encrypt("# only\n", Syntax::Yaml, None).is_err());
+    assert!(bench.encrypt("- a\n", Syntax::Yaml, None).is_err());
+}
+
+#[test]
+fn one_changed_value_changes_one_scalar() {
+    let bench = Bench::new();
+    let plain = "# head\na: same\nb: same  # why\nlist:\n- same\n- same\n# in\n- same\nnest: {a: same, b: [same, same]}\n---\na: same\nlist: [same]\n";
+    let sealed = bench.encrypt(plain, Syntax::Yaml, None).unwrap().text;
+    let (opened, stash, _) = open(&sealed, Syntax::Yaml, &bench.cipher);
+    let places: Vec<_> = opened.match_indices("same").map(|(at, _)| at).collect();
+    assert_eq!(places.len(), plain.matches("same").count());
+    for at in places {
+        let edited = format!("{}other{}", &opened[..at], &opened[at + 4..]);
+        let report = bench.encrypt(&edited, Syntax::Yaml, Some(&stash)).unwrap();
+        assert_eq!(report.sealed, 1, "{edited}");
+        let changed = differences(&sealed, &report.text);
+        // The checksum stands in both documents.
+        assert_eq!(changed.len(), 3, "{changed:?}");
+        assert_eq!(open(&report.text, Syntax::Yaml, &bench.cipher).0, edited);
+    }
+}
