@@ -64,7 +64,7 @@ impl Opened {
             plain,
             secrets: secrets(&open),
             values: open.values.len(),
-            stash: Stash::of(&open.layout, &open.values),
+            stash: Stash::of(&open.layout, file, &open.cipher, &open.values),
             metadata: open.layout.metadata,
             key: open.key,
         })
@@ -165,15 +165,8 @@ pub(crate) fn encrypt(
 ) -> Result<Report, CommandError> {
     let key = FileKey::mint(&mut OsRandom).map_err(|error| CommandError::refused(error.to_string()))?;
     let groups = keys.wrap(&creation.groups, creation.threshold, &key)?;
-    let metadata = Metadata {
-        groups,
-        threshold: threshold(creation),
-        last_modified: String::new(),
-        mac: None,
-        version: String::new(),
-        selector: creation.selector.clone(),
-        mac_only_encrypted: creation.mac_only_encrypted,
-    };
+    let Creation { threshold, selector, mac_only_encrypted, .. } = creation.clone();
+    let metadata = Metadata::new(groups, threshold, selector, mac_only_encrypted, 0, VERSION);
     write(shown, plain, syntax, &metadata, &key, None)
 }
 
@@ -193,6 +186,6 @@ fn write(
     let file = crate::files::parse(shown, plain, syntax)?;
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let metadata = Metadata { last_modified: now, version: VERSION.to_owned(), ..metadata.clone() };
-    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash };
+    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash, allow_nothing: stash.is_some() };
     sops::encrypt(&file, &request, &mut OsRandom).map_err(|at| unwritten(shown, &at))
 }
