@@ -145,7 +145,8 @@ impl WriteArgs {
                 Some(_) => Ok(None),
                 None => Err(CommandError::usage(format!("{shown}: no policy governs this file, and there is no --to"))
                     .hint(format!(
-                        "Write a {} at the root of the repository, or pass --to RECIPIENT.",
+                        "Write a {} at the root of the repository, or pass --to RECIPIENT; no rule of a .sops.yaml \
+                         matches it either.",
                         policy::FILE_NAME
                     ))),
             };

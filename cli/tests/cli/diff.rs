@@ -35,8 +35,7 @@ fn textconv_masks_values_and_keeps_the_rest() {
     out:   name: db
     out: stringData:
     out:   # who
-    out:   username: <sealed TAG>
-    out:   password: <sealed TAG, own key, for alice>   # keep
+    out:   username: <sealed TAG:   password: <sealed TAG key, for alice>   # keep
     out: sealwax:
     out:   version: 1
     out:   sealedFor: {namespace: prod, name: db}
@@ -127,10 +126,7 @@ fn diff_lists_values_and_readers() {
     assert_snapshot!(untagged(&shown.to_string()), @"
     exit 0
     out: db.yaml: Secret prod/db
-    out:   + stringData.token  <sealed TAG>
-    out:   - stringData.username  <sealed TAG>
-    out:   ~ stringData.password  <sealed TAG> -> <sealed TAG>
-    out:   reader came: bob@FINGERPRINT
+    out:   + stringData.token  <sealed TAG:   - stringData.username  <sealed TAG:   ~ stringData.password  <sealed TAG<sealed TAG:   reader came: bob@FINGERPRINT
     ");
     assert_snapshot!(sandbox.sealwax(["diff", "--reveal"]).by(&alice).run(), @r#"
     exit 0
@@ -185,8 +181,8 @@ fn diff_shows_what_came_into_the_clear() {
     assert_snapshot!(untagged(&shown.to_string()), @"
     exit 0
     out: db.yaml: Secret prod/db
-    out:   ! stringData.password  <sealed TAG> -> in the clear
-    out:   ! stringData.username  <sealed TAG> -> in the clear
+    out:   ! stringData.password  <sealed TAGin the clear
+    out:   ! stringData.username  <sealed TAGin the clear
     out:   reader went: alice@FINGERPRINT
     ");
 }

@@ -92,7 +92,7 @@ fn no_recipient_no_pattern_no_place() {
     assert_snapshot!(sandbox.sealwax(["encrypt", "db.yaml"]).run(), @"
     exit 2
     err: error: db.yaml: no policy governs this file, and there is no --to
-    err: hint: Write a .sealwax.toml at the root of the repository, or pass --to RECIPIENT.
+    err: hint: Write a .sealwax.toml at the root of the repository, or pass --to RECIPIENT; no rule of a .sops.yaml matches it either.
     ");
     assert_snapshot!(sandbox.sealwax(["encrypt", "db.yaml", "--to", &to]).run(), @r#"
     exit 2

@@ -353,7 +353,7 @@ fn a_policy_that_does_not_cover_the_output_is_told_before_anything_is_read() {
     assert_snapshot!(sandbox.sealwax(IMPORT).run(), @"
     exit 2
     err: error: external.yaml: ExternalSecret prod/db: no policy governs this file, and there is no --to
-    err: hint: Write a .sealwax.toml at the root of the repository, or pass --to RECIPIENT.
+    err: hint: Write a .sealwax.toml at the root of the repository, or pass --to RECIPIENT; no rule of a .sops.yaml matches it either.
     ");
     let no_namespace = EXTERNAL.replace("namespace: prod", "uid: x");
     let (sandbox, _) = prepared(&no_namespace);

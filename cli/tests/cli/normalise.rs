@@ -29,7 +29,9 @@ fn name_of(run: &str, before: &str, after: &str) -> Option<&'static str> {
     match run.len() {
         20 if base32 && before.ends_with('@') => Some("FINGERPRINT"),
         20 if base32 && before.ends_with("fingerprint ") => Some("FINGERPRINT"),
+        8 if before.ends_with("<sealed ") => Some("TAG"),
         8 if base32 && (before.ends_with("ENC[wax1,") || after.starts_with(":YWdl")) => Some("SHORT"),
+        _ if ["GCM,data:", ",iv:", ",tag:"].iter().any(|part| before.ends_with(part)) => Some("BASE64"),
         52 if base32 => Some("KEYID"),
         40.. if run.starts_with("age1") => Some("RECIPIENT"),
         40.. if run.bytes().any(|byte| byte.is_ascii_digit()) => Some("BASE64"),

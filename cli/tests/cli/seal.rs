@@ -96,7 +96,7 @@ fn standard_input_with_the_rule_of_a_path() {
     assert_snapshot!(sandbox.sealwax(["seal"]).input(DATA).run(), @"
     exit 2
     err: error: standard input: no policy governs this file, and there is no --to
-    err: hint: Write a .sealwax.toml at the root of the repository, or pass --to RECIPIENT.
+    err: hint: Write a .sealwax.toml at the root of the repository, or pass --to RECIPIENT; no rule of a .sops.yaml matches it either.
     ");
 }
 

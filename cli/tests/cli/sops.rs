@@ -125,7 +125,7 @@ fn key_groups_open_with_as_many_as_the_threshold() {
         })
         .collect();
     let plain = File::parse("password: s3cr3t-pass\n", Syntax::Yaml).unwrap();
-    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash: None };
+    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash: None, allow_nothing: false };
     sandbox.write("file.yaml", encrypt(&plain, &request, &mut OsRandom).unwrap().text.as_bytes());
     let [alice, bob, carol] = people.each_ref().map(|person| person.file.to_str().unwrap());
     let decrypt = |identities: &[&str]| {

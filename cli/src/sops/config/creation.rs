@@ -70,8 +70,7 @@ impl Configs {
         let absolute = absolute(file)?;
         let Some(path) = Self::find(&absolute) else { return Ok(None) };
         let config = self.load(&path)?;
-        let here = std::env::current_dir().unwrap_or_default();
-        let shown = path.strip_prefix(here).unwrap_or(&path).display();
+        let shown = shown(&path);
         let folder = absolute_folder(&path)?;
         let relative = absolute.strip_prefix(&folder).unwrap_or(&absolute).to_string_lossy();
         for (position, rule) in config.creation_rules.iter().flatten().enumerate() {
@@ -99,7 +98,7 @@ impl Configs {
             return Ok(Arc::clone(known));
         }
         let text = files::read_text(path)?;
-        let shown = path.display().to_string();
+        let shown = shown(path);
         strict::check(&shown, &text)?;
         let config = serde_yaml::from_str(&text)
             .map_err(|error| CommandError::usage(format!("{shown}: not a valid configuration of SOPS: {error}")))?;
@@ -107,6 +106,12 @@ impl Configs {
         read.insert(path.to_owned(), Arc::clone(&config));
         Ok(config)
     }
+}
+
+/// As people in this folder know it.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
 fn absolute(file: &Path) -> Result<PathBuf, CommandError> {
