@@ -7,6 +7,7 @@
 //! | `opened` | what has opened in this run |
 //! | `age` | age identities and recipients of every kind |
 //! | `pgp` | PGP keys, through `gpg` |
+//! | `network`, `transit` | keys that a service holds; which servers are sent a token |
 //! | `wrap` | the data key, or its shares, for each key of the groups |
 //! | `failure` | why nothing opened, in one error |
 
@@ -15,9 +16,11 @@
 mod age;
 mod failure;
 mod name;
+mod network;
 mod opened;
 mod order;
 mod pgp;
+mod transit;
 mod wrap;
 
 use sealwax_format::sops::{FileKey, Group, Metadata, Service, Wrap, shamir};
@@ -25,6 +28,7 @@ use zeroize::Zeroizing;
 
 use age::Age;
 use failure::{Attempt, Failure, GroupFailure};
+use network::Network;
 use opened::Opened;
 use order::Order;
 use pgp::Pgp;
@@ -48,12 +52,20 @@ pub(crate) struct Keys<'a> {
     opened: Opened,
     age: Age,
     pgp: Pgp,
+    network: Network,
 }
 
 impl<'a> Keys<'a> {
     /// With unattended identities, only what opens without a person, a device, another program or the network.
     pub(crate) fn new(identities: &'a Identities<'a>) -> Self {
-        Self { identities, order: None, opened: Opened::default(), age: Age::default(), pgp: Pgp::default() }
+        Self {
+            identities,
+            order: None,
+            opened: Opened::default(),
+            age: Age::default(),
+            pgp: Pgp::default(),
+            network: Network::default(),
+        }
     }
 
     /// The same, trying services in this order: their names in SOPS, with commas between them.
@@ -146,6 +158,9 @@ impl<'a> Keys<'a> {
                 Err(Attempt::new(wrap, format!("{service} keys are not asked for here: this opens what needs nobody")))
             }
             Service::Pgp => self.pgp.open(wrap),
+            Service::AwsKms | Service::VaultTransit => {
+                self.network.open(wrap).map_err(|error| Attempt::of(wrap, &error))
+            }
             service => Err(Attempt::new(wrap, unsupported(service))),
         }
     }

@@ -75,10 +75,13 @@ fn kept(known: &Wrap, named: &Wrap) -> Wrap {
     Wrap { enc: known.enc.clone(), fields: fields.collect(), ..named.clone() }
 }
 
-fn one(_keys: &Keys<'_>, wrap: &Wrap, share: &[u8]) -> Result<Wrap, CommandError> {
+fn one(keys: &Keys<'_>, wrap: &Wrap, share: &[u8]) -> Result<Wrap, CommandError> {
     let enc = match wrap.service {
         Service::Age => age::wrap(&wrap.key, share)?,
         Service::Pgp => pgp::wrap(&wrap.key, share)?,
+        Service::AwsKms | Service::VaultTransit => {
+            keys.network.wrap(wrap, share).map_err(|error| error.of(&name::shown(wrap)))?
+        }
         service => {
             return Err(CommandError::refused(format!("{}: {}", name::shown(wrap), unsupported(service))));
         }
