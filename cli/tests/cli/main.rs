@@ -31,6 +31,7 @@ mod render;
 mod roundtrip;
 mod seal;
 mod sops;
+mod sops_keys;
 mod team;
 mod team_month;
 mod verify_inspect;

@@ -82,8 +82,9 @@ fn what_was_changed_outside_of_sops_is_seen() {
     assert_eq!(run().args(&["--ignore-mac"]).run().code, Some(0));
     assert_snapshot!(sandbox.sealwax(["decrypt", "file.yaml"]).run(), @"
     exit 1
-    err: error: file.yaml: none of your identities opens it; its keys: age RECIPIENT
-    err: hint: Pass --identity FILE, or set SEALWAX_IDENTITY, SOPS_AGE_KEY_FILE or SOPS_AGE_KEY to what holds your key.
+    err: error: file.yaml: none of its keys opens it
+    err:   age RECIPIENT: none of your identities is for it
+    err: hint: Pass --identity FILE, or set SEALWAX_IDENTITY, SOPS_AGE_KEY_FILE or SOPS_AGE_KEY to what holds your age key.
     ");
 }
 
@@ -136,8 +137,9 @@ fn key_groups_open_with_as_many_as_the_threshold() {
     }
     assert_snapshot!(decrypt(&[bob]), @"
     exit 1
-    err: error: file.yaml: none of your identities opens it; its keys: age RECIPIENT
-    err: hint: Pass --identity FILE, or set SEALWAX_IDENTITY, SOPS_AGE_KEY_FILE or SOPS_AGE_KEY to what holds your key.
-    err: hint: Of the 2 key groups that are needed, 1 opened.
+    err: error: file.yaml: of the 2 key groups that are needed, 1 opened
+    err:   group 1: age RECIPIENT: none of your identities is for it
+    err:   group 3: age RECIPIENT: none of your identities is for it
+    err: hint: Pass --identity FILE, or set SEALWAX_IDENTITY, SOPS_AGE_KEY_FILE or SOPS_AGE_KEY to what holds your age key.
     ");
 }

@@ -83,6 +83,13 @@ impl Network {
     }
 }
 
+#[cfg(test)]
+impl Network {
+    pub(super) fn is_unused(&self) -> bool {
+        self.runtime.get().is_none()
+    }
+}
+
 fn transit_key(wrap: &Wrap) -> Result<TransitKey<'_>, CommandError> {
     let named = name::field(wrap, name::ENGINE_PATH).zip(name::field(wrap, name::KEY_NAME));
     let key = named.and_then(|(engine, name)| TransitKey::new(engine, name));
