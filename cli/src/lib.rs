@@ -22,6 +22,7 @@
 //! | `repo` | the Git repository; the only code that runs `git` |
 //! | `check` | the gate: the rules of `sealwax check`, and how findings are written |
 //! | `history`, `exposure` | tokens of Git's HEAD used again; nothing encrypted left in the clear |
+//! | `vault` | Vault as its user's own command would be used |
 //! | `import` | values of Vault and AWS, read as whoever runs this |
 //! | `cluster` | the only use of Kubernetes |
 //! | `exposure` | refuses results that show what was encrypted |
@@ -61,6 +62,7 @@ mod team;
 mod ui;
 mod unix;
 mod values;
+mod vault;
 mod view;
 
 use std::process::ExitCode;

@@ -1,7 +1,6 @@
 //! Clients of stores, logged in as whoever runs this: what a store says of logging in is the controller's and not used.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use sealwax_crds::{AwsProvider, AwsService, FakeProvider, KvVersion, OneProvider, StoreSpec, VaultProvider};
@@ -9,13 +8,7 @@ use sealwax_format::{SecretBytes, base64};
 use sealwax_sources::{Fake, Source, SourceError, aws, vault};
 
 use crate::error::CommandError;
-use crate::files::Input;
-
-/// Where Vault's own command keeps the token of a login, below the home folder.
-const TOKEN_FILE: &str = ".vault-token";
-
-/// A certificate and its key.
-type Certificate = (Vec<u8>, Arc<SecretBytes>);
+use crate::vault as user;
 
 /// A client of a store.
 pub(super) async fn connect(spec: &StoreSpec) -> Result<Box<dyn Source>, CommandError> {
@@ -38,29 +31,20 @@ fn fake(provider: &FakeProvider) -> Box<dyn Source> {
 /// The server that is asked: that of the environment, which the token is of. A manifest says where the controller reads,
 /// and can come from anybody; it would get the token by naming a server.
 fn vault_server(provider: &VaultProvider) -> Result<String, CommandError> {
-    variable("VAULT_ADDR").ok_or_else(|| {
+    user::server().ok_or_else(|| {
         let server = &provider.server;
-        CommandError::usage("VAULT_ADDR does not say which server may be sent your token").hint(if is_plain(server) {
-            format!("The store names this one. If you trust it: export VAULT_ADDR={server}")
-        } else {
-            "Set VAULT_ADDR to the server's address.".to_owned()
-        })
+        CommandError::usage("VAULT_ADDR does not say which server may be sent your token").hint(
+            if user::is_plain(server) {
+                format!("The store names this one. If you trust it: export VAULT_ADDR={server}")
+            } else {
+                "Set VAULT_ADDR to the server's address.".to_owned()
+            },
+        )
     })
 }
 
-/// Whether it is an address that people may copy to their shell.
-fn is_plain(server: &str) -> bool {
-    let host = server.strip_prefix("https://").or_else(|| server.strip_prefix("http://")).unwrap_or_default();
-    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:/".contains(&byte))
-}
-
-/// Whether both are the same server, but for a slash at the end.
-pub(super) fn same_server(one: &str, other: &str) -> bool {
-    one.trim_end_matches('/').eq_ignore_ascii_case(other.trim_end_matches('/'))
-}
-
 fn vault(provider: &VaultProvider) -> Result<Box<dyn Source>, CommandError> {
-    let own_namespace = variable("VAULT_NAMESPACE");
+    let own_namespace = user::namespace();
     let server = vault_server(provider)?;
     let settings = vault::Settings {
         mount: provider.path.clone(),
@@ -71,49 +55,25 @@ fn vault(provider: &VaultProvider) -> Result<Box<dyn Source>, CommandError> {
         namespace: provider.namespace.clone().or_else(|| own_namespace.clone()),
         auth_namespace: own_namespace.or_else(|| provider.namespace.clone()),
         ca: authorities(provider, &server)?,
-        client_certificate: client_certificate()?,
+        client_certificate: user::client_certificate()?,
         // Those of the store go to the store's server, at the controller's risk.
         headers: BTreeMap::new(),
         forward_inconsistent: provider.forward_inconsistent == Some(true),
         server,
     };
-    let login = vault::Login::Token(Arc::new(token()?));
+    let login = vault::Login::Token(Arc::new(user::token()?));
     let client = vault::Vault::new(settings, login).map_err(source_failed)?;
     Ok(Box::new(client))
 }
 
-fn token() -> Result<SecretBytes, CommandError> {
-    let missing =
-        || CommandError::usage("there is no token for Vault").hint("Log in with `vault login`, or set VAULT_TOKEN.");
-    if let Some(token) = variable("VAULT_TOKEN") {
-        return Ok(SecretBytes::from(token));
-    }
-    let file = std::env::home_dir().map(|home| home.join(TOKEN_FILE)).filter(|file| file.is_file());
-    let held = Input::read(&file.ok_or_else(missing)?)?.bytes;
-    let trimmed = held.expose().trim_ascii();
-    if trimmed.is_empty() { Err(missing()) } else { Ok(SecretBytes::from(trimmed.to_vec())) }
-}
-
 /// Certificates that vouch for the server. Those of the store vouch for the store's own, and for no other.
 fn authorities(provider: &VaultProvider, server: &str) -> Result<Option<Vec<u8>>, CommandError> {
-    if let Some(file) = variable("VAULT_CACERT") {
-        return Ok(Some(Input::read(Path::new(&file))?.bytes.expose().to_vec()));
+    if let Some(own) = user::authorities()? {
+        return Ok(Some(own));
     }
     let bundle = provider.ca_bundle.as_deref().filter(|bundle| !bundle.is_empty());
-    let Some(bundle) = bundle.filter(|_| same_server(&provider.server, server)) else { return Ok(None) };
+    let Some(bundle) = bundle.filter(|_| user::same_server(&provider.server, server)) else { return Ok(None) };
     base64::decode(bundle.trim()).map(Some).ok_or_else(|| CommandError::refused("its caBundle is not base64"))
-}
-
-/// The certificate that the user shows.
-fn client_certificate() -> Result<Option<Certificate>, CommandError> {
-    match (variable("VAULT_CLIENT_CERT"), variable("VAULT_CLIENT_KEY")) {
-        (Some(certificate), Some(key)) => {
-            let certificate = Input::read(Path::new(&certificate))?.bytes.expose().to_vec();
-            Ok(Some((certificate, Arc::new(Input::read(Path::new(&key))?.bytes))))
-        }
-        (None, None) => Ok(None),
-        _ => Err(CommandError::usage("VAULT_CLIENT_CERT and VAULT_CLIENT_KEY are set together or not at all")),
-    }
 }
 
 /// As whom the environment and the files of AWS's own command say. The store's roles trust the controller, not people.
@@ -132,7 +92,7 @@ async fn aws(provider: &AwsProvider) -> Result<Box<dyn Source>, CommandError> {
 }
 
 /// A failure of a source in the words of a command, which does not ask again by itself.
-pub(super) fn source_failed(mut error: SourceError) -> CommandError {
+pub(crate) fn source_failed(mut error: SourceError) -> CommandError {
     use sealwax_sources::Kind;
     let plain = match error.kind {
         Kind::Throttled { .. } => Some("too many calls; try again later"),
@@ -149,32 +109,5 @@ pub(super) fn source_failed(mut error: SourceError) -> CommandError {
         ),
         "SecretsManager" | "ParameterStore" if error.operation == "connect" => failed.hint("Set AWS_REGION."),
         _ => failed,
-    }
-}
-
-/// A variable of the environment that says something.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_no_shell_understands_is_offered_to_it() {
-        for server in ["https://vault.example:8200", "http://10.0.0.1:8200/vault"] {
-            assert!(is_plain(server), "{server}");
-        }
-        for server in ["", "https://", "vault.example", "https://a;b", "https://a$(b)", "https://a b", "https://a\n"] {
-            assert!(!is_plain(server), "{server}");
-        }
-    }
-
-    #[test]
-    fn a_slash_makes_no_other_server() {
-        assert!(same_server("https://vault.example", "https://Vault.example/"));
-        assert!(!same_server("https://vault.example", "https://vault.example:8200"));
-        assert!(!same_server("", "https://vault.example"));
     }
 }

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use sealwax_crds::ExternalSecretSpec;
 
+pub(crate) use connect::source_failed;
 pub(crate) use given::of_command_line;
 pub(crate) use manifests::of_files;
 pub(crate) use object::{Shape, holds};

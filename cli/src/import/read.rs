@@ -10,9 +10,10 @@ use sealwax_format::SecretBytes;
 use sealwax_render::external::{Fetched, Value, Wanted, What, assemble, wanted};
 use sealwax_sources::{Address, Content, Limits, Query, Reader, Reading};
 
-use super::connect::{connect, same_server, source_failed};
+use super::connect::{connect, source_failed};
 use super::{Wish, Wishes};
 use crate::error::{CommandError, chain};
+use crate::vault::same_server;
 
 /// What was read of late is not read again: one run asks for everything once.
 const ONE_RUN: Duration = Duration::from_hours(1);

@@ -32,6 +32,7 @@ mod roundtrip;
 mod seal;
 mod sops;
 mod sops_edit;
+mod sops_keys;
 mod team;
 mod team_month;
 mod verify_inspect;

@@ -9,6 +9,7 @@ mod auth;
 mod chain;
 mod endpoints;
 mod error;
+mod kms;
 mod parameter_store;
 mod secrets_manager;
 mod sessions;
@@ -30,6 +31,7 @@ use crate::{Kind, Payload, Source, SourceError, Tokens};
 use self::sessions::Renewing;
 
 pub use endpoints::Endpoints;
+pub use kms::{Kms, KmsSettings};
 
 /// The longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(20);

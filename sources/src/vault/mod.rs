@@ -9,6 +9,7 @@ mod kv;
 mod login;
 mod paths;
 mod renewal;
+mod transit;
 mod transport;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use sealwax_format::SecretBytes;
 
 use self::auth::Session;
 use self::paths::Paths;
+pub use self::transit::{Transit, TransitKey};
 use crate::{Address, Payload, Query, Source, SourceError, Tokens};
 
 pub(crate) const PROVIDER: &str = "Vault";

@@ -45,7 +45,7 @@ impl Age {
         }
         let attempts = wraps.iter().zip(whys).map(|(wrap, why)| {
             let why = why.unwrap_or_else(|| "none of your identities is for it".to_owned());
-            problems.iter().fold(Attempt::new(wrap, why), Attempt::hint).hint(HINT)
+            problems.iter().fold(Attempt::new(wrap, why), |attempt, problem| attempt.hint(problem.as_str())).hint(HINT)
         });
         Ok(Err(attempts.collect()))
     }

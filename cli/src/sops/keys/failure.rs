@@ -10,17 +10,23 @@ use crate::error::CommandError;
 pub(super) struct Attempt {
     key: String,
     why: String,
-    hint: Option<String>,
+    hints: Vec<String>,
 }
 
 impl Attempt {
     pub(super) fn new(wrap: &Wrap, why: impl Into<String>) -> Self {
-        Self { key: name::shown(wrap), why: why.into(), hint: None }
+        Self { key: name::shown(wrap), why: why.into(), hints: Vec::new() }
+    }
+
+    /// What another room says of it.
+    pub(super) fn of(wrap: &Wrap, error: &CommandError) -> Self {
+        Self { hints: error.hints().to_vec(), ..Self::new(wrap, error.message()) }
     }
 
     /// The same, with a sentence on what to do.
-    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
     }
 }
 
@@ -54,7 +60,11 @@ impl Failure {
             }
             for attempt in group.attempts {
                 message.push_str(&format!("\n  {of_group}{}: {}", attempt.key, attempt.why));
-                hints.extend(attempt.hint.filter(|hint| !hints.contains(hint)));
+                for hint in attempt.hints {
+                    if !hints.contains(&hint) {
+                        hints.push(hint);
+                    }
+                }
             }
         }
         let error = CommandError::refused(message);

@@ -7,6 +7,7 @@
 //! | `opened` | what has opened in this run |
 //! | `age` | age identities and recipients of every kind |
 //! | `pgp` | PGP keys, through `gpg` |
+//! | `network`, `transit` | keys that a service holds; which servers are sent a token |
 //! | `wrap` | the data key, or its shares, for each key of the groups |
 //! | `failure` | why nothing opened, in one error |
 
@@ -15,16 +16,21 @@
 mod age;
 mod failure;
 mod name;
+mod network;
 mod opened;
 mod order;
 mod pgp;
+mod transit;
 mod wrap;
+
+use std::sync::OnceLock;
 
 use sealwax_format::sops::{FileKey, Group, Metadata, Service, Wrap, shamir};
 use zeroize::Zeroizing;
 
 use age::Age;
 use failure::{Attempt, Failure, GroupFailure};
+use network::Network;
 use opened::Opened;
 use order::Order;
 use pgp::Pgp;
@@ -47,13 +53,21 @@ pub(crate) struct Keys<'a> {
     order: Option<Order>,
     opened: Opened,
     age: Age,
-    pgp: Pgp,
+    pgp: OnceLock<Pgp>,
+    network: Network,
 }
 
 impl<'a> Keys<'a> {
     /// With unattended identities, only what opens without a person, a device, another program or the network.
     pub(crate) fn new(identities: &'a Identities<'a>) -> Self {
-        Self { identities, order: None, opened: Opened::default(), age: Age::default(), pgp: Pgp::default() }
+        Self {
+            identities,
+            order: None,
+            opened: Opened::default(),
+            age: Age::default(),
+            pgp: OnceLock::new(),
+            network: Network::default(),
+        }
     }
 
     /// The same, trying services in this order: their names in SOPS, with commas between them.
@@ -124,6 +138,10 @@ impl<'a> Keys<'a> {
         Ok(Err(attempts))
     }
 
+    fn pgp(&self) -> &Pgp {
+        self.pgp.get_or_init(Pgp::of_environment)
+    }
+
     fn open_with<'w>(&self, service: Service, wraps: &[&'w Wrap]) -> Result<Tried<'w>, CommandError> {
         if service == Service::Age {
             return self.age.open(self.identities, wraps);
@@ -145,7 +163,10 @@ impl<'a> Keys<'a> {
                 let service = service.shown();
                 Err(Attempt::new(wrap, format!("{service} keys are not asked for here: this opens what needs nobody")))
             }
-            Service::Pgp => self.pgp.open(wrap),
+            Service::Pgp => self.pgp().open(wrap),
+            Service::AwsKms | Service::VaultTransit => {
+                self.network.open(wrap).map_err(|error| Attempt::of(wrap, &error))
+            }
             service => Err(Attempt::new(wrap, unsupported(service))),
         }
     }
@@ -154,4 +175,94 @@ impl<'a> Keys<'a> {
 /// What is said of a service whose keys cannot be used.
 fn unsupported(service: Service) -> String {
     format!("{} keys are not supported yet", service.shown())
+}
+
+#[cfg(test)]
+mod tests {
+    use sealwax_format::OsRandom;
+    use sealwax_format::document::{File, Syntax};
+    use sealwax_format::keys::pq;
+    use sealwax_format::sops::Layout;
+
+    use super::*;
+    use crate::keyring::IdentityArgs;
+
+    /// A file whose block has these groups.
+    fn metadata(groups: Vec<Group>, threshold: Option<usize>) -> Metadata {
+        let text = "sops:\n  age: []\n  lastmodified: 2026-01-02T03:04:05Z\n";
+        let file = File::parse(text, Syntax::Yaml).unwrap();
+        Metadata { groups, threshold, ..Layout::read(&file).unwrap().metadata }
+    }
+
+    fn group(keys: &[&Wrap]) -> Group {
+        Group { wraps: keys.iter().map(|wrap| Wrap::clone(wrap)).collect() }
+    }
+
+    /// Recipients of people who are somebody else.
+    fn stranger() -> Wrap {
+        parse_age(&::age::x25519::Identity::generate().to_public().to_string()).unwrap()
+    }
+
+    #[test]
+    fn every_recipient_gets_an_age_file_of_its_own() {
+        let args = IdentityArgs::default();
+        let identities = Identities::unattended(&args);
+        let keys = Keys::new(&identities);
+        let (classical, quantum) = (stranger(), pq::Identity::generate().to_public().to_string());
+        let ssh = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN alice@rust";
+        let (quantum, ssh) = (parse_age(&quantum).unwrap(), parse_age(ssh).unwrap());
+        let key = FileKey::mint(&mut OsRandom).unwrap();
+        let wrapped = keys.wrap(&[group(&[&classical, &quantum, &ssh])], None, &key).unwrap();
+        for wrap in &wrapped[0].wraps {
+            assert!(wrap.enc.starts_with("-----BEGIN AGE ENCRYPTED FILE-----\n"));
+            assert!(wrap.enc.ends_with("-----END AGE ENCRYPTED FILE-----\n"));
+            assert!(wrap.fields.is_empty(), "SOPS writes no time for age");
+        }
+        let refused = keys.open("file", &metadata(wrapped, None)).unwrap_err();
+        assert!(refused.message().contains("none of your identities is for it"), "{}", refused.message());
+    }
+
+    #[test]
+    fn what_is_wrapped_stays_and_shares_are_made_anew() {
+        let args = IdentityArgs::default();
+        let identities = Identities::unattended(&args);
+        let keys = Keys::new(&identities);
+        let key = FileKey::mint(&mut OsRandom).unwrap();
+        let (alice, bob) = (stranger(), stranger());
+        let gcp = Wrap {
+            enc: "KEPT".to_owned(),
+            fields: vec![("created_at", "then".to_owned())],
+            ..parse_gcp_kms("k").unwrap()
+        };
+        let mut old = keys.wrap(&[group(&[&alice])], None, &key).unwrap();
+        old[0].wraps.push(gcp.clone());
+        let old = metadata(old, None);
+        let groups = [group(&[&parse_gcp_kms("k").unwrap(), &alice, &bob])];
+        let new = keys.rewrap(&old, &groups, None, &key).unwrap();
+        assert_eq!(new[0].wraps[0], gcp, "kept although it could not be made");
+        assert_eq!(new[0].wraps[1].enc, old.groups[0].wraps[0].enc);
+        assert!(!new[0].wraps[2].enc.is_empty());
+        let other = [group(&[&parse_gcp_kms("another").unwrap()])];
+        assert!(
+            keys.rewrap(&old, &other, None, &key).unwrap_err().message().contains("GCP KMS keys are not supported")
+        );
+        let two = keys.rewrap(&old, &[group(&[&alice]), group(&[&bob])], Some(2), &key).unwrap();
+        assert_ne!(two[0].wraps[0].enc, old.groups[0].wraps[0].enc);
+        for (groups, threshold) in [(vec![], None), (vec![Group::default()], None), (two, Some(3))] {
+            assert!(keys.wrap(&groups, threshold, &key).is_err());
+        }
+    }
+
+    #[test]
+    fn unattended_asks_nobody() {
+        let args = IdentityArgs::default();
+        let identities = Identities::unattended(&args);
+        let keys = Keys::new(&identities);
+        let pgp = parse_pgp("0123456789ABCDEF").unwrap();
+        let kms = parse_kms("arn:aws:kms:eu-central-1:1:key/1", Vec::new(), None).unwrap();
+        let transit = parse_vault_transit("http://127.0.0.1:1/v1/transit/keys/k").unwrap();
+        let refused = keys.open("file", &metadata(vec![group(&[&pgp, &kms, &transit])], None)).unwrap_err();
+        assert_eq!(refused.message().matches("not asked for here").count(), 3, "{}", refused.message());
+        assert!(keys.network.is_unused() && keys.pgp.get().is_none());
+    }
 }

@@ -1,6 +1,7 @@
 //! Keys as `.sops.yaml`, a flag or a variable names them: wraps without their encrypted data key.
 
 use sealwax_format::sops::{Service, Wrap};
+use sealwax_sources::vault::TransitKey;
 
 use crate::error::CommandError;
 
@@ -111,7 +112,7 @@ pub(crate) fn parse_vault_transit(text: &str) -> Result<Wrap, CommandError> {
         .filter(|(version, _)| is_version(version))
         .and_then(|(_, rest)| rest.rsplit_once('/'))
         .and_then(|(engine, name)| Some((engine.strip_suffix("/keys")?, name)))
-        .filter(|(engine, name)| !host.is_empty() && is_path(engine) && is_path(name))
+        .filter(|(engine, name)| !host.is_empty() && TransitKey::new(engine, name).is_some())
         .ok_or_else(wrong)?;
     let fields = vec![(ENGINE_PATH, engine.to_owned()), (KEY_NAME, name.to_owned())];
     Ok(key(Service::VaultTransit, format!("{scheme}{host}"), fields))
@@ -120,12 +121,6 @@ pub(crate) fn parse_vault_transit(text: &str) -> Result<Wrap, CommandError> {
 /// `v1`, the version of Vault's interface.
 fn is_version(text: &str) -> bool {
     text.strip_prefix('v').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// Segments that stay what they are in a URL.
-pub(super) fn is_path(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    text.split('/').all(|segment| !segment.is_empty() && !matches!(segment, "." | "..") && segment.bytes().all(plain))
 }
 
 /// The resource id of a key of GCP KMS.
@@ -197,4 +192,96 @@ fn shortened(key: &str) -> String {
     }
     let (start, end): (String, String) = (key.chars().take(24).collect(), key.chars().skip(length - 12).collect());
     format!("{start}…{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_of_transit_is_taken_apart() {
+        let read = |uri: &str| {
+            parse_vault_transit(uri).ok().map(|wrap| {
+                let field = |name| field(&wrap, name).unwrap_or_default().to_owned();
+                (wrap.key.clone(), field(ENGINE_PATH), field(KEY_NAME))
+            })
+        };
+        let expected = |server: &str, engine: &str| Some((server.to_owned(), engine.to_owned(), "sops".to_owned()));
+        assert_eq!(read("https://vault:8200/v1/transit/keys/sops"), expected("https://vault:8200", "transit"));
+        assert_eq!(read(" http://vault/v1/team/a/transit/keys/sops/ "), expected("http://vault", "team/a/transit"));
+        for wrong in [
+            "vault:8200/v1/transit/keys/sops",
+            "https://vault/transit/keys/sops",
+            "https://vault/prefix/v1/transit/keys/sops",
+            "https://vault/v1/keys/sops",
+            "https://vault/v1/transit/sops",
+            "https:///v1/transit/keys/sops",
+            "https://vault/v1/../keys/sops",
+            "https://vault/v1/transit/keys/sops?x",
+            "",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_arn_may_have_a_role() {
+        let arn = "arn:aws:kms:us-east-1:123456789012:key/1-2";
+        let plain = parse_kms(arn, Vec::new(), None).unwrap();
+        assert_eq!((plain.key.as_str(), field(&plain, ROLE)), (arn, None));
+        assert!(plain.fields.contains(&(PROFILE, String::new())), "SOPS writes it even where there is none");
+        let context = vec![("app".to_owned(), "shop".to_owned())];
+        let role = parse_kms(&format!(" {arn}+arn:aws:iam::1:role/a "), context.clone(), Some("ops")).unwrap();
+        assert_eq!((field(&role, ROLE), field(&role, PROFILE)), (Some("arn:aws:iam::1:role/a"), Some("ops")));
+        assert_eq!(role.context, context);
+        assert_eq!(region_of("arn:aws-us-gov:kms:us-gov-west-1:1:alias/a/b").unwrap(), "us-gov-west-1");
+        for wrong in [
+            "",
+            "arn:aws:kms:us-east-1:1:grant/1",
+            "arn:aws:s3:us-east-1:1:key/1",
+            "arn:aws:kms::1:key/1",
+            "arn:aws:kms:us-east-1::key/1",
+            "arn:aws:kms:us.evil/:1:key/1",
+            "arn:aws:kms:us-east-1@evil:1:key/1",
+            "arn:aws:kms:us-east-1:1:key/",
+        ] {
+            assert!(region_of(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_hexadecimal() {
+        assert_eq!(parse_pgp("FBC7 B9E2 A4F9 289A!").unwrap().key, "FBC7B9E2A4F9289A!");
+        for wrong in ["", "alice", "--output", "FBC7B9E2A4F9289A!!", "-rFBC7B9E2A4F9289A"] {
+            assert!(parse_pgp(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_private_key_is_not_repeated() {
+        let error = parse_age("AGE-SECRET-KEY-1QQQQ").unwrap_err();
+        assert!(!error.message().contains("QQQQ") && !error.hints().concat().contains("QQQQ"));
+        assert!(parse_age("alice").is_err());
+    }
+
+    #[test]
+    fn the_same_key_in_other_words() {
+        let ssh = |text: &str| parse_age(text).unwrap();
+        assert!(is_same(&ssh("ssh-ed25519 AAAA alice"), &ssh("ssh-ed25519 AAAA")));
+        let arn = "arn:aws:kms:us-east-1:1:key/1";
+        let kms = |context: &[(&str, &str)], profile| {
+            let context = context.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+            parse_kms(arn, context, profile).unwrap()
+        };
+        assert!(is_same(&kms(&[("a", "1"), ("b", "2")], Some("x")), &kms(&[("b", "2"), ("a", "1")], None)));
+        assert!(!is_same(&kms(&[("a", "1")], None), &kms(&[("a", "2")], None)));
+        let transit = |name: &str| parse_vault_transit(&format!("https://v/v1/transit/keys/{name}")).unwrap();
+        assert!(!is_same(&transit("a"), &transit("b")));
+    }
+
+    #[test]
+    fn long_keys_are_shown_by_their_ends() {
+        let long = format!("age1pq1{}end", "q".repeat(2000));
+        assert_eq!(shown(&parse_age(&long).unwrap()), format!("age age1pq1{}…{}end", "q".repeat(17), "q".repeat(9)));
+    }
 }

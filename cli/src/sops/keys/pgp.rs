@@ -20,79 +20,87 @@ const MOST_BYTES: usize = 1 << 20;
 const LONG_ID: usize = 16;
 
 /// The PGP keys of a run.
-#[derive(Default)]
 pub(super) struct Pgp {
+    program: String,
     /// For each key, whether it has been used. The first use may ask for a passphrase, which the agent keeps from then on:
     /// it is made alone, so that the question comes once.
     used: Mutex<HashMap<String, Arc<OnceLock<()>>>>,
 }
 
 impl Pgp {
+    /// With the program that the environment names.
+    pub(super) fn of_environment() -> Self {
+        let named = std::env::var(PROGRAM).ok().filter(|program| !program.is_empty());
+        Self::through(named.unwrap_or_else(|| "gpg".to_owned()))
+    }
+
+    pub(super) fn through(program: String) -> Self {
+        Self { program, used: Mutex::default() }
+    }
+
     pub(super) fn open(&self, wrap: &Wrap) -> Result<Share, Attempt> {
         let used =
             Arc::clone(self.used.lock().unwrap_or_else(PoisonError::into_inner).entry(wrap.key.clone()).or_default());
         let mut first = None;
-        used.get_or_init(|| first = Some(decrypt(wrap)));
-        first.unwrap_or_else(|| decrypt(wrap))
+        used.get_or_init(|| first = Some(self.decrypt(wrap)));
+        first.unwrap_or_else(|| self.decrypt(wrap))
     }
-}
 
-fn decrypt(wrap: &Wrap) -> Result<Share, Attempt> {
-    let output = gpg(&["-d"], wrap.enc.as_bytes()).map_err(|error| {
-        Attempt::new(wrap, cannot_run(&error)).hint(format!("Install GnuPG, or set {PROGRAM} to where it is."))
-    })?;
-    if !output.success {
-        return Err(Attempt::new(wrap, complaint(&output))
-            .hint("gpg --list-secret-keys shows the PGP keys that you have; GNUPGHOME says where gpg keeps them."));
+    fn decrypt(&self, wrap: &Wrap) -> Result<Share, Attempt> {
+        let output = self.gpg(&["-d"], wrap.enc.as_bytes()).map_err(|error| {
+            Attempt::new(wrap, self.cannot_run(&error)).hint(format!("Install GnuPG, or set {PROGRAM} to where it is."))
+        })?;
+        if !output.success {
+            return Err(Attempt::new(wrap, complaint(&output)).hint(
+                "gpg --list-secret-keys shows the PGP keys that you have; GNUPGHOME says where gpg keeps them.",
+            ));
+        }
+        // An older gpg drops packets that it does not know, and calls what is left a success.
+        if output.printed.is_empty() {
+            return Err(Attempt::new(wrap, "gpg printed nothing: is it too old for how this was encrypted?"));
+        }
+        Ok(output.printed)
     }
-    // An older gpg drops packets that it does not know, and calls what is left a success.
-    if output.printed.is_empty() {
-        return Err(Attempt::new(wrap, "gpg printed nothing: is it too old for how this was encrypted?"));
+
+    /// An armored message to this key, whether or not gpg knows whose it is: the fingerprint says which key is meant.
+    pub(super) fn wrap(&self, fingerprint: &str, share: &[u8]) -> Result<String, CommandError> {
+        // Also of a file's own block, which anybody may have written.
+        let fingerprint = name::parse_pgp(fingerprint)?.key;
+        let long_id = if fingerprint.ends_with('!') { LONG_ID + 1 } else { LONG_ID };
+        let id = fingerprint.get(fingerprint.len().saturating_sub(long_id)..).unwrap_or(&fingerprint);
+        let arguments = [
+            "--no-default-recipient",
+            "--yes",
+            "--encrypt",
+            "-a",
+            "-r",
+            &fingerprint,
+            "--trusted-key",
+            id,
+            "--no-encrypt-to",
+        ];
+        let failed = |why: String| CommandError::refused(format!("PGP {fingerprint}: {why}"));
+        let output = self.gpg(&arguments, share).map_err(|error| {
+            failed(self.cannot_run(&error)).hint(format!("Install GnuPG, or set {PROGRAM} to where it is."))
+        })?;
+        if !output.success {
+            return Err(failed(complaint(&output)).hint(format!(
+                "gpg encrypts to keys that it knows: gpg --recv-keys {fingerprint}, or gpg --import FILE."
+            )));
+        }
+        match std::str::from_utf8(&output.printed) {
+            Ok(text) if text.starts_with("-----BEGIN PGP MESSAGE-----") => Ok(text.trim().to_owned()),
+            _ => Err(failed("gpg printed no message".to_owned())),
+        }
     }
-    Ok(output.printed)
-}
 
-/// An armored message to this key, whether or not gpg knows whose it is: the fingerprint says which key is meant.
-pub(super) fn wrap(fingerprint: &str, share: &[u8]) -> Result<String, CommandError> {
-    // Also of a file's own block, which anybody may have written.
-    let fingerprint = name::parse_pgp(fingerprint)?.key;
-    let long_id = if fingerprint.ends_with('!') { LONG_ID + 1 } else { LONG_ID };
-    let id = fingerprint.get(fingerprint.len().saturating_sub(long_id)..).unwrap_or(&fingerprint);
-    let arguments = [
-        "--no-default-recipient",
-        "--yes",
-        "--encrypt",
-        "-a",
-        "-r",
-        &fingerprint,
-        "--trusted-key",
-        id,
-        "--no-encrypt-to",
-    ];
-    let failed = |why: String| CommandError::refused(format!("PGP {fingerprint}: {why}"));
-    let output = gpg(&arguments, share)
-        .map_err(|error| failed(cannot_run(&error)).hint(format!("Install GnuPG, or set {PROGRAM} to where it is.")))?;
-    if !output.success {
-        return Err(failed(complaint(&output)).hint(format!(
-            "gpg encrypts to keys that it knows: gpg --recv-keys {fingerprint}, or gpg --import FILE."
-        )));
+    fn gpg(&self, arguments: &[&str], input: &[u8]) -> io::Result<Output> {
+        program::output(Command::new(&self.program).args(arguments), Some(input), MOST_BYTES)
     }
-    match std::str::from_utf8(&output.printed) {
-        Ok(text) if text.starts_with("-----BEGIN PGP MESSAGE-----") => Ok(text.trim().to_owned()),
-        _ => Err(failed("gpg printed no message".to_owned())),
+
+    fn cannot_run(&self, error: &io::Error) -> String {
+        format!("{} cannot be run: {error}", self.program)
     }
-}
-
-fn gpg(arguments: &[&str], input: &[u8]) -> io::Result<Output> {
-    program::output(Command::new(program_name()).args(arguments), Some(input), MOST_BYTES)
-}
-
-fn program_name() -> String {
-    std::env::var(PROGRAM).ok().filter(|program| !program.is_empty()).unwrap_or_else(|| "gpg".to_owned())
-}
-
-fn cannot_run(error: &io::Error) -> String {
-    format!("{} cannot be run: {error}", program_name())
 }
 
 /// The last thing that gpg complains of, which is the reason.
@@ -100,4 +108,59 @@ fn complaint(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.complaints);
     let last = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("gpg failed and says no reason");
     last.chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Stdio;
+
+    use super::*;
+
+    /// What the program is given, and what stands for an encryption.
+    fn pretending(script: &str) -> (tempfile::TempDir, Pgp) {
+        use std::io::Write as _;
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gpg");
+        // Written by another process: a descriptor of ours, inherited by what another test starts, would make it "busy".
+        let mut writer =
+            Command::new("sh").args(["-c", "cat > \"$1\"", "sh"]).arg(&path).stdin(Stdio::piped()).spawn().unwrap();
+        writer.stdin.take().unwrap().write_all(format!("#!/bin/sh\n{script}\n").as_bytes()).unwrap();
+        assert!(writer.wait().unwrap().success());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let pgp = Pgp::through(path.display().to_string());
+        (folder, pgp)
+    }
+
+    const FINGERPRINT: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
+
+    #[test]
+    fn encrypts_with_the_arguments_of_sops() {
+        let (_folder, pgp) = pretending("printf -- '-----BEGIN PGP MESSAGE-----\n%s\n' \"$*\"; cat >&2");
+        let text = pgp.wrap(FINGERPRINT, b"share").unwrap();
+        let expected = "--no-default-recipient --yes --encrypt -a -r 0123456789ABCDEF0123456789ABCDEF01234567 \
+             --trusted-key 89ABCDEF01234567 --no-encrypt-to";
+        assert_eq!(text, format!("-----BEGIN PGP MESSAGE-----\n{expected}"));
+        let subkey = pgp.wrap(&format!("{FINGERPRINT}!"), b"share").unwrap();
+        assert!(subkey.contains("--trusted-key 89ABCDEF01234567! "), "{subkey}");
+        let (_folder, pgp) = pretending("cat");
+        assert!(pgp.wrap(FINGERPRINT, b"share").is_err(), "no message");
+        assert!(pgp.wrap("--output", b"share").is_err());
+    }
+
+    #[test]
+    fn the_first_use_of_a_key_is_alone() {
+        let (folder, pgp) = pretending(
+            "cd \"$(dirname \"$0\")\" && cat >/dev/null && echo one >> log && mkdir first 2>/dev/null; \
+             [ -e done ] || { sleep 0.2; grep -c one log > seen; touch done; }; echo key",
+        );
+        let wrap = name::parse_pgp(FINGERPRINT).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| pgp.open(&wrap).unwrap());
+            }
+        });
+        assert_eq!(std::fs::read_to_string(folder.path().join("seen")).unwrap().trim(), "1");
+        assert_eq!(std::fs::read_to_string(folder.path().join("log")).unwrap().lines().count(), 3);
+    }
 }

@@ -4,7 +4,7 @@ use sealwax_format::OsRandom;
 use sealwax_format::sops::{FileKey, Group, Metadata, Service, Wrap, shamir};
 use zeroize::Zeroizing;
 
-use super::{Keys, Share, age, name, pgp, unsupported};
+use super::{Keys, Share, age, name, unsupported};
 use crate::error::CommandError;
 
 /// Wraps it for all.
@@ -75,10 +75,13 @@ fn kept(known: &Wrap, named: &Wrap) -> Wrap {
     Wrap { enc: known.enc.clone(), fields: fields.collect(), ..named.clone() }
 }
 
-fn one(_keys: &Keys<'_>, wrap: &Wrap, share: &[u8]) -> Result<Wrap, CommandError> {
+fn one(keys: &Keys<'_>, wrap: &Wrap, share: &[u8]) -> Result<Wrap, CommandError> {
     let enc = match wrap.service {
         Service::Age => age::wrap(&wrap.key, share)?,
-        Service::Pgp => pgp::wrap(&wrap.key, share)?,
+        Service::Pgp => keys.pgp().wrap(&wrap.key, share)?,
+        Service::AwsKms | Service::VaultTransit => {
+            keys.network.wrap(wrap, share).map_err(|error| error.of(&name::shown(wrap)))?
+        }
         service => {
             return Err(CommandError::refused(format!("{}: {}", name::shown(wrap), unsupported(service))));
         }

@@ -1,0 +1,117 @@
+//! Keys that a service holds: AWS KMS, and the transit engine of Vault. Nothing of it is made before a file needs it.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use sealwax_format::sops::{Service, Wrap};
+use sealwax_format::{SecretBytes, base64};
+use sealwax_sources::SourceError;
+use sealwax_sources::aws::{Kms, KmsSettings};
+use sealwax_sources::vault::{Transit, TransitKey};
+use tokio::runtime::Runtime;
+use zeroize::Zeroizing;
+
+use super::{Share, name, transit};
+use crate::error::CommandError;
+use crate::import::source_failed;
+
+/// The clients of a run. Files that are opened at the same time use them at the same time.
+#[derive(Default)]
+pub(super) struct Network {
+    runtime: OnceLock<Option<Runtime>>,
+    /// One for each region, role and profile.
+    kms: Clients<KmsSettings, Kms>,
+    /// One for each server.
+    transit: Clients<String, Result<Transit, CommandError>>,
+}
+
+impl Network {
+    pub(super) fn open(&self, wrap: &Wrap) -> Result<Share, CommandError> {
+        let key = match wrap.service {
+            Service::AwsKms => {
+                let client = self.kms(wrap)?;
+                let blob = base64::decode(wrap.enc.trim());
+                let blob = blob.ok_or_else(|| CommandError::refused("the encrypted data key is not base64"))?;
+                let context = wrap.context.iter().cloned().collect();
+                self.wait(client.decrypt(&wrap.key, &context, blob))?
+            }
+            _ => {
+                let (client, key) = (self.transit(wrap)?, transit_key(wrap)?);
+                let client = client.as_ref().as_ref().map_err(CommandError::clone)?;
+                self.wait(client.decrypt(key, wrap.enc.trim()))?
+            }
+        };
+        Ok(Zeroizing::new(key.expose().to_vec()))
+    }
+
+    pub(super) fn wrap(&self, wrap: &Wrap, share: &[u8]) -> Result<String, CommandError> {
+        let share = SecretBytes::from(share.to_vec());
+        if wrap.service == Service::AwsKms {
+            let client = self.kms(wrap)?;
+            let context = wrap.context.iter().cloned().collect();
+            return self.wait(client.encrypt(&wrap.key, &context, &share)).map(|blob| base64::encode(&blob));
+        }
+        let (client, key) = (self.transit(wrap)?, transit_key(wrap)?);
+        let client = client.as_ref().as_ref().map_err(CommandError::clone)?;
+        self.wait(client.encrypt(key, &share))
+    }
+
+    fn kms(&self, wrap: &Wrap) -> Result<Arc<Kms>, CommandError> {
+        let settings = KmsSettings {
+            region: name::region_of(&wrap.key)?.to_owned(),
+            role: name::field(wrap, name::ROLE).map(str::to_owned),
+            profile: name::field(wrap, name::PROFILE).map(str::to_owned),
+        };
+        let runtime = self.runtime()?;
+        Ok(self.kms.get(&settings, || runtime.block_on(Kms::open(&settings))))
+    }
+
+    fn transit(&self, wrap: &Wrap) -> Result<Arc<Result<Transit, CommandError>>, CommandError> {
+        transit::is_trusted(&wrap.key)?;
+        Ok(self.transit.get(&wrap.key, || transit::client(&wrap.key)))
+    }
+
+    fn wait<T>(&self, call: impl Future<Output = Result<T, SourceError>>) -> Result<T, CommandError> {
+        self.runtime()?.block_on(call).map_err(source_failed)
+    }
+
+    fn runtime(&self) -> Result<&Runtime, CommandError> {
+        let runtime =
+            self.runtime.get_or_init(|| tokio::runtime::Builder::new_current_thread().enable_all().build().ok());
+        runtime.as_ref().ok_or_else(|| CommandError::refused("this system lets nothing wait for the network"))
+    }
+}
+
+#[cfg(test)]
+impl Network {
+    pub(super) fn is_unused(&self) -> bool {
+        self.runtime.get().is_none()
+    }
+}
+
+fn transit_key(wrap: &Wrap) -> Result<TransitKey<'_>, CommandError> {
+    let named = name::field(wrap, name::ENGINE_PATH).zip(name::field(wrap, name::KEY_NAME));
+    let key = named.and_then(|(engine, name)| TransitKey::new(engine, name));
+    key.ok_or_else(|| CommandError::refused("engine_path and key_name do not name a key of a transit engine"))
+}
+
+/// Clients by what they are for, each made once, while only those wait who want the same.
+struct Clients<K, C>(Mutex<HashMap<K, Slot<C>>>);
+
+/// Where a client is, or will be.
+type Slot<C> = Arc<OnceLock<Arc<C>>>;
+
+impl<K, C> Default for Clients<K, C> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Clone + Eq + std::hash::Hash, C> Clients<K, C> {
+    fn get(&self, of: &K, make: impl FnOnce() -> C) -> Arc<C> {
+        // A slot is there or not: a panic leaves nothing half done.
+        let slot = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(of.clone()).or_default());
+        Arc::clone(slot.get_or_init(|| Arc::new(make())))
+    }
+}
