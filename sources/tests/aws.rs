@@ -1,6 +1,8 @@
 //! AWS, tried on a server that keeps data as AWS does. `SEALWAX_TEST_MOTO` is the path of its program, `moto_server`.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+#[path = "aws/kms.rs"]
+mod kms;
 #[path = "aws/login.rs"]
 mod login;
 #[path = "aws/parameter_store.rs"]

@@ -8,5 +8,6 @@ mod passphrases;
 mod plugin;
 mod reader;
 mod recipients;
+mod sops_keys;
 mod team;
 mod terminal;

@@ -104,7 +104,7 @@ pub(crate) fn source_failed(mut error: SourceError) -> CommandError {
     let failed = CommandError::refused(error.to_string()).transient(error.is_transient());
     match error.provider {
         "Vault" if denied => failed.hint("Vault is read with your own token: VAULT_TOKEN, or what `vault login` left."),
-        "SecretsManager" | "ParameterStore" if denied => failed.hint(
+        "SecretsManager" | "ParameterStore" | "AWS KMS" if denied => failed.hint(
             "AWS is read with your own credentials: those of the environment, AWS_PROFILE, or what they lead to.",
         ),
         "SecretsManager" | "ParameterStore" if error.operation == "connect" => failed.hint("Set AWS_REGION."),

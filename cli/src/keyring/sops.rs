@@ -190,7 +190,7 @@ fn printed(command: &str, recipient: &str) -> Result<Zeroizing<String>, String> 
     let output = program::output(&mut command, None, MOST_BYTES);
     let output = output.map_err(|error| format!("{program} cannot be run: {error}"))?;
     if !output.success {
-        return Err(format!("{program} failed for {recipient}"));
+        return Err(format!("{program} failed"));
     }
     let text = std::str::from_utf8(&output.printed).map_err(|_| format!("{program} printed no text"))?;
     Ok(Zeroizing::new(text.to_owned()))

@@ -192,7 +192,7 @@ fn a_place_that_is_broken_hides_no_other() {
     err:   age RECIPIENT: none of your identities is for it
     err: hint: SOPS_AGE_KEY_FILE: missing: the identity cannot be read: No such file or directory (os error 2)
     err: hint: SOPS_AGE_KEY: line 1: not a valid age identity
-    err: hint: SOPS_AGE_KEY_CMD: false failed for RECIPIENT
+    err: hint: SOPS_AGE_KEY_CMD: false failed
     err: hint: SOPS_AGE_SSH_PRIVATE_KEY_CMD: its quotes do not match
     err: hint: Pass --identity FILE, or set SEALWAX_IDENTITY, SOPS_AGE_KEY_FILE or SOPS_AGE_KEY to what holds your age key.
     ");
@@ -202,10 +202,10 @@ fn a_place_that_is_broken_hides_no_other() {
 fn every_kind_of_age_key() {
     let sandbox = Sandbox::new();
     let quantum = sandbox.person_with("quantum", &["--pq"]);
-    for name in ["id_ed25519", "named"] {
+    for (name, kind) in [("id_ed25519", "ed25519"), ("named", "ed25519"), ("named-rsa", "rsa")] {
         let file = sandbox.root().join(name);
         let mut keygen = sandbox.command("ssh-keygen");
-        keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", "a comment", "-f"]).arg(&file);
+        keygen.args(["-q", "-t", kind, "-N", "", "-C", "a comment", "-f"]).arg(&file);
         assert!(keygen.status().unwrap().success());
     }
     let public = |name: &str| std::fs::read_to_string(sandbox.root().join(name).with_extension("pub")).unwrap();
@@ -213,6 +213,7 @@ fn every_kind_of_age_key() {
     for (recipient, variable, value) in [
         (quantum.recipient.clone(), "SOPS_AGE_KEY_FILE", quantum.file.display().to_string()),
         (public("named"), "SOPS_AGE_SSH_PRIVATE_KEY_FILE", sandbox.root().join("named").display().to_string()),
+        (public("named-rsa"), "SOPS_AGE_SSH_PRIVATE_KEY_FILE", sandbox.root().join("named-rsa").display().to_string()),
         (public("named"), "SOPS_AGE_SSH_PRIVATE_KEY_CMD", format!("cat {}", sandbox.root().join("named").display())),
     ] {
         write(&sandbox, &key, group(vec![age(recipient.trim(), key.expose())]), None);

@@ -1,4 +1,4 @@
-//! `sealwax import` from real servers: `OpenBao`, and moto for AWS.
+//! `sealwax import`, and the keys of SOPS files, with real servers: `OpenBao`, and moto for AWS.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::format_collect, reason = "a few short lines")]
 #![cfg(unix)]
@@ -11,6 +11,7 @@ mod normalise;
 
 mod aws;
 mod faults;
+mod sops;
 mod vault;
 
 use common::{MARK, Outcome, Person, Sandbox};

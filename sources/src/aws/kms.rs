@@ -6,7 +6,7 @@ use std::fmt;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_sts::config::SharedCredentialsProvider;
@@ -53,8 +53,12 @@ impl Kms {
             let assumed = AssumeRoleProvider::builder(role).session_name(SESSION).configure(&config).build().await;
             config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(assumed)).build();
         }
-        // AWS_ENDPOINT_URL_KMS and AWS_ENDPOINT_URL are the client's own.
-        Self { client: Client::new(&config) }
+        Self::of(&config)
+    }
+
+    /// A client with these settings of Amazon's own, which know `AWS_ENDPOINT_URL_KMS` and `AWS_ENDPOINT_URL`.
+    pub fn of(config: &SdkConfig) -> Self {
+        Self { client: Client::new(config) }
     }
 
     /// Encrypts at most 4 KiB under a key.

@@ -8,4 +8,5 @@ mod outage;
 mod secrecy;
 mod server;
 mod tls;
+mod transit;
 mod values;

@@ -22,9 +22,23 @@ const LONG_ID: usize = 16;
 /// The PGP keys of a run.
 pub(super) struct Pgp {
     program: String,
-    /// For each key, whether it has been used. The first use may ask for a passphrase, which the agent keeps from then on:
-    /// it is made alone, so that the question comes once.
-    used: Mutex<HashMap<String, Arc<OnceLock<()>>>>,
+    /// The first use of a key may ask for a passphrase, which the agent keeps from then on: so that the question comes
+    /// once, nobody else uses the key meanwhile.
+    used: FirstAlone,
+}
+
+/// What is done with each key, the first time alone.
+#[derive(Default)]
+struct FirstAlone(Mutex<HashMap<String, Arc<OnceLock<()>>>>);
+
+impl FirstAlone {
+    fn run<T>(&self, key: &str, work: impl Fn() -> T) -> T {
+        // A key is there or not: a panic leaves nothing half done.
+        let done = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.to_owned()).or_default());
+        let mut first = None;
+        done.get_or_init(|| first = Some(work()));
+        first.unwrap_or_else(work)
+    }
 }
 
 impl Pgp {
@@ -35,15 +49,11 @@ impl Pgp {
     }
 
     pub(super) fn through(program: String) -> Self {
-        Self { program, used: Mutex::default() }
+        Self { program, used: FirstAlone::default() }
     }
 
     pub(super) fn open(&self, wrap: &Wrap) -> Result<Share, Attempt> {
-        let used =
-            Arc::clone(self.used.lock().unwrap_or_else(PoisonError::into_inner).entry(wrap.key.clone()).or_default());
-        let mut first = None;
-        used.get_or_init(|| first = Some(self.decrypt(wrap)));
-        first.unwrap_or_else(|| self.decrypt(wrap))
+        self.used.run(&wrap.key, || self.decrypt(wrap))
     }
 
     fn decrypt(&self, wrap: &Wrap) -> Result<Share, Attempt> {
@@ -113,6 +123,7 @@ fn complaint(output: &Output) -> String {
 #[cfg(test)]
 mod tests {
     use std::process::Stdio;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
@@ -150,17 +161,42 @@ mod tests {
 
     #[test]
     fn the_first_use_of_a_key_is_alone() {
-        let (folder, pgp) = pretending(
-            "cd \"$(dirname \"$0\")\" && cat >/dev/null && echo one >> log && mkdir first 2>/dev/null; \
-             [ -e done ] || { sleep 0.2; grep -c one log > seen; touch done; }; echo key",
-        );
-        let wrap = name::parse_pgp(FINGERPRINT).unwrap();
+        let (used, running, done) = (FirstAlone::default(), AtomicUsize::new(0), AtomicUsize::new(0));
+        let work = || {
+            let others = running.fetch_add(1, Ordering::SeqCst);
+            assert!(done.load(Ordering::SeqCst) > 0 || others == 0, "another one before the first has ended");
+            // Long enough for the others to arrive.
+            (0..10_000).for_each(|_| std::thread::yield_now());
+            done.fetch_add(1, Ordering::SeqCst);
+            running.fetch_sub(1, Ordering::SeqCst);
+        };
         std::thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| pgp.open(&wrap).unwrap());
+            for _ in 0..4 {
+                scope.spawn(|| used.run("key", work));
             }
         });
-        assert_eq!(std::fs::read_to_string(folder.path().join("seen")).unwrap().trim(), "1");
-        assert_eq!(std::fs::read_to_string(folder.path().join("log")).unwrap().lines().count(), 3);
+        assert_eq!(done.load(Ordering::SeqCst), 4);
+    }
+
+    #[test]
+    fn gpg_opens_what_it_wrapped() {
+        let home = tempfile::tempdir().unwrap();
+        let gpg = |arguments: &[&str]| {
+            let mut command = Command::new("gpg");
+            let output = command.arg("--homedir").arg(home.path()).arg("--batch").args(arguments).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        gpg(&["--passphrase", "", "--quick-generate-key", "somebody", "future-default", "default", "never"]);
+        let listed = gpg(&["--list-keys", "--with-colons"]);
+        let line = listed.lines().find(|line| line.starts_with("fpr:")).unwrap();
+        let fingerprint = line.split(':').nth(9).unwrap();
+        let (_folder, pgp) = pretending(&format!("exec gpg --homedir '{}' \"$@\"", home.path().display()));
+        let enc = pgp.wrap(fingerprint, b"a share of 32 bytes");
+        let opened = enc.map(|enc| pgp.open(&Wrap { enc, ..name::parse_pgp(fingerprint).unwrap() }));
+        let unknown = pgp.wrap("0123456789ABCDEF0123456789ABCDEF01234567", b"share");
+        let _ = Command::new("gpgconf").arg("--homedir").arg(home.path()).args(["--kill", "all"]).status();
+        assert_eq!(opened.unwrap().unwrap().as_slice(), b"a share of 32 bytes");
+        assert!(unknown.unwrap_err().message().contains("No public key"));
     }
 }
