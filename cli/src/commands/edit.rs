@@ -30,6 +30,9 @@ use crate::unix::{self, SignalGuard};
 pub(crate) struct Args {
     /// The file
     file: PathBuf,
+    /// Of a file of SOPS: open it even if its checksum does not fit, and write it with one that does
+    #[arg(long)]
+    ignore_mac: bool,
     #[command(flatten)]
     write: WriteArgs,
     #[command(flatten)]
@@ -43,7 +46,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         return Err(CommandError::usage("edit needs a file, not standard input"));
     };
     let identities = Identities::new(&args.identities);
-    let subject = match Opened::of(&input, &identities)? {
+    let subject = match Opened::with(&input, &identities, !args.ignore_mac)? {
         Some(opened) => Subject::Sops(Box::new(opened)),
         None => Subject::Ours(open(&input, path, &identities)?),
     };
@@ -52,7 +55,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     loop {
         session.run_editor()?;
         let edited = session.read()?;
-        if *edited == **plain {
+        if *edited == **plain && !(args.ignore_mac && matches!(subject, Subject::Sops(_))) {
             ui.notes(&[Note::Done(format!("{shown}: nothing changed"))]);
             return Ok(Code::Done);
         }

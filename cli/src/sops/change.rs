@@ -1,6 +1,6 @@
 //! What separates a file from the rule that governs it.
 
-use sealwax_format::sops::{Group, Metadata, Wrap};
+use sealwax_format::sops::{Metadata, Wrap};
 
 use super::config::Creation;
 use super::keys;
@@ -32,16 +32,9 @@ impl Change {
         Self {
             added: missing(&named, &wanted),
             removed: missing(&wanted, &named),
-            regrouped: !are_same(&metadata.groups, &creation.groups) || several && threshold != stated,
+            regrouped: !keys::are_same(&metadata.groups, &creation.groups) || several && threshold != stated,
             reselected: metadata.selector.field() != creation.selector.field()
                 || metadata.mac_only_encrypted != creation.mac_only_encrypted,
         }
     }
-}
-
-/// Whether the same keys are in the same groups, in whatever order.
-fn are_same(one: &[Group], other: &[Group]) -> bool {
-    let within =
-        |a: &Group, b: &Group| a.wraps.iter().all(|wrap| b.wraps.iter().any(|known| keys::is_same(known, wrap)));
-    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| within(one, other) && within(other, one))
 }

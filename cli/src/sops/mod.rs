@@ -6,12 +6,14 @@
 //! | `keys` | the services that hold data keys |
 //! | `creating` | a plain file becomes one of SOPS |
 //! | `change` | what separates a file from its rule |
+//! | `merge` | three versions become one |
 //! | `opened` | a file with everything open, and the way back |
 
 mod change;
 pub(crate) mod config;
 mod creating;
 pub(crate) mod keys;
+mod merge;
 mod opened;
 
 use sealwax_format::Path;
@@ -22,6 +24,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use change::Change;
 pub(crate) use creating::{encrypt, is_clear};
+pub(crate) use merge::merged;
 pub(crate) use opened::Opened;
 
 use crate::error::{CommandError, chain};

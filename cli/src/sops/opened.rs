@@ -44,6 +44,15 @@ pub(crate) struct Opened {
 impl Opened {
     /// Opens an input if it is a file of SOPS.
     pub(crate) fn of(input: &Input, identities: &Identities<'_>) -> Result<Option<Self>, CommandError> {
+        Self::with(input, identities, true)
+    }
+
+    /// The same, and its checksum is held against its values or not.
+    pub(crate) fn with(
+        input: &Input,
+        identities: &Identities<'_>,
+        check_mac: bool,
+    ) -> Result<Option<Self>, CommandError> {
         if !claims_values(input.bytes.expose()) {
             return Ok(None);
         }
@@ -51,7 +60,7 @@ impl Opened {
         if !Layout::is_one(&file) {
             return Ok(None);
         }
-        Self::read(&input.shown, &file, &Keys::new(identities), true).map(Some)
+        Self::read(&input.shown, &file, &Keys::new(identities), check_mac).map(Some)
     }
 
     /// Opens every value of a file and holds its checksum against them, unless told not to.
@@ -175,7 +184,8 @@ fn threshold(creation: &Creation) -> Option<usize> {
     (creation.groups.len() > 1).then(|| creation.threshold.unwrap_or(creation.groups.len()))
 }
 
-fn write(
+/// Encrypts a plain file under a data key, as of now.
+pub(super) fn write(
     shown: &str,
     plain: &str,
     syntax: Syntax,

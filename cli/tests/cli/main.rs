@@ -33,6 +33,7 @@ mod seal;
 mod sops;
 mod sops_edit;
 mod sops_keys;
+mod sops_merge;
 mod team;
 mod team_month;
 mod verify_inspect;

@@ -7,6 +7,7 @@ mod block;
 mod cipher;
 mod comments;
 mod kept_block;
+pub mod merge;
 mod metadata;
 mod plain;
 mod read;

@@ -3,7 +3,7 @@
 //! Whatever happens, Git is told "merged" or "conflict" and finds a text in the file of our side: it takes an exit
 //! status of 129 or more for a reason to abort the whole operation.
 
-use std::panic::{self, UnwindSafe};
+use std::panic::{self, AssertUnwindSafe, UnwindSafe};
 use std::path::PathBuf;
 
 use sealwax_format::native::{self, Conflict, Markers, Texts};
@@ -11,7 +11,10 @@ use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
 use crate::files::{self, Input, syntax_of};
+use crate::keyring::{Identities, IdentityArgs};
 use crate::repo::{self, MergedText};
+use crate::sops;
+use crate::sops::keys::Keys;
 use crate::ui::{Note, Ui};
 
 /// Largest file that is merged value by value; larger ones are merged as text.
@@ -20,6 +23,9 @@ const MAX_BYTES: usize = 32 << 20;
 const MAX_MARKER: usize = 1000;
 
 /// Merge three versions of a file value by value; no private key is needed
+///
+/// Files of SOPS need one, since their checksum is over all of their values; without it they are merged as text, and
+/// their checksums are a conflict.
 ///
 /// Git calls this for files with the attribute merge=sealwax. The result goes into OURS, with conflict markers around
 /// values that both sides changed. Files that are not encrypted, or not by sealwax, are merged as Git merges text.
@@ -45,12 +51,14 @@ pub(crate) struct Args {
     /// What stands beside the conflict markers of base, ours and theirs (%S %X %Y, from Git 2.45 on)
     #[arg(long, num_args = 3, value_names = ["BASE", "OURS", "THEIRS"])]
     labels: Vec<String>,
+    #[command(flatten)]
+    identities: IdentityArgs,
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let shown = args.path.as_deref().unwrap_or(&args.ours).display().to_string();
     let sides = Sides::read(args)?;
-    let merged = match sides.by_value(args) {
+    let merged = match sides.by_value(args).or_else(|| sides.of_sops(args)) {
         Some(merged) => merged,
         None => sides.as_text(args)?,
     };
@@ -74,6 +82,7 @@ struct Merged {
     text: Zeroizing<Vec<u8>>,
     is_clean: bool,
     conflicts: Vec<Conflict>,
+    of_sops: bool,
 }
 
 impl Sides {
@@ -84,12 +93,7 @@ impl Sides {
 
     /// The merge value by value; `None` for what is not encrypted by us or cannot be read.
     fn by_value(&self, args: &Args) -> Option<Merged> {
-        let inputs = [&self.base, &self.ours, &self.theirs];
-        if inputs.iter().any(|input| input.bytes.len() > MAX_BYTES) {
-            return None;
-        }
-        let [base, ours, theirs] = inputs.map(|input| input.text().ok());
-        let texts = Texts { base: base?, ours: ours?, theirs: theirs? };
+        let texts = self.texts()?;
         let labels = Labels::of(args);
         let size = args.marker_size.clamp(1, MAX_MARKER);
         let mut markers = Markers { size, ours: &labels.ours, theirs: &labels.theirs, base: None };
@@ -100,7 +104,31 @@ impl Sides {
             merged = merge(&texts, args, &markers)?;
         }
         let text = Zeroizing::new(merged.text.as_bytes().to_vec());
-        Some(Merged { text, is_clean: merged.conflicts.is_empty(), conflicts: merged.conflicts })
+        Some(Merged { text, is_clean: merged.conflicts.is_empty(), conflicts: merged.conflicts, of_sops: false })
+    }
+
+    /// The merge of files of SOPS; `None` for others, and for those that do not open.
+    fn of_sops(&self, args: &Args) -> Option<Merged> {
+        let texts = self.texts()?;
+        let labels = Labels::of(args);
+        let size = args.marker_size.clamp(1, MAX_MARKER);
+        let markers = Markers { size, ours: &labels.ours, theirs: &labels.theirs, base: None };
+        let syntax = syntax_of(args.path.as_deref());
+        let merged = guarded(AssertUnwindSafe(|| {
+            let identities = Identities::new(&args.identities);
+            sops::merged(&texts, syntax, &markers, &Keys::new(&identities))
+        }))??;
+        let text = Zeroizing::new(merged.text.as_bytes().to_vec());
+        Some(Merged { text, is_clean: merged.conflicts.is_empty(), conflicts: merged.conflicts, of_sops: true })
+    }
+
+    fn texts(&self) -> Option<Texts<'_>> {
+        let inputs = [&self.base, &self.ours, &self.theirs];
+        if inputs.iter().any(|input| input.bytes.len() > MAX_BYTES) {
+            return None;
+        }
+        let [base, ours, theirs] = inputs.map(|input| input.text().ok());
+        Some(Texts { base: base?, ours: ours?, theirs: theirs? })
     }
 
     /// The merge that Git itself would make. What Git does not take for text stays ours, and a conflict.
@@ -114,12 +142,12 @@ impl Sides {
         )?;
         let Some(MergedText { text, is_clean }) = merged else {
             let text = Zeroizing::new(self.ours.bytes.expose().to_vec());
-            return Ok(Merged { text, is_clean: false, conflicts: Vec::new() });
+            return Ok(Merged { text, is_clean: false, conflicts: Vec::new(), of_sops: false });
         };
         // Lines that were merged without looking at what they mean could mix two keys.
         let lines = Zeroizing::new(String::from_utf8_lossy(&text).into_owned());
         let sound = guarded(|| native::is_sound(&lines, syntax_of(args.path.as_deref())));
-        Ok(Merged { is_clean: is_clean && sound == Some(true), text, conflicts: Vec::new() })
+        Ok(Merged { is_clean: is_clean && sound == Some(true), text, conflicts: Vec::new(), of_sops: false })
     }
 }
 
@@ -141,7 +169,13 @@ impl Merged {
             let path = path.as_ref().map(|path| format!(": {path}")).unwrap_or_default();
             Note::Warning(format!("{shown}:{line}{path}: {reason}"))
         });
-        notes.collect()
+        let after = (self.of_sops && !self.is_clean).then(|| {
+            Note::Hint(format!(
+                "{shown}: keep one side of each and delete the markers, then write its checksum: `sealwax edit --ignore-mac \
+                 {shown}`"
+            ))
+        });
+        notes.chain(after).collect()
     }
 }
 

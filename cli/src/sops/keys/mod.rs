@@ -39,7 +39,8 @@ use crate::error::CommandError;
 use crate::keyring::Identities;
 
 pub(crate) use name::{
-    is_same, parse_age, parse_azure, parse_gcp_kms, parse_huawei_kms, parse_kms, parse_pgp, parse_vault_transit, shown,
+    are_same, is_same, parse_age, parse_azure, parse_gcp_kms, parse_huawei_kms, parse_kms, parse_pgp,
+    parse_vault_transit, shown,
 };
 
 /// A data key, or a share of it.

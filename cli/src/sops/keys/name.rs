@@ -1,6 +1,6 @@
 //! Keys as `.sops.yaml`, a flag or a variable names them: wraps without their encrypted data key.
 
-use sealwax_format::sops::{Service, Wrap};
+use sealwax_format::sops::{Group, Service, Wrap};
 use sealwax_sources::vault::TransitKey;
 
 use crate::error::CommandError;
@@ -171,6 +171,12 @@ pub(crate) fn is_same(one: &Wrap, other: &Wrap) -> bool {
         (wrap.service, words, fields, context)
     };
     named(one) == named(other)
+}
+
+/// Whether the same keys are in the same groups, in whatever order.
+pub(crate) fn are_same(one: &[Group], other: &[Group]) -> bool {
+    let within = |a: &Group, b: &Group| a.wraps.iter().all(|wrap| b.wraps.iter().any(|known| is_same(known, wrap)));
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| within(one, other) && within(other, one))
 }
 
 /// The key as people know it.

@@ -1,0 +1,140 @@
+//! Merging files of SOPS value by value, with a key of the file, and what happens without one.
+
+use insta::assert_snapshot;
+
+use crate::common::{Outcome, Person, Sandbox};
+
+const VALUES: &str = "db:\n  user: app\n  password: s3cr3t-1\n  token: s3cr3t-2\nlist:\n  - s3cr3t-a\n  - s3cr3t-b\n";
+
+/// A file of SOPS, and what two sides make of it.
+struct Three {
+    sandbox: Sandbox,
+    alice: Person,
+    bob: Person,
+}
+
+impl Three {
+    fn new(ours: impl Fn(&Self), theirs: impl Fn(&Self)) -> Self {
+        let sandbox = Sandbox::new();
+        let (alice, bob) = (sandbox.person("alice"), sandbox.person("bob"));
+        let three = Self { sandbox, alice, bob };
+        three.rules(&[&three.alice, &three.bob]);
+        three.sandbox.write("file.yaml", VALUES);
+        three.sandbox.sealwax(["encrypt", "file.yaml"]).run().ok();
+        let base = three.sandbox.read("file.yaml");
+        three.sandbox.write("O.yaml", &base);
+        ours(&three);
+        three.sandbox.write("A.yaml", three.sandbox.read("file.yaml"));
+        three.sandbox.write("file.yaml", &base);
+        theirs(&three);
+        three.sandbox.write("B.yaml", three.sandbox.read("file.yaml"));
+        three
+    }
+
+    fn rules(&self, people: &[&Person]) {
+        let age: Vec<_> = people.iter().map(|person| person.recipient.as_str()).collect();
+        let rule = format!("  - age: {}\n    unencrypted_regex: ^user$\n", age.join(","));
+        self.sandbox.write(".sops.yaml", format!("creation_rules:\n{rule}"));
+    }
+
+    fn set(&self, path: &str, value: &str) {
+        self.sandbox.sealwax(["set", "file.yaml", path]).input(value).by(&self.alice).run().ok();
+    }
+
+    fn edit(&self, script: &str) {
+        let editor = self.sandbox.script("editor", script);
+        self.sandbox.sealwax(["edit", "file.yaml"]).by(&self.alice).env("EDITOR", editor).run().ok();
+    }
+
+    fn merge(&self, person: Option<&Person>) -> Outcome {
+        let run = self.sandbox.sealwax(["git", "merge", "O.yaml", "A.yaml", "B.yaml", "--path", "file.yaml"]);
+        let run = if let Some(person) = person { run.by(person) } else { run };
+        run.run()
+    }
+
+    fn plain(&self, person: &Person) -> Outcome {
+        self.sandbox.sealwax(["decrypt", "A.yaml"]).by(person).run()
+    }
+}
+
+#[test]
+fn neighbouring_values_of_two_sides_are_joined() {
+    let three =
+        Three::new(|three| three.set("db.password", "s3cr3t-ours"), |three| three.set("db.token", "s3cr3t-theirs"));
+    assert_snapshot!(three.merge(Some(&three.alice)), @"");
+    let expected = VALUES.replace("s3cr3t-1", "s3cr3t-ours").replace("s3cr3t-2", "s3cr3t-theirs");
+    assert_eq!(three.plain(&three.bob).ok(), expected, "and the checksum fits");
+    let (ours, merged) = (three.sandbox.read("B.yaml"), three.sandbox.read("A.yaml"));
+    let token = |text: &str| text.lines().find(|line| line.contains("token:")).map(str::to_owned);
+    assert_eq!(token(&ours), token(&merged), "a value keeps its ciphertext");
+}
+
+#[test]
+fn without_a_key_the_checksum_is_a_conflict() {
+    let three =
+        Three::new(|three| three.set("db.password", "s3cr3t-ours"), |three| three.set("list[1]", "s3cr3t-theirs"));
+    let outcome = three.merge(None);
+    assert_eq!(outcome.code, Some(1));
+    let text = three.sandbox.read("A.yaml");
+    assert_eq!(text.matches("<<<<<<<").count(), 1, "{text}");
+    let (_, after) = text.split_once("<<<<<<<").unwrap();
+    assert!(after.contains("mac: ENC["), "{text}");
+}
+
+#[test]
+fn one_value_changed_on_both_sides_is_a_conflict_about_it_alone() {
+    let three =
+        Three::new(|three| three.set("db.password", "s3cr3t-ours"), |three| three.set("db.password", "s3cr3t-theirs"));
+    assert_snapshot!(three.merge(Some(&three.alice)), @"");
+    let text = three.sandbox.read("A.yaml");
+    assert_snapshot!(three.sandbox.show("A.yaml").split("\nsops:").next().unwrap(), @"");
+    assert!(!text.contains("wax1") && !text.contains("sealedFor"), "{text}");
+    // Their side is taken.
+    let lines: Vec<_> = text.lines().collect();
+    let start = lines.iter().position(|line| line.starts_with("<<<<<<<")).unwrap();
+    let resolved: Vec<_> =
+        lines[..start].iter().chain(&lines[start + 3..start + 4]).chain(&lines[start + 5..]).collect();
+    let resolved: String = resolved.iter().map(|line| format!("{line}\n")).collect();
+    three.sandbox.write("A.yaml", resolved);
+    assert_eq!(three.plain(&three.alice).code, Some(1), "the checksum does not fit yet");
+    let editor = three.sandbox.script("nothing", "true");
+    let edit = three.sandbox.sealwax(["edit", "--ignore-mac", "A.yaml"]).by(&three.alice).env("EDITOR", editor);
+    edit.run().ok();
+    assert_eq!(three.plain(&three.alice).ok(), VALUES.replace("s3cr3t-1", "s3cr3t-theirs"));
+}
+
+#[test]
+fn who_was_removed_stays_removed() {
+    for flip in [false, true] {
+        let edits = |three: &Three| three.set("db.password", "s3cr3t-edited");
+        let removes = |three: &Three| {
+            three.rules(&[&three.alice]);
+            three.sandbox.sealwax(["rekey", "file.yaml"]).by(&three.alice).run().ok();
+            three.rules(&[&three.alice, &three.bob]);
+        };
+        let three = if flip { Three::new(removes, edits) } else { Three::new(edits, removes) };
+        assert_eq!(three.merge(Some(&three.alice)).to_string(), "exit 0\n");
+        assert_eq!(three.plain(&three.alice).ok(), VALUES.replace("s3cr3t-1", "s3cr3t-edited"));
+        assert_eq!(three.plain(&three.bob).code, Some(1), "under a key that he never had");
+    }
+}
+
+#[test]
+fn readers_and_entries_of_both_sides_come_together() {
+    let three = Three::new(
+        |three| {
+            let carol = three.sandbox.person("carol");
+            three.rules(&[&three.alice, &three.bob, &carol]);
+            three.sandbox.sealwax(["rekey", "file.yaml"]).by(&three.alice).run().ok();
+            three.rules(&[&three.alice, &three.bob]);
+        },
+        |three| three.edit("sed -i -e 's/- s3cr3t-b/- s3cr3t-b\\n  - s3cr3t-c/' -e 's/user: app/user: other/' \"$1\""),
+    );
+    assert_eq!(three.merge(Some(&three.alice)).to_string(), "exit 0\n");
+    let expected = VALUES.replace("- s3cr3t-b\n", "- s3cr3t-b\n  - s3cr3t-c\n").replace("user: app", "user: other");
+    for person in ["alice", "bob", "carol"] {
+        let file = three.sandbox.root().join("people").join(format!("{person}.txt"));
+        let run = three.sandbox.sealwax(["decrypt", "A.yaml"]).env("SOPS_AGE_KEY_FILE", file).run();
+        assert_eq!(run.ok(), expected, "{person}");
+    }
+}
