@@ -6,7 +6,7 @@
 #![expect(clippy::unused_self, reason = "holding a `Ui` is the right to print")]
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sealwax_format::SecretBytes;
@@ -128,8 +128,12 @@ impl Ui {
 /// The bar that may be on the terminal: it must not be drawn over a question, however many threads move it.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
+/// Held while somebody is asked: files are worked on at the same time, and questions come one after the other.
+static ASKING: Mutex<()> = Mutex::new(());
+
 /// Asks while the bar is away and waits.
 fn asking<T>(ask: impl FnOnce() -> T) -> T {
+    let _alone = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
     let bar = BAR.lock().ok().and_then(|current| current.clone());
     match bar.filter(|bar| !bar.is_finished()) {
         Some(bar) => bar.suspend(ask),

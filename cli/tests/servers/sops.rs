@@ -58,7 +58,7 @@ fn transit_opens_for_who_may_decrypt() {
     let before = bao.requested().len();
     assert_eq!(run().env("VAULT_TOKEN", &token).run().ok(), PLAIN);
     assert_eq!(bao.requested()[before..], ["team/sops/decrypt/sops"]);
-    std::fs::write(sandbox.root().join(".vault-token"), format!("{token}\n")).unwrap();
+    sandbox.write("../.vault-token", format!("{token}\n"));
     assert_eq!(run().run().ok(), PLAIN);
     let refused = run().env("VAULT_TOKEN", bao.token(&["default"], &json!({}))).run().to_string();
     assert_snapshot!(refused.replace(bao.url(), "SERVER"), @"
@@ -146,9 +146,8 @@ fn kms_is_asked_in_the_role_and_profile_of_the_file() {
     assert!(calls[0].key == "AKIAEXAMPLE" && calls[1].key != "AKIAEXAMPLE");
     wrap.fields = vec![("aws_profile", "ops".to_owned())];
     write(&sandbox, "profile.yaml", &key, wrap);
-    std::fs::create_dir(sandbox.root().join(".aws")).unwrap();
     let profile = "[ops]\naws_access_key_id = AKIAOFPROFILE\naws_secret_access_key = s3cr3t-profile\n";
-    std::fs::write(sandbox.root().join(".aws/credentials"), profile).unwrap();
+    sandbox.write("../.aws/credentials", profile);
     assert_eq!(at(&sandbox, &proxy.url(), "profile.yaml").run().ok(), PLAIN);
     assert_eq!(proxy.calls()[0].key, "AKIAOFPROFILE");
 }

@@ -79,16 +79,20 @@ impl<'a> Keys<'a> {
     /// The data key of a file, with the first key that opens it in each group.
     pub(crate) fn open(&self, shown: &str, metadata: &Metadata) -> Result<FileKey, CommandError> {
         let order = self.order.clone().map_or_else(Order::of_environment, Ok)?;
+        let groups = metadata.groups.len();
+        let wanted = if groups > 1 { metadata.threshold.unwrap_or(groups) } else { 1 };
         let mut shares = Vec::new();
         let mut failed = Vec::new();
         for (index, group) in metadata.groups.iter().enumerate() {
+            // More than are needed would only ask more people.
+            if shares.len() >= wanted {
+                break;
+            }
             match self.share(&order, group)? {
                 Ok(share) => shares.push(share),
                 Err(attempts) => failed.push(GroupFailure { number: index + 1, attempts }),
             }
         }
-        let groups = metadata.groups.len();
-        let wanted = if groups > 1 { metadata.threshold.unwrap_or(groups) } else { 1 };
         if shares.len() < wanted {
             return Err(Failure { groups, wanted, opened: shares.len(), failed }.error(shown));
         }
@@ -196,7 +200,7 @@ mod tests {
     }
 
     fn group(keys: &[&Wrap]) -> Group {
-        Group { wraps: keys.iter().map(|wrap| Wrap::clone(wrap)).collect() }
+        Group { wraps: keys.iter().copied().cloned().collect() }
     }
 
     /// Recipients of people who are somebody else.

@@ -28,19 +28,16 @@ pub(super) struct Network {
 
 impl Network {
     pub(super) fn open(&self, wrap: &Wrap) -> Result<Share, CommandError> {
-        let key = match wrap.service {
-            Service::AwsKms => {
-                let client = self.kms(wrap)?;
-                let blob = base64::decode(wrap.enc.trim());
-                let blob = blob.ok_or_else(|| CommandError::refused("the encrypted data key is not base64"))?;
-                let context = wrap.context.iter().cloned().collect();
-                self.wait(client.decrypt(&wrap.key, &context, blob))?
-            }
-            _ => {
-                let (client, key) = (self.transit(wrap)?, transit_key(wrap)?);
-                let client = client.as_ref().as_ref().map_err(CommandError::clone)?;
-                self.wait(client.decrypt(key, wrap.enc.trim()))?
-            }
+        let key = if wrap.service == Service::AwsKms {
+            let client = self.kms(wrap)?;
+            let blob = base64::decode(wrap.enc.trim());
+            let blob = blob.ok_or_else(|| CommandError::refused("the encrypted data key is not base64"))?;
+            let context = wrap.context.iter().cloned().collect();
+            self.wait(client.decrypt(&wrap.key, &context, blob))?
+        } else {
+            let (client, key) = (self.transit(wrap)?, transit_key(wrap)?);
+            let client = client.as_ref().as_ref().map_err(CommandError::clone)?;
+            self.wait(client.decrypt(key, wrap.enc.trim()))?
         };
         Ok(Zeroizing::new(key.expose().to_vec()))
     }
@@ -113,5 +110,71 @@ impl<K: Clone + Eq + std::hash::Hash, C> Clients<K, C> {
         // A slot is there or not: a panic leaves nothing half done.
         let slot = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(of.clone()).or_default());
         Arc::clone(slot.get_or_init(|| Arc::new(make())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+
+    use sealwax_sources::vault::Settings;
+
+    use super::*;
+
+    /// Answers every request on a connection that stays open.
+    fn serve(stream: TcpStream) {
+        let mut lines = BufReader::new(stream);
+        let mut length = 0;
+        let mut line = String::new();
+        while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            if line == "\r\n" {
+                lines.read_exact(&mut vec![0; length]).unwrap();
+                let body = r#"{"data":{"plaintext":"c2hhcmU="}}"#;
+                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                lines.get_mut().write_all(answer.as_bytes()).unwrap();
+            }
+            line.clear();
+        }
+    }
+
+    #[test]
+    fn files_wait_for_the_network_at_the_same_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                std::thread::spawn(|| serve(stream));
+            }
+        });
+        let settings = Settings { server, ..Settings::default() };
+        let network = Network::default();
+        let client = Transit::new(&settings, SecretBytes::from("token".to_owned())).unwrap();
+        let key = TransitKey::new("transit", "sops").unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        assert_eq!(network.wait(client.decrypt(key, "vault:v1:x")).unwrap().expose(), b"share");
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_client_is_made_once() {
+        let clients = Clients::<&str, usize>::default();
+        let made = std::sync::atomic::AtomicUsize::new(0);
+        let make = || made.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| clients.get(&"one", make));
+            }
+        });
+        assert_eq!((*clients.get(&"one", make), *clients.get(&"two", make)), (0, 1));
     }
 }
