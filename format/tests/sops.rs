@@ -134,10 +134,3 @@ fn what_is_encrypted_comes_back_with_the_same_values() {
     let back = layout.decrypt(&again, &cipher, &opened).unwrap();
     assert_eq!(values(&back), values(plain), "{}", *back);
 }
-
-#[test]
-fn what_is_not_followed_is_refused() {
-    let text = read("types.enc.yaml").replace("unencrypted_suffix: _unencrypted", "encrypted_comment_regex: secret");
-    let file = File::parse(&text, Syntax::Yaml).unwrap();
-    assert!(matches!(Layout::read(&file).unwrap_err().error, ReadError::ByComment));
-}

@@ -43,7 +43,11 @@ pub(crate) fn merged(texts: &Texts<'_>, syntax: Syntax, markers: &Markers<'_>, k
         Merged::Conflicts { text, conflicts } => Some(MergedFile { text, conflicts }),
         Merged::Clean(plain) => {
             let (file, open) = leading;
-            let stash = Stash::of(&open.layout, file, &open.cipher, &open.values);
+            let mut stash = Stash::of(&open.layout, file, &open.cipher, &open.values);
+            let (other_file, other) = if theirs_leads { (ours.file, &our) } else { (theirs.file, &their) };
+            if same(&open.key, &other.key) {
+                stash.add(&other.layout, other_file, &open.cipher, &other.values);
+            }
             let report = opened::write("", &plain, syntax, &metadata, &open.key, Some(&stash)).ok()?;
             Some(MergedFile { text: report.text, conflicts: Vec::new() })
         }

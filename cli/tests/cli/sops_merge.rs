@@ -61,7 +61,7 @@ impl Three {
 fn neighbouring_values_of_two_sides_are_joined() {
     let three =
         Three::new(|three| three.set("db.password", "s3cr3t-ours"), |three| three.set("db.token", "s3cr3t-theirs"));
-    assert_snapshot!(three.merge(Some(&three.alice)), @"");
+    assert_snapshot!(three.merge(Some(&three.alice)), @"exit 0");
     let expected = VALUES.replace("s3cr3t-1", "s3cr3t-ours").replace("s3cr3t-2", "s3cr3t-theirs");
     assert_eq!(three.plain(&three.bob).ok(), expected, "and the checksum fits");
     let (ours, merged) = (three.sandbox.read("B.yaml"), three.sandbox.read("A.yaml"));
@@ -85,9 +85,25 @@ fn without_a_key_the_checksum_is_a_conflict() {
 fn one_value_changed_on_both_sides_is_a_conflict_about_it_alone() {
     let three =
         Three::new(|three| three.set("db.password", "s3cr3t-ours"), |three| three.set("db.password", "s3cr3t-theirs"));
-    assert_snapshot!(three.merge(Some(&three.alice)), @"");
+    assert_snapshot!(three.merge(Some(&three.alice)), @"
+    exit 1
+    err: warning: file.yaml:3: db.password: changed on both sides
+    err: hint: file.yaml: keep one side of each and delete the markers, then write its checksum: `sealwax edit --ignore-mac file.yaml`
+    ");
     let text = three.sandbox.read("A.yaml");
-    assert_snapshot!(three.sandbox.show("A.yaml").split("\nsops:").next().unwrap(), @"");
+    assert_snapshot!(three.sandbox.show("A.yaml").split("\nsops:").next().unwrap(), @"
+    db:
+      user: app
+    <<<<<<< ours
+      password: ENC[AES256_GCM,data:BASE64,iv:BASE64,tag:BASE64,type:str]
+    =======
+      password: ENC[AES256_GCM,data:BASE64,iv:BASE64,tag:BASE64,type:str]
+    >>>>>>> theirs
+      token: ENC[AES256_GCM,data:BASE64,iv:BASE64,tag:BASE64,type:str]
+    list:
+      - ENC[AES256_GCM,data:BASE64,iv:BASE64,tag:BASE64,type:str]
+      - ENC[AES256_GCM,data:BASE64,iv:BASE64,tag:BASE64,type:str]
+    ");
     assert!(!text.contains("wax1") && !text.contains("sealedFor"), "{text}");
     // Their side is taken.
     let lines: Vec<_> = text.lines().collect();

@@ -19,7 +19,7 @@ fn write(sandbox: &Sandbox, name: &str, key: &FileKey, wrap: Wrap) {
     let block = Layout::read(&File::parse(block, Syntax::Yaml).unwrap()).unwrap().metadata;
     let metadata = Metadata { groups: vec![Group { wraps: vec![wrap] }], ..block };
     let plain = File::parse(PLAIN, Syntax::Yaml).unwrap();
-    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash: None };
+    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash: None, allow_nothing: false };
     sandbox.write(name, encrypt(&plain, &request, &mut OsRandom).unwrap().text.as_bytes());
 }
 

@@ -137,6 +137,6 @@ pub(super) fn put(
     match kept {
         _ if empty && !braces => rewrite.fill(document, root, BLOCK_KEY, &text),
         Some(kept) => rewrite.put_back(document, root, &kept.place, BLOCK_KEY, &text),
-        None => rewrite.insert(document, root, BLOCK_KEY, &text),
+        None => rewrite.append(document, root, BLOCK_KEY, &text),
     }
 }

@@ -13,9 +13,10 @@ use zeroize::Zeroizing;
 use super::cipher::{Cipher, Token, Type};
 use super::metadata::BLOCK_KEY;
 use super::read::{Layout, Opened, Value, associated};
+use super::selector::Selector;
+use super::tree::{Tree, TreeValue, tree};
 use crate::document::present::{Expected, Written, double_quoted};
 use crate::document::rewrite::Rewrite;
-use crate::document::walk::leaves;
 use crate::document::{File, Node, Syntax};
 use crate::keys::{Fingerprint, Label};
 use crate::native::{self, Conflict, Markers, Texts, TokenKey};
@@ -194,21 +195,15 @@ impl Marks {
         }
         let text = rewrite.finish().ok()?;
         let file = File::parse(&text, leading.file.syntax).ok()?;
-        let mut values = Vec::new();
-        for (document, parsed) in file.documents.iter().enumerate() {
-            values.extend(leaves(parsed).into_iter().map(|leaf| Value {
-                document,
-                leaf,
-                token: None,
-                selected: false,
-            }));
-        }
+        let Tree { values, comments } = tree(&file, &Selector::default()).ok()?;
+        let value = |TreeValue { document, leaf, .. }| Value { document, leaf, token: None, selected: false };
+        let values: Vec<_> = values.into_iter().map(value).collect();
         let opened = values.iter().enumerate().filter_map(|(position, value)| {
             let Marked { kind, plaintext, .. } = self.values.get(value.leaf.scalar?.value.as_str())?;
             Some(Opened { value: position, kind: *kind, plaintext: plaintext.clone() })
         });
         let opened: Vec<_> = opened.collect();
-        let layout = Layout { metadata: leading.layout.metadata.clone(), values };
+        let layout = Layout { metadata: leading.layout.metadata.clone(), values, comments };
         layout.decrypt(&file, leading.cipher, &opened).ok()
     }
 

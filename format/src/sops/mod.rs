@@ -1,7 +1,5 @@
 //! The SOPS format, read and written on the same document model as the native one: a file keeps its layout, comments and
 //! quoting, which SOPS itself does not.
-//!
-//! Files whose selector goes by comments are refused: which comment stands above a value is not told yet.
 
 mod block;
 mod cipher;
@@ -16,6 +14,7 @@ mod selector;
 pub mod shamir;
 mod stash;
 mod time;
+mod tree;
 mod write;
 
 pub use cipher::{Cipher, FileKey, Token, TokenError, Type};

@@ -5,7 +5,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
-use super::comments::{Comment, comments, containers, document_at};
+use super::comments::containers;
 use super::metadata::BLOCK_KEY;
 use super::read::{At, Layout, Opened, ReadError, associated};
 use super::scalar::normalised;
@@ -71,10 +71,10 @@ impl Layout<'_> {
     pub(super) fn comments(&self, file: &File<'_>, cipher: &Cipher) -> Vec<FoundComment> {
         let mut found = Vec::new();
         let leaves: Vec<_> = self.values.iter().map(|value| &value.leaf).collect();
-        for Comment { text } in comments(file) {
-            let Some(document) = document_at(file, text.start) else { continue };
+        for comment in &self.comments {
+            let (document, text) = (comment.document, comment.text.clone());
             let source = file.source.get(text.clone()).unwrap_or_default();
-            let containers = containers(file, &leaves, text.start);
+            let containers = containers(&comment.container, &leaves, text.start);
             let opened = Token::parse(source).ok().and_then(|token| {
                 let (container, bytes) =
                     containers.iter().find_map(|path| Some((path, cipher.open(&token, &associated(path))?)))?;
@@ -83,7 +83,7 @@ impl Layout<'_> {
             });
             let (container, opened) = match opened {
                 Some((container, token, plain)) => (container, Some((token, plain))),
-                None => (containers.into_iter().next().unwrap_or_default(), None),
+                None => (comment.container.clone(), None),
             };
             found.push(FoundComment { document, text, container, opened });
         }

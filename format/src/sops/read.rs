@@ -7,8 +7,9 @@ use zeroize::Zeroizing;
 use super::cipher::{Cipher, Token, TokenError, Type};
 use super::metadata::{BLOCK_KEY, Metadata, MetadataError};
 use super::scalar::{ScalarError, Seen, normalised, see};
+use super::tree::{TreeComment, TreeValue, tree};
 use crate::document::rewrite::RewriteError;
-use crate::document::walk::{Leaf, leaves};
+use crate::document::walk::{Hazard, Leaf};
 use crate::document::{File, Kind, Node, Scalar};
 use crate::path::{Path, Step};
 
@@ -25,6 +26,8 @@ pub struct Layout<'d> {
     pub metadata: Metadata,
     /// The values of every document in order, outside the blocks.
     pub values: Vec<Value<'d>>,
+    /// The comments outside the blocks.
+    pub(super) comments: Vec<TreeComment>,
 }
 
 /// One value.
@@ -56,7 +59,7 @@ pub enum ReadError {
     /// A value that SOPS takes for none.
     #[error("the value cannot be read")]
     Scalar(#[from] ScalarError),
-    /// Behind an alias: SOPS writes none, and what stands there is in the checksum twice.
+    /// Selected and behind an alias, where its token would not open: SOPS writes none.
     #[error("the value is an alias; write it out")]
     Alias,
     /// Selected, and in the clear.
@@ -74,9 +77,15 @@ pub enum ReadError {
     /// The edit was not made.
     #[error("the file was left as it is")]
     Rewrite(#[from] RewriteError),
-    /// Which comment stands above a value is not told yet.
-    #[error("its selector goes by comments, which this version does not follow")]
-    ByComment,
+    /// A comment that decides, where it is not certain for what.
+    #[error(
+        "the selector goes by this comment, and it is not clear what it belongs to; \
+         put it on the line of a value, or right above its key and as far in"
+    )]
+    UnclearComment,
+    /// SOPS takes no file with such a key.
+    #[error("a key is not a string; put it in quotes")]
+    Key,
     /// There is no checksum.
     #[error("the file has no checksum (mac)")]
     NoMac,
@@ -121,23 +130,15 @@ impl<'d> Layout<'d> {
         let block = block.ok_or(At { line: None, path: None, error: ReadError::NoBlock })?;
         let line = Some(file.line(block.span.start));
         let metadata = Metadata::parse(block).map_err(|error| At { line, path: None, error: error.into() })?;
-        if metadata.selector.is_by_comment() {
-            return Err(At { line, path: None, error: ReadError::ByComment });
+        let tree = tree(file, &metadata.selector)?;
+        let mut values = Vec::with_capacity(tree.values.len());
+        for TreeValue { document, leaf, selected } in tree.values {
+            let claims = leaf.scalar.filter(|scalar| selected && Token::is_claimed_by(&scalar.value));
+            let token = claims.map(|scalar| Token::parse(&scalar.value)).transpose();
+            let token = token.map_err(|error| at(file, &leaf, error))?;
+            values.push(Value { document, leaf, token, selected });
         }
-        let mut values = Vec::new();
-        for (document, parsed) in file.documents.iter().enumerate() {
-            for leaf in leaves(parsed) {
-                if matches!(leaf.path.0.first(), Some(Step::Key(key)) if key == BLOCK_KEY) {
-                    continue;
-                }
-                let selected = metadata.selector.selects(names(&leaf.path), std::iter::empty());
-                let claims = leaf.scalar.filter(|scalar| selected && Token::is_claimed_by(&scalar.value));
-                let token = claims.map(|scalar| Token::parse(&scalar.value)).transpose();
-                let token = token.map_err(|error| at(file, &leaf, error))?;
-                values.push(Value { document, leaf, token, selected });
-            }
-        }
-        Ok(Self { metadata, values })
+        Ok(Self { metadata, values, comments: tree.comments })
     }
 
     /// The scalars that hold wrapped data keys, in every block of the file.
@@ -206,13 +207,16 @@ fn collect_wraps<'f>(node: &'f Node, found: &mut Vec<&'f Scalar>) {
 
 fn content(file: &File<'_>, cipher: &Cipher, value: &Value<'_>) -> Result<Content, At> {
     let leaf = &value.leaf;
-    if let Some(token) = &value.token {
+    if let Some(token) = value.token.as_ref().filter(|_| leaf.hazard != Some(Hazard::Alias)) {
         let opened = cipher.open(token, &associated(&leaf.path));
         return opened
             .map(|plaintext| Content::Opened(token.kind, plaintext))
             .ok_or_else(|| at(file, leaf, ReadError::Altered));
     }
     let scalar = leaf.scalar.ok_or_else(|| at(file, leaf, ReadError::Alias))?;
+    if value.selected && leaf.hazard == Some(Hazard::Alias) {
+        return Err(at(file, leaf, ReadError::Alias));
+    }
     match see(file.syntax, leaf.node, scalar).map_err(|error| at(file, leaf, error))? {
         Seen::Null => Ok(Content::Nothing),
         Seen::Value(_, bytes) if bytes.is_empty() => Ok(Content::Nothing),

@@ -88,6 +88,14 @@ impl Selector {
         matches!(self, Self::UnencryptedComment(_) | Self::EncryptedComment(_))
     }
 
+    /// Whether a comment's own text decides about what stands below it.
+    pub(super) fn matches_comment(&self, comment: &str) -> bool {
+        match self {
+            Self::UnencryptedComment(expression) | Self::EncryptedComment(expression) => expression.matches(comment),
+            _ => false,
+        }
+    }
+
     /// Whether a value is encrypted: `names` are the mapping keys on its path, `comments` those that stand above it, on
     /// its own level and on those around it.
     pub fn selects<'a>(

@@ -75,9 +75,16 @@ impl Stash {
     /// Of a file that was opened.
     pub fn of(layout: &Layout<'_>, file: &File<'_>, cipher: &Cipher, opened: &[Opened]) -> Self {
         let mut stash = Self::default();
+        stash.add(layout, file, cipher, opened);
+        stash.blocks = file.documents.iter().map(|document| KeptBlock::of(file, &document.root)).collect();
+        stash
+    }
+
+    /// The tokens of another file under the same data key too, after those that are known.
+    pub fn add(&mut self, layout: &Layout<'_>, file: &File<'_>, cipher: &Cipher, opened: &[Opened]) {
         let items = CommentItems::of(layout, opened);
         for one in opened {
-            stash.add_value(layout, file, one, &items);
+            self.add_value(layout, file, one, &items);
         }
         for comment in layout.comments(file, cipher) {
             let source = file.source.get(comment.text.clone()).unwrap_or_default();
@@ -85,10 +92,8 @@ impl Stash {
                 Some((token, text)) => (text.as_str(), CommentState::Token(token.clone())),
                 None => (source, CommentState::Clear),
             };
-            stash.add_comment(comment.document, comment.container, text, state);
+            self.add_comment(comment.document, comment.container, text, state);
         }
-        stash.blocks = file.documents.iter().map(|document| KeptBlock::of(file, &document.root)).collect();
-        stash
     }
 
     fn add_value(&mut self, layout: &Layout<'_>, file: &File<'_>, one: &Opened, items: &CommentItems) {
@@ -108,7 +113,7 @@ impl Stash {
         let digest = digest(&associated(&value.leaf.path), &bytes);
         let index = self.values.len();
         self.values.push(Known { kind: one.kind, digest, token, written });
-        self.places.insert((value.document, items.without(value.document, &value.leaf.path)), index);
+        self.places.entry((value.document, items.without(value.document, &value.leaf.path))).or_insert(index);
         self.alike.entry(digest).or_default().push(index);
     }
 

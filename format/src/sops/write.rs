@@ -6,15 +6,16 @@ use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
-use super::comments::{Comment, comments, containers, document_at};
+use super::comments::containers;
 use super::kept_block::{self, KeptBlock};
 use super::metadata::{BLOCK_KEY, Metadata};
-use super::read::{At, MAC_ONLY_ENCRYPTED, ReadError, associated, at, names};
+use super::read::{At, MAC_ONLY_ENCRYPTED, ReadError, associated, at};
 use super::scalar::{Seen, see};
 use super::stash::{CommentState, CommentsLeft, Known, Stash, Wanted};
+use super::tree::{Tree, TreeComment, TreeValue, tree};
 use crate::document::present::{Expected, Written, double_quoted};
 use crate::document::rewrite::Rewrite;
-use crate::document::walk::{Around, Hazard, Leaf, leaves};
+use crate::document::walk::{Around, Hazard, Leaf};
 use crate::document::{Document, File, Kind, Scalar, Syntax};
 use crate::padding::ValueType;
 use crate::path::Path;
@@ -87,27 +88,24 @@ fn attempt(
     as_before: bool,
 ) -> Result<Report, At<WriteError>> {
     let of_file = |error: WriteError| At { line: None, path: None, error };
-    if request.metadata.selector.is_by_comment() {
-        return Err(of_file(ReadError::ByComment.into()));
-    }
     check_roots(file).map_err(of_file)?;
+    let tree = tree(file, &request.metadata.selector);
+    let tree = tree.map_err(|At { line, path, error }| At { line, path, error: error.into() })?;
     let mut digest = Sha512::new();
     if request.metadata.mac_only_encrypted {
         digest.update(MAC_ONLY_ENCRYPTED);
     }
-    let found: Vec<_> = file.documents.iter().enumerate().map(|(index, document)| (index, leaves(document))).collect();
     let mut selected = Vec::new();
-    for (document, leaf) in found.iter().flat_map(|(document, leaves)| leaves.iter().map(|leaf| (*document, leaf))) {
-        let value = select(file, request.metadata, document, leaf, &mut digest);
-        selected.extend(value.map_err(|error| at(file, leaf, error))?);
+    for value in &tree.values {
+        let taken = select(file, request.metadata, value, &mut digest);
+        selected.extend(taken.map_err(|error| at(file, &value.leaf, error))?);
     }
     if selected.is_empty() && !request.allow_nothing {
         return Err(of_file(WriteError::NothingSelected));
     }
     let mut sealing = Sealing { file, request, random, as_before, rewrite: Rewrite::new(file), sealed: 0, kept: 0 };
     sealing.values(&selected).map_err(|(leaf, error)| at(file, leaf, error))?;
-    let leaves: Vec<_> = found.iter().flat_map(|(_, leaves)| leaves).collect();
-    sealing.comments(&leaves).map_err(of_file)?;
+    sealing.comments(&tree).map_err(of_file)?;
     sealing.blocks(&digest.finalize()).map_err(of_file)?;
     let Sealing { rewrite, sealed, kept, .. } = sealing;
     let text = rewrite.finish().map_err(|error| of_file(ReadError::from(error).into()))?;
@@ -142,25 +140,24 @@ struct Selected<'l, 'd> {
 fn select<'l, 'd>(
     file: &File<'_>,
     metadata: &Metadata,
-    document: usize,
-    leaf: &'l Leaf<'d>,
+    value: &'l TreeValue<'d>,
     digest: &mut Sha512,
 ) -> Result<Option<Selected<'l, 'd>>, WriteError> {
-    let scalar = leaf.scalar.ok_or(ReadError::Alias)?;
+    let TreeValue { document, leaf, selected } = value;
+    let Some(scalar) = leaf.scalar else { return Ok(None) };
     let (kind, bytes) = match see(file.syntax, leaf.node, scalar).map_err(ReadError::from)? {
         Seen::Null => return Ok(None),
         Seen::Value(_, bytes) if bytes.is_empty() => return Ok(None),
         Seen::Value(kind, bytes) => (kind, bytes),
     };
-    let selected = metadata.selector.selects(names(&leaf.path), std::iter::empty());
-    if selected || !metadata.mac_only_encrypted {
+    if *selected || !metadata.mac_only_encrypted {
         digest.update(&bytes);
     }
     match (leaf.hazard, leaf.around) {
         _ if !selected => Ok(None),
         (Some(hazard), _) => Err(hazard.into()),
         (None, None) => Err(WriteError::NoMapping),
-        (None, Some(around)) => Ok(Some(Selected { document, leaf, scalar, around, kind, bytes })),
+        (None, Some(around)) => Ok(Some(Selected { document: *document, leaf, scalar, around, kind, bytes })),
     }
 }
 
@@ -214,31 +211,28 @@ impl Sealing<'_, '_, '_, '_> {
         (self.as_before && fits).then(|| Written { head: known.written.head.clone(), body: known.written.body.clone() })
     }
 
-    fn comments(&mut self, leaves: &[&Leaf<'_>]) -> Result<(), WriteError> {
+    fn comments(&mut self, tree: &Tree<'_>) -> Result<(), WriteError> {
         let mut left = CommentsLeft::default();
-        for Comment { text: range } in comments(self.file) {
-            let Some(document) = document_at(self.file, range.start) else { continue };
+        let leaves: Vec<_> = tree.values.iter().map(|value| &value.leaf).collect();
+        for TreeComment { document, text: range, container, selected } in &tree.comments {
             let text = self.file.source.get(range.clone()).unwrap_or_default();
-            let containers = containers(self.file, leaves, range.start);
-            let known = self.request.stash.and_then(|stash| stash.find_comment(document, &containers, text, &mut left));
+            let known = self.request.stash.and_then(|stash| {
+                let containers = containers(container, &leaves, range.start);
+                stash.find_comment(*document, &containers, text, &mut left)
+            });
             let whole = range.start - 1..range.end;
             match known.map(|known| (&known.state, &known.container)) {
                 Some((CommentState::Clear, _)) => {}
                 Some((CommentState::Token(token), _)) => self.rewrite.comment(whole, &token.to_string()),
-                Some((CommentState::Item(token), list)) => self.item(document, list, whole, token),
-                None => self.new_comment(containers.first(), whole, text)?,
+                Some((CommentState::Item(token), list)) => self.item(*document, list, whole, token),
+                // An empty one stays: SOPS reads no token of nothing.
+                None if text.is_empty() || !selected => {}
+                None => {
+                    let token = self.seal(Type::Comment, text.as_bytes(), &associated(container))?;
+                    self.rewrite.comment(whole, &token.to_string());
+                }
             }
         }
-        Ok(())
-    }
-
-    fn new_comment(&mut self, container: Option<&Path>, whole: Range<usize>, text: &str) -> Result<(), WriteError> {
-        let Some(path) = container else { return Ok(()) };
-        if text.is_empty() || !self.request.metadata.selector.selects(names(path), std::iter::empty()) {
-            return Ok(());
-        }
-        let token = self.seal(Type::Comment, text.as_bytes(), &associated(path))?;
-        self.rewrite.comment(whole, &token.to_string());
         Ok(())
     }
 
@@ -254,8 +248,9 @@ impl Sealing<'_, '_, '_, '_> {
             let between = source.get(list.span.end.min(whole.start)..whole.start).unwrap_or_default();
             let above = source.get(from.min(whole.end)..list.span.start).filter(|_| from == whole.start);
             let gap = above.unwrap_or(between);
+            // The list may begin on the line of an item around it.
             stands_in
-                && before.trim().is_empty()
+                && before.trim_start_matches([' ', '-']).is_empty()
                 && gap.lines().all(|line| line.trim().is_empty() || line.trim().starts_with('#'))
         });
         match list {

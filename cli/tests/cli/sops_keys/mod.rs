@@ -24,7 +24,7 @@ fn metadata() -> Metadata {
 fn write(sandbox: &Sandbox, key: &FileKey, groups: Vec<Group>, threshold: Option<usize>) {
     let metadata = Metadata { groups, threshold, ..metadata() };
     let plain = File::parse(PLAIN, Syntax::Yaml).unwrap();
-    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash: None };
+    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash: None, allow_nothing: false };
     sandbox.write("file.yaml", encrypt(&plain, &request, &mut OsRandom).unwrap().text.as_bytes());
 }
 

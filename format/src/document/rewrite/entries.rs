@@ -29,6 +29,15 @@ impl Rewrite<'_, '_> {
         self.expect_entry(document, mapping, key, text);
     }
 
+    /// The same, but below the comments at the end of a block mapping.
+    pub fn append(&mut self, document: usize, mapping: &Node, key: &str, text: &str) {
+        if mapping.is_flow() {
+            return self.insert(document, mapping, key, text);
+        }
+        self.splice_lines(after_comments(self.file.source, mapping), text, self.file.line_break());
+        self.expect_entry(document, mapping, key, text);
+    }
+
     /// Removes an entry with its lines.
     pub fn remove(&mut self, document: usize, mapping: &Node, index: usize) -> Result<(), RewriteError> {
         let (key, value) = &mapping.entries()[index];
@@ -125,6 +134,23 @@ fn after_content(source: &str, mapping: &Node) -> usize {
         next += line.len();
         // Blanks and indented comments right after the new entry would become part of its last scalar.
         if keeps || indent > 0 {
+            at = next;
+        }
+    }
+    at
+}
+
+/// The same, after the last comment below the content.
+pub(crate) fn after_comments(source: &str, mapping: &Node) -> usize {
+    let mut at = after_content(source, mapping);
+    let mut next = at;
+    for line in source.get(at..).unwrap_or_default().split_inclusive('\n') {
+        let text = line.trim();
+        if !(text.is_empty() || text.starts_with('#')) {
+            break;
+        }
+        next += line.len();
+        if !text.is_empty() {
             at = next;
         }
     }

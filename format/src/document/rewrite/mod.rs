@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::present::{Expected, Written, head_range};
 use super::{File, Kind, Node, ParseError, Scalar};
 
+pub(crate) use entries::after_comments;
 pub use place::EntryPlace;
 
 use entries::end_of_line;
@@ -47,6 +48,8 @@ pub struct Rewrite<'f, 's> {
     removed: HashSet<(usize, usize)>,
     /// Items added to lists: how many of the old ones stand before each, and its text.
     items: HashMap<(usize, usize), Vec<(usize, String)>>,
+    /// The ends of the comments that they were.
+    item_ends: Vec<usize>,
     /// Mappings that change between braces and lines, because their only entry comes or goes.
     turned: HashSet<(usize, usize)>,
 }
@@ -73,6 +76,7 @@ impl<'f, 's> Rewrite<'f, 's> {
             inserted: HashMap::new(),
             removed: HashSet::new(),
             items: HashMap::new(),
+            item_ends: Vec::new(),
             turned: HashSet::new(),
         }
     }
@@ -130,6 +134,7 @@ impl<'f, 's> Rewrite<'f, 's> {
             Kind::Sequence { items, .. } => items.iter().filter(|item| item.span.start < range.start).count(),
             _ => 0,
         };
+        self.item_ends.push(range.end);
         self.splice(range, format!("- {text}"));
         self.items.entry((document, list.id)).or_default().push((before, text.to_owned()));
     }

@@ -80,7 +80,12 @@ impl Rewrite<'_, '_> {
             let at = lines_up(self.file.source, neighbour_key.span.start, place.lines);
             self.splice(at..at, format!("{text}{}", place.line_break));
         } else {
-            let at = lines_down(self.file.source, entry_end(neighbour_key, neighbour_value), place.lines);
+            let source = self.file.source;
+            let end = entry_end(neighbour_key, neighbour_value);
+            // Comments that become items of a list are part of the entry above.
+            let below = end..lines_down(source, end, usize::MAX);
+            let items = self.item_ends.iter().filter(|end| below.contains(*end)).max();
+            let at = lines_down(source, items.map_or(end, |items| end.max(*items)), place.lines);
             self.splice_lines(at, text, place.line_break);
         }
         self.expect_entry(document, mapping, key, text);

@@ -1,0 +1,8 @@
+//! Random files through SOPS and through us, both ways: what one wrote the other opens, with its checksum.
+
+mod both_ways;
+mod json;
+mod model;
+mod oracle;
+mod ours;
+mod yaml;
