@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     check, completions, copy, decrypt, diff, doctor, edit, encrypt, exec, get, git, import, init, inspect, keygen,
-    keys, man, rebind, recipients, rekey, render, rotate, seal, set, status, team, unset, verify,
+    keys, man, migrate, rebind, recipients, rekey, render, rotate, seal, set, status, team, unset, verify,
 };
 
 /// Keep secrets in Git: encrypt the secret values of YAML and JSON files, and only those.
@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Copy(copy::Args),
     Rekey(rekey::Args),
     Rotate(rotate::Args),
+    Migrate(migrate::Args),
     Verify(verify::Args),
     Status(status::Args),
     Diff(diff::Args),

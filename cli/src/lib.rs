@@ -44,6 +44,7 @@ mod job;
 mod keyring;
 mod manifest;
 mod mask;
+mod migrate;
 mod open;
 mod outcomes;
 mod paths;

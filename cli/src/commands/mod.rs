@@ -17,6 +17,7 @@ pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod keys;
 pub(crate) mod man;
+pub(crate) mod migrate;
 pub(crate) mod rebind;
 pub(crate) mod recipients;
 pub(crate) mod rekey;
@@ -56,6 +57,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<ExitCode, CommandError> {
         Command::Copy(args) => copy::run(&args, ui),
         Command::Rekey(args) => rekey::run(&args, ui),
         Command::Rotate(args) => rotate::run(&args, ui),
+        Command::Migrate(args) => migrate::run(&args, ui),
         Command::Verify(args) => verify::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
         Command::Diff(args) => diff::run(&args, ui),

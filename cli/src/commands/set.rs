@@ -135,8 +135,8 @@ fn set_in_sops(
         plain = changed;
     }
     let text = opened.seal(&plain)?.text;
-    for (index, target) in &targets {
-        opened.refuse_clear(&text, *index, target)?;
+    opened.refuse_clear(&text, targets.iter().map(|(index, target)| (*index, target)))?;
+    for (_, target) in &targets {
         notes.push(Note::Done(format!("{shown}: sealed {target} for {}", opened.creation().readers())));
     }
     Ok(text)

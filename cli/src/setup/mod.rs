@@ -66,3 +66,8 @@ impl Piece {
         (self.make)(setup)
     }
 }
+
+/// Writes a policy that says what the repository's `.sops.yaml` says, and Secrets.
+pub(crate) fn propose_policy(repository: Repository) -> Result<String, CommandError> {
+    policy::make(&Setup { repository, hook: HookKind::None, post_quantum: false })
+}

@@ -98,14 +98,27 @@ impl Opened {
         self.secrets.iter().map(|(.., value)| value.duplicate()).collect()
     }
 
-    /// Refuses a result in which the value at a path is not encrypted: the file's selector, which came with it, decides.
-    pub(crate) fn refuse_clear(&self, result: &str, document: usize, path: &Path) -> Result<(), CommandError> {
+    /// What is encrypted in it, by document and path.
+    pub(crate) fn placed_secrets(&self) -> Vec<(usize, Path, SecretBytes)> {
+        let secrets = self.secrets.iter();
+        secrets.map(|(document, path, value)| (*document, path.clone(), value.duplicate())).collect()
+    }
+
+    /// Refuses a result in which a value at one of these paths is not encrypted: the file's selector, which came with it,
+    /// decides. Empty values never are.
+    pub(crate) fn refuse_clear<'p>(
+        &self,
+        result: &str,
+        places: impl IntoIterator<Item = (usize, &'p Path)>,
+    ) -> Result<(), CommandError> {
         let file = files::parse(&self.shown, result, self.syntax)?;
         let layout = Layout::read(&file).map_err(|at| in_file(&self.shown, &at))?;
-        let mut here = layout.values.iter().filter(|value| value.document == document);
-        if here.any(|value| value.leaf.path == *path && value.token.is_some()) {
-            return Ok(());
-        }
+        let clear = layout.values.iter().filter(|value| value.token.is_none());
+        let clear: HashSet<(usize, &Path)> = clear
+            .filter(|value| value.leaf.scalar.is_none_or(|scalar| !scalar.value.is_empty()))
+            .map(|value| (value.document, &value.leaf.path))
+            .collect();
+        let Some((_, path)) = places.into_iter().find(|place| clear.contains(place)) else { return Ok(()) };
         let (field, text) = self.metadata.selector.field();
         let message = format!("{}: {path}: the file's selector ({field}: {text}) leaves it in the clear", self.shown);
         Err(CommandError::usage(message)

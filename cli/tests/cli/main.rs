@@ -24,6 +24,7 @@ mod init;
 mod keygen;
 mod keys;
 mod merge;
+mod migrate;
 mod policy;
 mod rebind_copy;
 mod rekey;
