@@ -2,7 +2,7 @@
 
 use sealwax_format::sops::Wrap;
 
-use super::name;
+use super::entry;
 use crate::error::CommandError;
 
 /// A key that did not open.
@@ -15,7 +15,7 @@ pub(super) struct Attempt {
 
 impl Attempt {
     pub(super) fn new(wrap: &Wrap, why: impl Into<String>) -> Self {
-        Self { key: name::shown(wrap), why: why.into(), hints: Vec::new() }
+        Self { key: entry::shown(wrap), why: why.into(), hints: Vec::new() }
     }
 
     /// What another room says of it.

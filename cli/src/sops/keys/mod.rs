@@ -2,7 +2,7 @@
 //!
 //! | room | holds |
 //! |---|---|
-//! | `name` | keys as a configuration or a flag names them |
+//! | `name`, `entry` | keys as a configuration or a flag names them, and as a file does |
 //! | `order` | which are tried first |
 //! | `opened` | what has opened in this run |
 //! | `age` | age identities and recipients of every kind |
@@ -14,6 +14,7 @@
 #![allow(dead_code, unused_imports, reason = "the commands that write files of SOPS use the rest")]
 
 mod age;
+mod entry;
 mod failure;
 mod name;
 mod network;
@@ -38,9 +39,9 @@ use pgp::Pgp;
 use crate::error::CommandError;
 use crate::keyring::Identities;
 
+pub(crate) use entry::{are_same, is_same, shown};
 pub(crate) use name::{
-    are_same, is_same, parse_age, parse_azure, parse_gcp_kms, parse_huawei_kms, parse_kms, parse_pgp,
-    parse_vault_transit, shown,
+    parse_age, parse_azure, parse_context, parse_gcp_kms, parse_huawei_kms, parse_kms, parse_pgp, parse_vault_transit,
 };
 
 /// A data key, or a share of it.
@@ -256,6 +257,24 @@ mod tests {
         for (groups, threshold) in [(vec![], None), (vec![Group::default()], None), (two, Some(3))] {
             assert!(keys.wrap(&groups, threshold, &key).is_err());
         }
+    }
+
+    #[test]
+    fn says_when_it_was_wrapped_and_nothing_of_before() {
+        let args = IdentityArgs::default();
+        let identities = Identities::new(&args);
+        let keys = Keys::new(&identities);
+        let (_folder, pgp) = pgp::tests::pretending("cat >/dev/null; echo -----BEGIN PGP MESSAGE-----");
+        assert!(keys.pgp.set(pgp).is_ok());
+        let mut named = parse_pgp("0123456789ABCDEF").unwrap();
+        named.enc = "old".to_owned();
+        named.fields.push(("created_at", "before".to_owned()));
+        let key = FileKey::mint(&mut OsRandom).unwrap();
+        let wrapped = keys.wrap(&[group(&[&named])], None, &key).unwrap();
+        let wrap = &wrapped[0].wraps[0];
+        assert_eq!(wrap.enc, "-----BEGIN PGP MESSAGE-----");
+        let [("created_at", time)] = wrap.fields.as_slice() else { panic!("{:?}", wrap.fields) };
+        assert!(time.len() == 20 && time.ends_with('Z') && time.parse::<jiff::Timestamp>().is_ok(), "{time}");
     }
 
     #[test]

@@ -1,27 +1,11 @@
 //! Keys as `.sops.yaml`, a flag or a variable names them: wraps without their encrypted data key.
 
-use sealwax_format::sops::{Group, Service, Wrap};
+use sealwax_format::sops::{Service, Wrap};
 use sealwax_sources::vault::TransitKey;
 
+use super::entry::{ENGINE_PATH, KEY_NAME, NAME, PROFILE, ROLE, VERSION};
 use crate::error::CommandError;
 
-/// When the data key was wrapped.
-pub(super) const CREATED_AT: &str = "created_at";
-/// The role of AWS that may use the key.
-pub(super) const ROLE: &str = "role";
-/// The user's profile of AWS's tools.
-pub(super) const PROFILE: &str = "aws_profile";
-/// Where the transit engine of Vault is mounted.
-pub(super) const ENGINE_PATH: &str = "engine_path";
-/// The name of its key.
-pub(super) const KEY_NAME: &str = "key_name";
-/// The name of a key of Azure.
-const NAME: &str = "name";
-/// Its version.
-const VERSION: &str = "version";
-
-/// The longest key that is shown in full.
-const LONGEST: usize = 120;
 /// How a URI of Vault's transit engine looks.
 const VAULT_EXAMPLE: &str = "https://vault.example.com:8200/v1/transit/keys/NAME";
 
@@ -74,6 +58,19 @@ pub(crate) fn parse_kms(
     // SOPS writes it even where there is none.
     fields.push((PROFILE, profile.unwrap_or_default().to_owned()));
     Ok(Wrap { context, ..key(Service::AwsKms, arn, fields) })
+}
+
+/// An encryption context as flags write it: `name:value`, with commas between them. SOPS drops one that it cannot read, and
+/// encrypts without any.
+pub(crate) fn parse_context(text: &str) -> Result<Vec<(String, String)>, CommandError> {
+    let pairs = text.split(',').filter(|_| !text.is_empty());
+    let pairs = pairs.map(|pair| {
+        let (name, value) = pair.split_once(':').filter(|(name, value)| !name.is_empty() && !value.contains(':'))?;
+        Some((name.to_owned(), value.to_owned()))
+    });
+    pairs
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| CommandError::usage("the encryption context is not NAME:VALUE, with commas between several"))
 }
 
 /// The region that an ARN of AWS KMS names. It becomes part of a host's name: it must not be able to end it.
@@ -154,54 +151,9 @@ fn given<'t>(text: &'t str, what: &str) -> Result<&'t str, CommandError> {
     if text.is_empty() { Err(CommandError::usage(format!("{what} is empty"))) } else { Ok(text) }
 }
 
-/// A field of the entry that says something.
-pub(super) fn field<'w>(wrap: &'w Wrap, name: &str) -> Option<&'w str> {
-    let found = wrap.fields.iter().find(|(known, _)| *known == name);
-    found.map(|(_, text)| text.as_str()).filter(|text| !text.is_empty())
-}
-
-/// Whether both name the same key: what opens one opens the other. The profile is a name on one machine only.
-pub(crate) fn is_same(one: &Wrap, other: &Wrap) -> bool {
-    let named = |wrap: &Wrap| {
-        let fields = [ROLE, ENGINE_PATH, KEY_NAME, NAME, VERSION].map(|name| field(wrap, name).map(str::to_owned));
-        let mut context = wrap.context.clone();
-        context.sort();
-        // An SSH key may have a comment after it.
-        let words = wrap.key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
-        (wrap.service, words, fields, context)
-    };
-    named(one) == named(other)
-}
-
-/// Whether the same keys are in the same groups, in whatever order.
-pub(crate) fn are_same(one: &[Group], other: &[Group]) -> bool {
-    let within = |a: &Group, b: &Group| a.wraps.iter().all(|wrap| b.wraps.iter().any(|known| is_same(known, wrap)));
-    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| within(one, other) && within(other, one))
-}
-
-/// The key as people know it.
-pub(crate) fn shown(wrap: &Wrap) -> String {
-    let service = wrap.service.shown();
-    let key = match (wrap.service, field(wrap, ENGINE_PATH), field(wrap, KEY_NAME), field(wrap, NAME)) {
-        (Service::VaultTransit, Some(engine), Some(name), _) => format!("{}/v1/{engine}/keys/{name}", wrap.key),
-        (Service::AzureKeyVault, .., Some(name)) => format!("{}/keys/{name}", wrap.key),
-        _ => wrap.key.clone(),
-    };
-    format!("{service} {}", shortened(&key).escape_debug())
-}
-
-/// Post-quantum and RSA keys are longer than a screen is wide; both ends tell them apart.
-fn shortened(key: &str) -> String {
-    let length = key.chars().count();
-    if length <= LONGEST {
-        return key.to_owned();
-    }
-    let (start, end): (String, String) = (key.chars().take(24).collect(), key.chars().skip(length - 12).collect());
-    format!("{start}…{end}")
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::entry::field;
     use super::*;
 
     #[test]
@@ -256,6 +208,18 @@ mod tests {
     }
 
     #[test]
+    fn a_context_is_read_or_refused() {
+        let pairs = |pairs: &[(&str, &str)]| -> Vec<_> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        assert_eq!(parse_context("").unwrap(), pairs(&[]));
+        assert_eq!(parse_context("app:shop,env:").unwrap(), pairs(&[("app", "shop"), ("env", "")]));
+        for wrong in ["app", "app:shop,", ":shop", "app:shop:x"] {
+            assert!(parse_context(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_fingerprint_is_hexadecimal() {
         assert_eq!(parse_pgp("FBC7 B9E2 A4F9 289A!").unwrap().key, "FBC7B9E2A4F9289A!");
         for wrong in ["", "alice", "--output", "FBC7B9E2A4F9289A!!", "-rFBC7B9E2A4F9289A"] {
@@ -268,26 +232,5 @@ mod tests {
         let error = parse_age("AGE-SECRET-KEY-1QQQQ").unwrap_err();
         assert!(!error.message().contains("QQQQ") && !error.hints().concat().contains("QQQQ"));
         assert!(parse_age("alice").is_err());
-    }
-
-    #[test]
-    fn the_same_key_in_other_words() {
-        let ssh = |text: &str| parse_age(text).unwrap();
-        assert!(is_same(&ssh("ssh-ed25519 AAAA alice"), &ssh("ssh-ed25519 AAAA")));
-        let arn = "arn:aws:kms:us-east-1:1:key/1";
-        let kms = |context: &[(&str, &str)], profile| {
-            let context = context.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-            parse_kms(arn, context, profile).unwrap()
-        };
-        assert!(is_same(&kms(&[("a", "1"), ("b", "2")], Some("x")), &kms(&[("b", "2"), ("a", "1")], None)));
-        assert!(!is_same(&kms(&[("a", "1")], None), &kms(&[("a", "2")], None)));
-        let transit = |name: &str| parse_vault_transit(&format!("https://v/v1/transit/keys/{name}")).unwrap();
-        assert!(!is_same(&transit("a"), &transit("b")));
-    }
-
-    #[test]
-    fn long_keys_are_shown_by_their_ends() {
-        let long = format!("age1pq1{}end", "q".repeat(2000));
-        assert_eq!(shown(&parse_age(&long).unwrap()), format!("age age1pq1{}…{}end", "q".repeat(17), "q".repeat(9)));
     }
 }

@@ -12,7 +12,7 @@ use sealwax_sources::vault::{Transit, TransitKey};
 use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
-use super::{Share, name, transit};
+use super::{Share, entry, name, transit};
 use crate::error::CommandError;
 use crate::import::source_failed;
 
@@ -57,8 +57,8 @@ impl Network {
     fn kms(&self, wrap: &Wrap) -> Result<Arc<Kms>, CommandError> {
         let settings = KmsSettings {
             region: name::region_of(&wrap.key)?.to_owned(),
-            role: name::field(wrap, name::ROLE).map(str::to_owned),
-            profile: name::field(wrap, name::PROFILE).map(str::to_owned),
+            role: entry::field(wrap, entry::ROLE).map(str::to_owned),
+            profile: entry::field(wrap, entry::PROFILE).map(str::to_owned),
         };
         let runtime = self.runtime()?;
         Ok(self.kms.get(&settings, || runtime.block_on(Kms::open(&settings))))
@@ -88,7 +88,7 @@ impl Network {
 }
 
 fn transit_key(wrap: &Wrap) -> Result<TransitKey<'_>, CommandError> {
-    let named = name::field(wrap, name::ENGINE_PATH).zip(name::field(wrap, name::KEY_NAME));
+    let named = entry::field(wrap, entry::ENGINE_PATH).zip(entry::field(wrap, entry::KEY_NAME));
     let key = named.and_then(|(engine, name)| TransitKey::new(engine, name));
     key.ok_or_else(|| CommandError::refused("engine_path and key_name do not name a key of a transit engine"))
 }

@@ -121,14 +121,14 @@ fn complaint(output: &Output) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::process::Stdio;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
     /// What the program is given, and what stands for an encryption.
-    fn pretending(script: &str) -> (tempfile::TempDir, Pgp) {
+    pub(crate) fn pretending(script: &str) -> (tempfile::TempDir, Pgp) {
         use std::io::Write as _;
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();

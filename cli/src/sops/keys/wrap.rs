@@ -4,7 +4,7 @@ use sealwax_format::OsRandom;
 use sealwax_format::sops::{FileKey, Group, Metadata, Service, Wrap, shamir};
 use zeroize::Zeroizing;
 
-use super::{Keys, Share, age, name, unsupported};
+use super::{Keys, Share, age, entry, unsupported};
 use crate::error::CommandError;
 
 /// Wraps it for all.
@@ -46,7 +46,7 @@ fn missing_from(
     let mut wrapped = Vec::with_capacity(groups.len());
     for (group, share) in groups.iter().zip(&shares) {
         let wraps = group.wraps.iter().map(|wrap| {
-            let known = old.and_then(|old| old.wraps.iter().find(|known| name::is_same(known, wrap)));
+            let known = old.and_then(|old| old.wraps.iter().find(|known| entry::is_same(known, wrap)));
             known.map_or_else(|| one(keys, wrap, share), |known| Ok(kept(known, wrap)))
         });
         wrapped.push(Group { wraps: wraps.collect::<Result<_, _>>()? });
@@ -70,8 +70,8 @@ fn shares(groups: usize, threshold: Option<usize>, key: &FileKey) -> Result<Vec<
 
 /// What the file holds, under the names of today.
 fn kept(known: &Wrap, named: &Wrap) -> Wrap {
-    let created = known.fields.iter().filter(|(name, _)| *name == name::CREATED_AT);
-    let fields = named.fields.iter().filter(|(name, _)| *name != name::CREATED_AT).chain(created).cloned();
+    let created = known.fields.iter().filter(|(name, _)| *name == entry::CREATED_AT);
+    let fields = named.fields.iter().filter(|(name, _)| *name != entry::CREATED_AT).chain(created).cloned();
     Wrap { enc: known.enc.clone(), fields: fields.collect(), ..named.clone() }
 }
 
@@ -80,16 +80,16 @@ fn one(keys: &Keys<'_>, wrap: &Wrap, share: &[u8]) -> Result<Wrap, CommandError>
         Service::Age => age::wrap(&wrap.key, share)?,
         Service::Pgp => keys.pgp().wrap(&wrap.key, share)?,
         Service::AwsKms | Service::VaultTransit => {
-            keys.network.wrap(wrap, share).map_err(|error| error.of(&name::shown(wrap)))?
+            keys.network.wrap(wrap, share).map_err(|error| error.of(&entry::shown(wrap)))?
         }
         service => {
-            return Err(CommandError::refused(format!("{}: {}", name::shown(wrap), unsupported(service))));
+            return Err(CommandError::refused(format!("{}: {}", entry::shown(wrap), unsupported(service))));
         }
     };
     let mut fields = wrap.fields.clone();
-    fields.retain(|(name, _)| *name != name::CREATED_AT);
+    fields.retain(|(name, _)| *name != entry::CREATED_AT);
     if wrap.service != Service::Age {
-        fields.push((name::CREATED_AT, now()));
+        fields.push((entry::CREATED_AT, now()));
     }
     Ok(Wrap { enc, fields, ..wrap.clone() })
 }
