@@ -232,7 +232,9 @@ fn above(source: &str, next: &Child<'_>, last: Option<&Child<'_>>, column: usize
     let goes_on = last.is_none_or(|last| last.place.1 == next.place.1 && last.place.0 == next.place.0);
     let ends_list =
         blank && !next.in_list && last.is_some_and(|last| last.in_list && self::column(source, last) == column);
-    (aligned && comments && !ends_list).then_some((next.place, goes_on || !blank))
+    // Above an item of which nothing is written, go-yaml keeps the comment for what follows.
+    let nothing = next.in_list && next.value.span.is_empty();
+    (aligned && comments && !ends_list).then_some((next.place, (goes_on || !blank) && !nothing))
 }
 
 /// A comment on a line of its own, right below a value and followed by nothing as far in: at the end of the collection

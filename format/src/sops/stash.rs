@@ -1,9 +1,10 @@
 //! The tokens of an earlier state of a file, and how they were written: what did not change keeps both.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
 use super::kept_block::KeptBlock;
@@ -76,16 +77,28 @@ impl Stash {
     pub fn of(layout: &Layout<'_>, file: &File<'_>, cipher: &Cipher, opened: &[Opened]) -> Self {
         let mut stash = Self::default();
         let items = CommentItems::of(layout, opened);
-        for one in opened {
+        // In the order of the file, whether they are comments or items.
+        let mut comments = BTreeMap::new();
+        for one in opened.iter().filter(|one| one.kind == Type::Comment) {
+            let Some((at, comment)) = items.comment(layout, one) else { continue };
+            comments.insert(at, comment);
+        }
+        for one in opened.iter().filter(|one| one.kind != Type::Comment) {
             stash.add_value(layout, file, one, &items);
         }
         for comment in layout.comments(file, cipher) {
             let source = file.source.get(comment.text.clone()).unwrap_or_default();
-            let (text, state) = match &comment.opened {
-                Some((token, text)) => (text.as_str(), CommentState::Token(token.clone())),
-                None => (source, CommentState::Clear),
+            let (text, state) = match comment.opened {
+                Some((token, text)) => (text, CommentState::Token(token)),
+                None => (Zeroizing::new(source.to_owned()), CommentState::Clear),
             };
-            stash.add_comment(comment.document, comment.container, text, state);
+            let known = KnownComment { document: comment.document, container: comment.container, state };
+            comments.insert(comment.text.start, (text, known));
+        }
+        for (text, known) in comments.into_values() {
+            let digest = digest(&associated(&known.container), text.as_bytes());
+            stash.comments_alike.entry(digest).or_default().push(stash.comments.len());
+            stash.comments.push(known);
         }
         stash.blocks = file.documents.iter().map(|document| KeptBlock::of(file, &document.root)).collect();
         stash
@@ -94,14 +107,6 @@ impl Stash {
     fn add_value(&mut self, layout: &Layout<'_>, file: &File<'_>, one: &Opened, items: &CommentItems) {
         let Some(value) = layout.values.get(one.value) else { return };
         let (Some(token), Some(scalar)) = (value.token.clone(), value.leaf.scalar) else { return };
-        if one.kind == Type::Comment {
-            let mut list = items.without(value.document, &value.leaf.path);
-            list.0.pop();
-            if let Ok(text) = std::str::from_utf8(&one.plaintext) {
-                self.add_comment(value.document, list, text, CommentState::Item(token));
-            }
-            return;
-        }
         let Some(bytes) = normalised(one.kind, &one.plaintext) else { return };
         let source = |range: Range<usize>| file.source.get(range).unwrap_or_default().to_owned();
         let written = Written { head: source(scalar.head.clone()), body: scalar.body.clone().map(source) };
@@ -110,12 +115,6 @@ impl Stash {
         self.values.push(Known { kind: one.kind, digest, token, written });
         self.places.insert((value.document, items.without(value.document, &value.leaf.path)), index);
         self.alike.entry(digest).or_default().push(index);
-    }
-
-    fn add_comment(&mut self, document: usize, container: Path, text: &str, state: CommentState) {
-        let digest = digest(&associated(&container), text.as_bytes());
-        self.comments_alike.entry(digest).or_default().push(self.comments.len());
-        self.comments.push(KnownComment { document, container, state });
     }
 
     /// The tokens for values, one for each: that which stood in the same place, else the first that is left.
@@ -187,6 +186,16 @@ impl CommentItems {
             }
         }
         Self(lists)
+    }
+
+    /// One of them as the comment that it is: where it stands, what it says, and what is known of it.
+    fn comment(&self, layout: &Layout<'_>, one: &Opened) -> Option<(usize, (Zeroizing<String>, KnownComment))> {
+        let value = layout.values.get(one.value)?;
+        let mut container = self.without(value.document, &value.leaf.path);
+        container.0.pop();
+        let text = Zeroizing::new(std::str::from_utf8(&one.plaintext).ok()?.to_owned());
+        let state = CommentState::Item(value.token.clone()?);
+        Some((value.leaf.node.span.start, (text, KnownComment { document: value.document, container, state })))
     }
 
     /// A path as it is in the plain file.
