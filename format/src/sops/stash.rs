@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
+use super::comments::Comment;
 use super::kept_block::KeptBlock;
 use super::read::{Layout, Opened, associated};
 use super::scalar::normalised;
@@ -90,7 +91,7 @@ impl Stash {
             let source = file.source.get(comment.text.clone()).unwrap_or_default();
             let (text, state) = match comment.opened {
                 Some((token, text)) => (text, CommentState::Token(token)),
-                None => (Zeroizing::new(source.to_owned()), CommentState::Clear),
+                None => (Zeroizing::new(Comment::said(source, file.syntax).into_owned()), CommentState::Clear),
             };
             let known = KnownComment { document: comment.document, container: comment.container, state };
             comments.insert(comment.text.start, (text, known));
@@ -143,6 +144,12 @@ impl Stash {
             *found = alike.find_map(|index| take(*index, want, digest));
         }
         found
+    }
+
+    /// The token of a value that stands alone in its file.
+    pub(super) fn find_one(&self, path: &Path, kind: Type, bytes: &[u8]) -> Option<&Token> {
+        let found = self.find(&[Wanted { document: 0, path, kind, bytes }], Syntax::Json);
+        found.into_iter().next().flatten().map(|known| &known.token)
     }
 
     /// The earlier state of a comment that stood in one of the containers that it may stand in now; `left` are those
@@ -227,6 +234,7 @@ pub(super) struct CommentsLeft(Vec<bool>);
 /// integer, and what has no type of its own in a file reads as text.
 fn reads_as(kind: Type, seen: Type, syntax: Syntax) -> bool {
     kind == seen
+        || matches!(syntax, Syntax::Dotenv | Syntax::Ini)
         || (kind == Type::Float && seen == Type::Int)
         || (seen == Type::Text && (kind == Type::Bytes || (kind == Type::Time && syntax == Syntax::Json)))
 }
