@@ -35,6 +35,11 @@ pub(crate) fn python() -> PathBuf {
     given("SEALWAX_TEST_PYTHON").unwrap_or_else(|| tools::python(&quiet).unwrap())
 }
 
+/// SOPS's packages, asked line by line.
+pub(crate) fn sops_oracle() -> PathBuf {
+    given("SEALWAX_TEST_SOPS_ORACLE").unwrap_or_else(|| tools::sops(&quiet).unwrap().oracle)
+}
+
 /// A script of this folder.
 pub(crate) fn script(name: &str) -> PathBuf {
     tools::workspace_root().join("tests/interop").join(name)

@@ -1,5 +1,5 @@
 //! The format and the command against programs that we did not write: the stock age tools, OpenSSH, a plugin made with
-//! age's framework, and a reader in Python.
+//! age's framework, a reader in Python, and SOPS.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
@@ -9,5 +9,6 @@ mod plugin;
 mod reader;
 mod recipients;
 mod sops_keys;
+mod sops;
 mod team;
 mod terminal;

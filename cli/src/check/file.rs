@@ -243,7 +243,7 @@ fn parse<'t>(path: &Path, text: &'t str) -> Result<File<'t>, sealwax_format::doc
     let syntax = syntax_of(Some(path));
     File::parse(text, syntax).or_else(|error| match syntax {
         Syntax::Json => File::parse(text, Syntax::Yaml).map_err(|_| error),
-        Syntax::Yaml => Err(error),
+        Syntax::Yaml | Syntax::Dotenv | Syntax::Ini => Err(error),
     })
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Nothing here changes text; [`rewrite`] does, and checks itself by parsing the result.
 
+mod dotenv;
+mod ini;
 mod json;
 mod spans;
 mod yaml_error;
@@ -29,6 +31,10 @@ pub enum Syntax {
     Yaml,
     /// JSON (RFC 8259); one document.
     Json,
+    /// `NAME=value` on each line, as SOPS reads it; one document.
+    Dotenv,
+    /// Sections of names and values, as SOPS reads them; one document.
+    Ini,
 }
 
 /// How a scalar is written.
@@ -193,6 +199,8 @@ impl<'a> File<'a> {
         let documents = match syntax {
             Syntax::Yaml => spans::parse(source)?,
             Syntax::Json => vec![json::parse(source)?],
+            Syntax::Dotenv => vec![dotenv::parse(source)?],
+            Syntax::Ini => vec![ini::parse(source)?],
         };
         for document in &documents {
             refuse_duplicates(source, &document.root)?;

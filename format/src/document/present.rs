@@ -105,10 +105,15 @@ pub fn canonical(value_type: ValueType, value: &[u8], to: Target) -> Option<Writ
     if value_type == ValueType::Binary {
         return match to.syntax {
             Syntax::Yaml => head(format!("!!binary {}", quote_if_needed(&base64::encode(value)))),
-            Syntax::Json => None,
+            Syntax::Json | Syntax::Dotenv | Syntax::Ini => None,
         };
     }
     let text = std::str::from_utf8(value).ok()?;
+    match to.syntax {
+        Syntax::Dotenv => return super::dotenv::write(text).and_then(head),
+        Syntax::Ini => return super::ini::write(text).and_then(head),
+        Syntax::Yaml | Syntax::Json => {}
+    }
     if value_type != ValueType::String {
         return (plain_type(text) == value_type && !text.is_empty())
             .then(|| Written { head: text.to_owned(), body: None });

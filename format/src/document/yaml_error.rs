@@ -18,6 +18,20 @@ pub enum ParseError {
         /// Line, counted from 1.
         line: usize,
     },
+    /// Not dotenv.
+    #[error("not valid dotenv: a line is neither empty, nor a comment, nor has an equals sign")]
+    Dotenv {
+        /// Line, counted from 1.
+        line: usize,
+    },
+    /// Not INI, or not such that it could be written back.
+    #[error("not INI as it is followed here: {reason}")]
+    Ini {
+        /// Line, counted from 1.
+        line: usize,
+        /// What is not followed; nothing of the file.
+        reason: &'static str,
+    },
     /// The same key twice in one mapping.
     #[error("a key stands twice in the same mapping; readers disagree on which one counts, so remove one")]
     DuplicateKey {
@@ -44,6 +58,8 @@ impl ParseError {
         match self {
             Self::Yaml { line, .. }
             | Self::Json { line }
+            | Self::Dotenv { line }
+            | Self::Ini { line, .. }
             | Self::DuplicateKey { line }
             | Self::LoneCarriageReturn { line }
             | Self::Unplaced { line } => *line,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cipher::Token;
+use super::flat;
 use super::metadata::{BLOCK_KEY, Group, Metadata, Wrap};
 use crate::document::present::{double_quoted, quote_if_needed};
 use crate::document::{File, Syntax};
@@ -10,9 +11,15 @@ use crate::document::{File, Syntax};
 /// The entry of a document's root, in lines or for a root in braces: names in alphabetical order at every level.
 pub(super) fn block(metadata: &Metadata, mac: &Token, file: &File<'_>, braces: bool) -> String {
     let fields = fields(metadata, mac);
+    match file.syntax {
+        Syntax::Dotenv => return dotenv(&fields, file.line_break()),
+        Syntax::Ini => return ini(&fields, file.line_break()),
+        Syntax::Yaml | Syntax::Json => {}
+    }
     if braces {
-        let body = fields.iter().map(|(name, field)| format!("\"{name}\": {}", field.json())).collect::<Vec<_>>();
-        return format!("\"{BLOCK_KEY}\": {{{}}}", body.join(", "));
+        let style = Braces::of(file);
+        let body = fields.iter().map(|(name, field)| format!("\"{name}\": {}", field.json(&style, 2)));
+        return format!("\"{BLOCK_KEY}\": {}", style.around('{', body.collect(), '}', 1));
     }
     let line_break = file.line_break();
     let mut text = format!("{BLOCK_KEY}:");
@@ -22,6 +29,57 @@ pub(super) fn block(metadata: &Metadata, mac: &Token, file: &File<'_>, braces: b
         field.yaml(4, line_break, &mut text);
     }
     text
+}
+
+/// Lines of `sops_NAME=VALUE`.
+fn dotenv(fields: &[(&'static str, Field)], line_break: &str) -> String {
+    let mut lines = Vec::new();
+    for (name, field) in fields {
+        field.flat(&format!("{BLOCK_KEY}_{name}"), &mut |name, text| lines.push(format!("{name}={text}")));
+    }
+    lines.join(line_break)
+}
+
+/// A section of its own, its equals signs below one another.
+fn ini(fields: &[(&'static str, Field)], line_break: &str) -> String {
+    let mut pairs = Vec::new();
+    for (name, field) in fields {
+        field.flat(name, &mut |name, text| pairs.push((name.to_owned(), text)));
+    }
+    let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let lines = pairs.into_iter().map(|(name, text)| {
+        // Only an expression holds what would start a comment.
+        let text = if text.contains(['#', ';']) { format!("`{text}`") } else { text };
+        format!("{name:width$} = {text}")
+    });
+    std::iter::once(format!("[{BLOCK_KEY}]")).chain(lines).collect::<Vec<_>>().join(line_break)
+}
+
+/// How a file with braces is laid out: JSON in lines has its own indentation.
+struct Braces {
+    /// A line break and one step of indentation, where there are lines.
+    lines: Option<(&'static str, String)>,
+}
+
+impl Braces {
+    fn of(file: &File<'_>) -> Self {
+        let root = file.documents.first().map(|document| &document.root);
+        let first = root.and_then(|root| root.entries().first()).map(|(key, _)| key.span.start);
+        let before = first.zip(root).and_then(|(first, root)| file.source.get(root.span.start + 1..first));
+        let indent = before.and_then(|before| before.rsplit_once('\n')).map(|(_, indent)| indent.to_owned());
+        Self { lines: indent.filter(|_| file.syntax == Syntax::Json).map(|indent| (file.line_break(), indent)) }
+    }
+
+    fn around(&self, open: char, parts: Vec<String>, close: char, depth: usize) -> String {
+        match &self.lines {
+            Some((line_break, indent)) if !parts.is_empty() => {
+                let line = |depth: usize| format!("{line_break}{}", indent.repeat(depth));
+                let parts = parts.join(&format!(",{}", line(depth + 1)));
+                format!("{open}{}{parts}{}{close}", line(depth + 1), line(depth))
+            }
+            _ => format!("{open}{}{close}", parts.join(", ")),
+        }
+    }
 }
 
 /// A piece of the block.
@@ -81,22 +139,45 @@ fn entry(wrap: &Wrap) -> Vec<(&'static str, Field)> {
 }
 
 impl Field {
-    fn json(&self) -> String {
+    /// `depth` is that of what stands in it.
+    fn json(&self, style: &Braces, depth: usize) -> String {
+        let quote = |text: &String| double_quoted(text, Syntax::Json);
         match self {
-            Self::Text(text) => double_quoted(text, Syntax::Json),
+            Self::Text(text) => quote(text),
             Self::Number(number) => number.to_string(),
             Self::True => "true".to_owned(),
             Self::Map(pairs) => {
-                let quote = |text: &String| double_quoted(text, Syntax::Json);
                 let pairs = pairs.iter().map(|(name, text)| format!("{}: {}", quote(name), quote(text)));
-                format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
+                style.around('{', pairs.collect(), '}', depth)
             }
             Self::List(entries) => {
                 let entries = entries.iter().map(|fields| {
-                    let fields = fields.iter().map(|(name, field)| format!("\"{name}\": {}", field.json()));
-                    format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+                    let fields =
+                        fields.iter().map(|(name, field)| format!("\"{name}\": {}", field.json(style, depth + 2)));
+                    style.around('{', fields.collect(), '}', depth + 1)
                 });
-                format!("[{}]", entries.collect::<Vec<_>>().join(", "))
+                style.around('[', entries.collect(), ']', depth)
+            }
+        }
+    }
+
+    /// The values below a name, each with a name of its own and on one line.
+    fn flat(&self, name: &str, put: &mut dyn FnMut(&str, String)) {
+        match self {
+            Self::Text(text) => put(name, text.replace('\n', "\\n")),
+            Self::Number(number) => put(name, number.to_string()),
+            Self::True => put(name, "true".to_owned()),
+            Self::Map(pairs) => {
+                for (field, text) in pairs {
+                    put(&flat::below(name, field), text.replace('\n', "\\n"));
+                }
+            }
+            Self::List(entries) => {
+                for (index, fields) in entries.iter().enumerate() {
+                    for (field, value) in fields {
+                        value.flat(&flat::below(&flat::item(name, index), field), put);
+                    }
+                }
             }
         }
     }

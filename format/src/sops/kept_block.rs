@@ -71,7 +71,8 @@ impl KeptBlock {
         if !same {
             return None;
         }
-        let quoted = |text: &str| double_quoted(text, syntax);
+        let plain = matches!(syntax, Syntax::Dotenv | Syntax::Ini);
+        let quoted = |text: &str| if plain { text.to_owned() } else { double_quoted(text, syntax) };
         // Flux finds a file by this line, and only without quotes.
         let mac = if self.in_braces { quoted(&mac.to_string()) } else { mac.to_string() };
         // Without quotes it would be a time, which SOPS does not read as a text.
@@ -135,7 +136,7 @@ pub(super) fn put(
     let text = kept.and_then(|kept| kept.with(metadata, mac, file.syntax));
     let text = text.unwrap_or_else(|| block::block(metadata, mac, file, braces));
     match kept {
-        _ if empty && !braces => rewrite.fill(document, root, BLOCK_KEY, &text),
+        _ if empty && !braces && file.syntax == Syntax::Yaml => rewrite.fill(document, root, BLOCK_KEY, &text),
         Some(kept) => rewrite.put_back(document, root, &kept.place, BLOCK_KEY, &text),
         None => rewrite.append(document, root, BLOCK_KEY, &text),
     }

@@ -1,6 +1,7 @@
 //! The `sops` block: who can open the file, which values are encrypted, and the checksum over all of them.
 
 use super::cipher::{Token, TokenError};
+use super::flat;
 use super::selector::{FIELDS, Selector, SelectorError};
 use super::time;
 use crate::document::Node;
@@ -113,6 +114,9 @@ pub enum MetadataError {
     /// A field that is not what it should be.
     #[error("the field {0} is missing or malformed")]
     Malformed(&'static str),
+    /// A flat block that comes apart.
+    #[error("the names of its fields do not fit together")]
+    Flat,
     /// The checksum.
     #[error("the field mac")]
     Mac(#[from] TokenError),
@@ -152,6 +156,13 @@ impl Metadata {
 
     /// Reads the block from the value of the root key `sops`.
     pub fn parse(node: &Node) -> Result<Self, MetadataError> {
+        if flat::is_flat(node) {
+            return Self::nested(&flat::unflatten(node)?);
+        }
+        Self::nested(node)
+    }
+
+    fn nested(node: &Node) -> Result<Self, MetadataError> {
         let groups = match field(node, "key_groups").map(items) {
             Some(groups) if top_level(node)?.wraps.is_empty() => {
                 groups.map(top_level).collect::<Result<Vec<_>, _>>()?

@@ -1,12 +1,15 @@
 //! The SOPS format, read and written on the same document model as the native one: a file keeps its layout, comments and
 //! quoting, which SOPS itself does not.
 
+pub mod binary;
 mod block;
 mod cipher;
 mod comments;
+mod flat;
 mod kept_block;
 pub mod merge;
 mod metadata;
+mod places;
 mod plain;
 mod read;
 mod scalar;

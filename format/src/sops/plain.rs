@@ -26,14 +26,16 @@ impl Layout<'_> {
         }
         for comment in self.comments(file, cipher) {
             if let Some((_, plain)) = &comment.opened {
-                rewrite.comment(comment.text.start - 1..comment.text.end, plain);
+                rewrite.comment(comment.text.clone(), plain);
             }
         }
         for (index, document) in file.documents.iter().enumerate() {
             let root = &document.root;
             let block = root.entries().iter().position(|(key, _)| key.text() == Some(BLOCK_KEY));
             match block {
-                Some(_) if root.entries().len() == 1 => rewrite.empty(index, root).map_err(of_file)?,
+                Some(_) if root.entries().len() == 1 && has_braces(file.syntax) => {
+                    rewrite.empty(index, root).map_err(of_file)?
+                }
                 Some(block) => rewrite.remove(index, root, block).map_err(of_file)?,
                 None => {}
             }
@@ -78,7 +80,9 @@ impl Layout<'_> {
             let opened = Token::parse(source).ok().and_then(|token| {
                 let (container, bytes) =
                     containers.iter().find_map(|path| Some((path, cipher.open(&token, &associated(path))?)))?;
-                let text = std::str::from_utf8(&bytes).ok().filter(|text| !text.contains(['\n', '\r']))?;
+                let text = std::str::from_utf8(&bytes)
+                    .ok()
+                    .filter(|text| file.syntax == Syntax::Ini || !text.contains(['\n', '\r']))?;
                 Some((container.clone(), token, Zeroizing::new(text.to_owned())))
             });
             let (container, opened) = match opened {
@@ -89,6 +93,11 @@ impl Layout<'_> {
         }
         found
     }
+}
+
+/// Whether an empty mapping is written with braces.
+fn has_braces(syntax: Syntax) -> bool {
+    matches!(syntax, Syntax::Yaml | Syntax::Json)
 }
 
 /// A comment of an encrypted file.
@@ -109,6 +118,13 @@ fn plain(kind: Type, plaintext: &[u8], syntax: Syntax) -> Option<(ValueType, Zer
     let text = || std::str::from_utf8(bytes).ok();
     let number = |text: &str| Some((plain_type(text), Zeroizing::new(text.as_bytes().to_vec())));
     let string = |bytes: &[u8]| Some((ValueType::String, Zeroizing::new(bytes.to_vec())));
+    if matches!(syntax, Syntax::Dotenv | Syntax::Ini) {
+        return match kind {
+            Type::Comment => None,
+            Type::Bool => string(if bytes == b"True" { b"true" } else { b"false" }),
+            _ => text().and_then(|text| string(text.as_bytes())),
+        };
+    }
     match kind {
         Type::Text | Type::Bytes if text().is_some() => string(bytes),
         Type::Text | Type::Bytes => Some((ValueType::Binary, Zeroizing::new(bytes.to_vec()))),

@@ -1,11 +1,13 @@
 //! The tokens of an earlier state of a file, and how they were written: what did not change keeps both.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
+use super::comments::Comment;
 use super::kept_block::KeptBlock;
 use super::read::{Layout, Opened, associated};
 use super::scalar::normalised;
@@ -83,30 +85,34 @@ impl Stash {
     /// The tokens of another file under the same data key too, after those that are known.
     pub fn add(&mut self, layout: &Layout<'_>, file: &File<'_>, cipher: &Cipher, opened: &[Opened]) {
         let items = CommentItems::of(layout, opened);
-        for one in opened {
+        // In the order of the file, whether they are comments or items.
+        let mut comments = BTreeMap::new();
+        for one in opened.iter().filter(|one| one.kind == Type::Comment) {
+            let Some((at, comment)) = items.comment(layout, one) else { continue };
+            comments.insert(at, comment);
+        }
+        for one in opened.iter().filter(|one| one.kind != Type::Comment) {
             self.add_value(layout, file, one, &items);
         }
         for comment in layout.comments(file, cipher) {
             let source = file.source.get(comment.text.clone()).unwrap_or_default();
-            let (text, state) = match &comment.opened {
-                Some((token, text)) => (text.as_str(), CommentState::Token(token.clone())),
-                None => (source, CommentState::Clear),
+            let (text, state) = match comment.opened {
+                Some((token, text)) => (text, CommentState::Token(token)),
+                None => (Zeroizing::new(Comment::said(source, file.syntax).into_owned()), CommentState::Clear),
             };
-            self.add_comment(comment.document, comment.container, text, state);
+            let known = KnownComment { document: comment.document, container: comment.container, state };
+            comments.insert(comment.text.start, (text, known));
+        }
+        for (text, known) in comments.into_values() {
+            let digest = digest(&associated(&known.container), text.as_bytes());
+            self.comments_alike.entry(digest).or_default().push(self.comments.len());
+            self.comments.push(known);
         }
     }
 
     fn add_value(&mut self, layout: &Layout<'_>, file: &File<'_>, one: &Opened, items: &CommentItems) {
         let Some(value) = layout.values.get(one.value) else { return };
         let (Some(token), Some(scalar)) = (value.token.clone(), value.leaf.scalar) else { return };
-        if one.kind == Type::Comment {
-            let mut list = items.without(value.document, &value.leaf.path);
-            list.0.pop();
-            if let Ok(text) = std::str::from_utf8(&one.plaintext) {
-                self.add_comment(value.document, list, text, CommentState::Item(token));
-            }
-            return;
-        }
         let Some(bytes) = normalised(one.kind, &one.plaintext) else { return };
         let source = |range: Range<usize>| file.source.get(range).unwrap_or_default().to_owned();
         let written = Written { head: source(scalar.head.clone()), body: scalar.body.clone().map(source) };
@@ -115,12 +121,6 @@ impl Stash {
         self.values.push(Known { kind: one.kind, digest, token, written });
         self.places.entry((value.document, items.without(value.document, &value.leaf.path))).or_insert(index);
         self.alike.entry(digest).or_default().push(index);
-    }
-
-    fn add_comment(&mut self, document: usize, container: Path, text: &str, state: CommentState) {
-        let digest = digest(&associated(&container), text.as_bytes());
-        self.comments_alike.entry(digest).or_default().push(self.comments.len());
-        self.comments.push(KnownComment { document, container, state });
     }
 
     /// The tokens for values, one for each: that which stood in the same place, else the first that is left.
@@ -149,6 +149,12 @@ impl Stash {
             *found = alike.find_map(|index| take(*index, want, digest));
         }
         found
+    }
+
+    /// The token of a value that stands alone in its file.
+    pub(super) fn find_one(&self, path: &Path, kind: Type, bytes: &[u8]) -> Option<&Token> {
+        let found = self.find(&[Wanted { document: 0, path, kind, bytes }], Syntax::Json);
+        found.into_iter().next().flatten().map(|known| &known.token)
     }
 
     /// The earlier state of a comment that stood in one of the containers that it may stand in now; `left` are those
@@ -194,6 +200,16 @@ impl CommentItems {
         Self(lists)
     }
 
+    /// One of them as the comment that it is: where it stands, what it says, and what is known of it.
+    fn comment(&self, layout: &Layout<'_>, one: &Opened) -> Option<(usize, (Zeroizing<String>, KnownComment))> {
+        let value = layout.values.get(one.value)?;
+        let mut container = self.without(value.document, &value.leaf.path);
+        container.0.pop();
+        let text = Zeroizing::new(std::str::from_utf8(&one.plaintext).ok()?.to_owned());
+        let state = CommentState::Item(value.token.clone()?);
+        Some((value.leaf.node.span.start, (text, KnownComment { document: value.document, container, state })))
+    }
+
     /// A path as it is in the plain file.
     fn without(&self, document: usize, path: &Path) -> Path {
         if self.0.is_empty() {
@@ -223,6 +239,7 @@ pub(super) struct CommentsLeft(Vec<bool>);
 /// integer, and what has no type of its own in a file reads as text.
 fn reads_as(kind: Type, seen: Type, syntax: Syntax) -> bool {
     kind == seen
+        || matches!(syntax, Syntax::Dotenv | Syntax::Ini)
         || (kind == Type::Float && seen == Type::Int)
         || (seen == Type::Text && (kind == Type::Bytes || (kind == Type::Time && syntax == Syntax::Json)))
 }

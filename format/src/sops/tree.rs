@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::cipher::Type;
-use super::comments::{Comment, Places, comments};
+use super::comments::{Comment, comments};
 use super::metadata::BLOCK_KEY;
+use super::places::Places;
 use super::read::{At, ReadError, names};
 use super::scalar::{Seen, see};
 use super::selector::Selector;

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
-use super::comments::containers;
+use super::comments::{Comment, containers};
 use super::kept_block::{self, KeptBlock};
 use super::metadata::{BLOCK_KEY, Metadata};
 use super::read::{At, MAC_ONLY_ENCRYPTED, ReadError, associated, at};
@@ -14,7 +14,7 @@ use super::scalar::{Seen, see};
 use super::stash::{CommentState, CommentsLeft, Known, Stash, Wanted};
 use super::tree::{Tree, TreeComment, TreeValue, tree};
 use crate::document::present::{Expected, Written, double_quoted};
-use crate::document::rewrite::Rewrite;
+use crate::document::rewrite::{Rewrite, RewriteError};
 use crate::document::walk::{Around, Hazard, Leaf};
 use crate::document::{Document, File, Kind, Scalar, Syntax};
 use crate::padding::ValueType;
@@ -91,10 +91,7 @@ fn attempt(
     check_roots(file).map_err(of_file)?;
     let tree = tree(file, &request.metadata.selector);
     let tree = tree.map_err(|At { line, path, error }| At { line, path, error: error.into() })?;
-    let mut digest = Sha512::new();
-    if request.metadata.mac_only_encrypted {
-        digest.update(MAC_ONLY_ENCRYPTED);
-    }
+    let mut digest = new_digest(request.metadata);
     let mut selected = Vec::new();
     for value in &tree.values {
         let taken = select(file, request.metadata, value, &mut digest);
@@ -103,13 +100,22 @@ fn attempt(
     if selected.is_empty() && !request.allow_nothing {
         return Err(of_file(WriteError::NothingSelected));
     }
-    let mut sealing = Sealing { file, request, random, as_before, rewrite: Rewrite::new(file), sealed: 0, kept: 0 };
+    let mut sealing = Sealing::new(file, request, random, as_before);
     sealing.values(&selected).map_err(|(leaf, error)| at(file, leaf, error))?;
     sealing.comments(&tree).map_err(of_file)?;
     sealing.blocks(&digest.finalize()).map_err(of_file)?;
-    let Sealing { rewrite, sealed, kept, .. } = sealing;
-    let text = rewrite.finish().map_err(|error| of_file(ReadError::from(error).into()))?;
+    let (sealed, kept) = (sealing.sealed, sealing.kept);
+    let text = sealing.finish().map_err(|error| of_file(ReadError::from(error).into()))?;
     Ok(Report { text, sealed, kept })
+}
+
+/// The beginning of a checksum.
+pub(super) fn new_digest(metadata: &Metadata) -> Sha512 {
+    let mut digest = Sha512::new();
+    if metadata.mac_only_encrypted {
+        digest.update(MAC_ONLY_ENCRYPTED);
+    }
+    digest
 }
 
 /// Each document is a mapping, or empty, and has no block.
@@ -161,7 +167,7 @@ fn select<'l, 'd>(
     }
 }
 
-struct Sealing<'s, 'r, 'f, 'a> {
+pub(super) struct Sealing<'s, 'r, 'f, 'a> {
     file: &'f File<'a>,
     request: &'s Request<'r>,
     random: &'s mut dyn Random,
@@ -171,7 +177,20 @@ struct Sealing<'s, 'r, 'f, 'a> {
     kept: usize,
 }
 
-impl Sealing<'_, '_, '_, '_> {
+impl<'s, 'r, 'f, 'a> Sealing<'s, 'r, 'f, 'a> {
+    pub(super) fn new(
+        file: &'f File<'a>,
+        request: &'s Request<'r>,
+        random: &'s mut dyn Random,
+        as_before: bool,
+    ) -> Self {
+        Self { file, request, random, as_before, rewrite: Rewrite::new(file), sealed: 0, kept: 0 }
+    }
+
+    pub(super) fn finish(self) -> Result<Zeroizing<String>, RewriteError> {
+        self.rewrite.finish()
+    }
+
     fn values<'l, 'd>(&mut self, selected: &[Selected<'l, 'd>]) -> Result<(), (&'l Leaf<'d>, WriteError)> {
         let wanted = selected.iter().map(|one| Wanted {
             document: one.document,
@@ -216,20 +235,20 @@ impl Sealing<'_, '_, '_, '_> {
         let leaves: Vec<_> = tree.values.iter().map(|value| &value.leaf).collect();
         for TreeComment { document, text: range, container, selected } in &tree.comments {
             let text = self.file.source.get(range.clone()).unwrap_or_default();
+            let text = &Comment::said(text, self.file.syntax);
             let known = self.request.stash.and_then(|stash| {
                 let containers = containers(container, &leaves, range.start);
                 stash.find_comment(*document, &containers, text, &mut left)
             });
-            let whole = range.start - 1..range.end;
             match known.map(|known| (&known.state, &known.container)) {
                 Some((CommentState::Clear, _)) => {}
-                Some((CommentState::Token(token), _)) => self.rewrite.comment(whole, &token.to_string()),
-                Some((CommentState::Item(token), list)) => self.item(*document, list, whole, token),
+                Some((CommentState::Token(token), _)) => self.rewrite.comment(range.clone(), &token.to_string()),
+                Some((CommentState::Item(token), list)) => self.item(*document, list, range.clone(), token),
                 // An empty one stays: SOPS reads no token of nothing.
                 None if text.is_empty() || !selected => {}
                 None => {
                     let token = self.seal(Type::Comment, text.as_bytes(), &associated(container))?;
-                    self.rewrite.comment(whole, &token.to_string());
+                    self.rewrite.comment(range.clone(), &token.to_string());
                 }
             }
         }
@@ -237,7 +256,8 @@ impl Sealing<'_, '_, '_, '_> {
     }
 
     /// A comment that SOPS had made an item of a list is one again if its list is there; it is as good as a comment.
-    fn item(&mut self, document: usize, list: &Path, whole: Range<usize>, token: &Token) {
+    fn item(&mut self, document: usize, list: &Path, text: Range<usize>, token: &Token) {
+        let whole = text.start - 1..text.end;
         let root = self.file.documents.get(document).map(|document| &document.root);
         let source = self.file.source;
         let line = source.get(..whole.start).map_or(0, |before| before.rfind('\n').map_or(0, |at| at + 1));
@@ -255,11 +275,11 @@ impl Sealing<'_, '_, '_, '_> {
         });
         match list {
             Some(list) => self.rewrite.comment_to_item(document, list, whole, &token.to_string()),
-            None => self.rewrite.comment(whole, &token.to_string()),
+            None => self.rewrite.comment(text, &token.to_string()),
         }
     }
 
-    fn blocks(&mut self, digest: &[u8]) -> Result<(), WriteError> {
+    pub(super) fn blocks(&mut self, digest: &[u8]) -> Result<(), WriteError> {
         let metadata = self.request.metadata;
         let text = data_encoding::HEXUPPER.encode(digest);
         let bound_to = metadata.last_modified.as_bytes();

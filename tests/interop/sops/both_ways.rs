@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::model::{self, Dice, Item, Kind};
 use super::oracle::{Leaf, Oracle};
-use super::{json as write_json, ours, yaml as write_yaml};
+use super::{json as write_json, lines, ours, yaml as write_yaml};
 use crate::common;
 
 /// Selectors by the field of the metadata, and whether only what is encrypted is in the checksum.
@@ -34,11 +34,13 @@ struct Case {
 impl Case {
     fn new(seed: u64, kind: Kind) -> Self {
         let dice = &mut Dice::new(seed);
-        let entries: Vec<(String, Item)> = model::map(dice, kind, 3);
+        let entries: Vec<(String, Item)> = kind.entries(dice);
         let (field, value, mac_only_encrypted) = *dice.pick(&SELECTORS);
         let text = match kind {
             Kind::Yaml => write_yaml::write(dice, &entries),
             Kind::Json => write_json::write(dice, &entries),
+            Kind::Dotenv => lines::dotenv(dice, &entries),
+            Kind::Ini => lines::ini(dice, &entries),
         };
         Self { text, leaves: model::leaves(&entries), selector: (field, value), mac_only_encrypted, kind }
     }
@@ -47,6 +49,8 @@ impl Case {
         match self.kind {
             Kind::Yaml => "yaml",
             Kind::Json => "json",
+            Kind::Dotenv => "dotenv",
+            Kind::Ini => "ini",
         }
     }
 
@@ -54,6 +58,8 @@ impl Case {
         match self.kind {
             Kind::Yaml => Syntax::Yaml,
             Kind::Json => Syntax::Json,
+            Kind::Dotenv => Syntax::Dotenv,
+            Kind::Ini => Syntax::Ini,
         }
     }
 
@@ -65,14 +71,15 @@ impl Case {
     /// SOPS writes, we read, change nothing, and SOPS reads again.
     fn from_sops(&self, oracle: &mut Oracle) -> Result<usize, String> {
         let sealed = oracle.ask("encrypt", self.format(), self.text.as_bytes(), &self.asked())?;
-        if !self.opens_itself(oracle, &sealed.data) {
-            return Ok(0);
-        }
+        let Some(leaves) = self.opened_by_sops(oracle, &sealed.data) else { return Ok(0) };
         let sealed = String::from_utf8(sealed.data).unwrap();
         let context = |what: &str| format!("{what}\n--- SOPS wrote\n{sealed}");
         let opened = ours::open(&sealed, self.syntax()).map_err(|error| context(&error))?;
+        same(&opened.values, &leaves).map_err(|error| context(&error))?;
         // In the clear SOPS prints a number without a fraction as an integer, and its type is gone.
-        same(&untyped(&opened.values), &untyped(&self.leaves)).map_err(|error| context(&error))?;
+        if self.kind != Kind::Ini {
+            same(&untyped(&leaves), &untyped(&self.leaves)).map_err(|error| context(&error))?;
+        }
         let again = ours::seal(&opened.plain, self.syntax(), &opened.metadata, Some(&opened.stash));
         let again = again.map_err(|error| context(&format!("{error}\n--- plain\n{}", opened.plain)))?;
         if again != sealed {
@@ -81,19 +88,23 @@ impl Case {
         Ok(1)
     }
 
-    /// Some of its files SOPS does not open itself, such as a block scalar in a list that begins with blanks.
-    fn opens_itself(&self, oracle: &mut Oracle, sealed: &[u8]) -> bool {
-        oracle.ask("decrypt", self.format(), sealed, &self.asked()).is_ok_and(|answer| answer.mac_ok)
+    /// What SOPS sees in a file that it wrote. Some it does not open itself, such as one with a block scalar in a list that
+    /// begins with blanks, and in INI some values come back without their quotes.
+    fn opened_by_sops(&self, oracle: &mut Oracle, sealed: &[u8]) -> Option<Vec<Leaf>> {
+        let answer = oracle.ask("decrypt", self.format(), sealed, &self.asked()).ok()?;
+        answer.mac_ok.then(|| answer.values())
+    }
+
+    /// Where a comment that decides is not certain to belong to what it seems to, the file is refused.
+    fn unless_unclear(&self, done: Result<usize, String>) -> Result<usize, String> {
+        let by_comment = self.selector.0.contains("comment");
+        done.or_else(|error| if by_comment && error.contains("UnclearComment") { Ok(0) } else { Err(error) })
     }
 
     /// We write, SOPS reads; it edits, and we read that.
     fn to_sops(&self, oracle: &mut Oracle) -> Result<usize, String> {
         let metadata = ours::metadata(self.selector, self.mac_only_encrypted);
-        let sealed = match ours::seal(&self.text, self.syntax(), &metadata, None) {
-            Ok(sealed) => sealed,
-            Err(error) if error.contains("UnclearComment") => return Ok(0),
-            Err(error) => return Err(error),
-        };
+        let sealed = ours::seal(&self.text, self.syntax(), &metadata, None)?;
         let context = |what: &str| format!("{what}\n--- we wrote\n{sealed}");
         let answer = oracle.ask("decrypt", self.format(), sealed.as_bytes(), &self.asked());
         let answer = answer.map_err(|error| context(&error))?;
@@ -103,18 +114,18 @@ impl Case {
         same(&answer.values(), &self.leaves).map_err(|error| context(&error))?;
         oracle.comments_left += answer.comments().iter().filter(|comment| comment.starts_with("ENC[")).count();
         let mut edit = self.asked();
-        edit["path"] = json!(["new"]);
+        let path = if self.kind == Kind::Ini { vec!["data", "new"] } else { vec!["new"] };
+        edit["path"] = json!(path);
         edit["new"] = json!("new value");
         let edited = oracle.ask("edit", self.format(), sealed.as_bytes(), &edit).map_err(|error| context(&error))?;
-        if !self.opens_itself(oracle, &edited.data) {
-            return Ok(1);
-        }
+        let Some(leaves) = self.opened_by_sops(oracle, &edited.data) else { return Ok(1) };
         let edited = String::from_utf8(edited.data).unwrap();
         let opened =
             ours::open(&edited, self.syntax()).map_err(|error| format!("{error}\n--- SOPS edited\n{edited}"))?;
-        let mut expected = self.leaves.clone();
-        expected.push((vec!["new".to_owned()], "str".to_owned(), b"new value".to_vec()));
-        same(&untyped(&opened.values), &untyped(&expected)).map_err(|error| context(&error))?;
+        same(&opened.values, &leaves).map_err(|error| context(&error))?;
+        if !opened.values.iter().any(|(_, _, bytes)| bytes == b"new value") {
+            return Err(context("the edit is not there"));
+        }
         Ok(1)
     }
 }
@@ -143,8 +154,8 @@ fn run(kind: Kind, seeds: std::ops::Range<u64>) {
     for seed in seeds {
         let case = Case::new(seed, kind);
         let told = |error: String| panic!("seed {seed}, {:?}: {error}\n--- the file\n{}", case.selector, case.text);
-        read += case.from_sops(&mut oracle).unwrap_or_else(told);
-        written += case.to_sops(&mut oracle).unwrap_or_else(told);
+        read += case.unless_unclear(case.from_sops(&mut oracle)).unwrap_or_else(told);
+        written += case.unless_unclear(case.to_sops(&mut oracle)).unwrap_or_else(told);
     }
     println!(
         "{count} files of {kind:?}: {read} of SOPS's read, {written} written; {} questions, {} comments left",
@@ -157,10 +168,20 @@ fn run(kind: Kind, seeds: std::ops::Range<u64>) {
 
 #[test]
 fn yaml() {
-    run(Kind::Yaml, 0..3000);
+    run(Kind::Yaml, 0..400);
 }
 
 #[test]
 fn json() {
-    run(Kind::Json, 0..3000);
+    run(Kind::Json, 0..400);
+}
+
+#[test]
+fn dotenv() {
+    run(Kind::Dotenv, 0..400);
+}
+
+#[test]
+fn ini() {
+    run(Kind::Ini, 0..400);
 }

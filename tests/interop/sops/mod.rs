@@ -2,6 +2,7 @@
 
 mod both_ways;
 mod json;
+mod lines;
 mod model;
 mod oracle;
 mod ours;

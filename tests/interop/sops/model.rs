@@ -123,18 +123,38 @@ const NAMES: [&str; 12] = [
     "metadata",
 ];
 
+const SIMPLE_NAMES: [&str; 6] = ["a", "password", "data", "TOKEN_unencrypted", "key_secret", "metadata"];
+
 /// What a file may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Yaml,
     Json,
+    /// Texts by name.
+    Dotenv,
+    /// The same in sections.
+    Ini,
+}
+
+impl Kind {
+    /// A file's values.
+    pub(crate) fn entries(self, dice: &mut Dice) -> Vec<(String, Item)> {
+        let mut entries = map(dice, self, 3);
+        if self == Self::Ini {
+            for (_, section) in &mut entries {
+                section.value = Value::Map(map(dice, self, 0));
+            }
+        }
+        entries
+    }
 }
 
 /// A map of values, with names that differ.
-pub(crate) fn map(dice: &mut Dice, kind: Kind, depth: usize) -> Vec<(String, Item)> {
+fn map(dice: &mut Dice, kind: Kind, depth: usize) -> Vec<(String, Item)> {
     let mut entries: Vec<(String, Item)> = Vec::new();
     for _ in 0..=dice.below(4) {
-        let name = (*dice.pick(&NAMES)).to_owned();
+        let nested = matches!(kind, Kind::Yaml | Kind::Json);
+        let name = (*dice.pick(if nested { &NAMES } else { &SIMPLE_NAMES })).to_owned();
         if entries.iter().all(|(known, _)| *known != name) {
             entries.push((name, item(dice, kind, depth)));
         }
@@ -142,8 +162,15 @@ pub(crate) fn map(dice: &mut Dice, kind: Kind, depth: usize) -> Vec<(String, Ite
     entries
 }
 
+fn text(dice: &mut Dice) -> Value {
+    Value::Text((0..=dice.below(2)).map(|_| *dice.pick(&WORDS)).collect())
+}
+
 fn item(dice: &mut Dice, kind: Kind, depth: usize) -> Item {
+    let nested = matches!(kind, Kind::Yaml | Kind::Json);
+    let depth = if nested { depth } else { 0 };
     let value = match dice.below(10) {
+        _ if !nested => text(dice),
         0 | 1 if depth > 0 => Value::Map(map(dice, kind, depth - 1)),
         2 if depth > 0 => Value::List((0..=dice.below(3)).map(|_| item(dice, kind, depth - 1)).collect()),
         3 if dice.one_in(3) => Value::Null,
@@ -151,9 +178,9 @@ fn item(dice: &mut Dice, kind: Kind, depth: usize) -> Item {
             let (text, of, bytes) = *if kind == Kind::Yaml { dice.pick(&PLAIN) } else { dice.pick(&PLAIN_JSON) };
             Value::Plain(text, of, bytes)
         }
-        _ => Value::Text((0..=dice.below(2)).map(|_| *dice.pick(&WORDS)).collect()),
+        _ => text(dice),
     };
-    let comments = kind == Kind::Yaml;
+    let comments = kind != Kind::Json;
     let above =
         if comments && dice.one_in(4) { (0..=dice.below(1)).map(|_| comment(dice)).collect() } else { Vec::new() };
     let beside = (comments && dice.one_in(4)).then(|| comment(dice));

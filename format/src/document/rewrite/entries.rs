@@ -41,7 +41,9 @@ impl Rewrite<'_, '_> {
     /// Removes an entry with its lines.
     pub fn remove(&mut self, document: usize, mapping: &Node, index: usize) -> Result<(), RewriteError> {
         let (key, value) = &mapping.entries()[index];
-        if mapping.entries().len() == 1 {
+        // Where nothing has to be written for it, a mapping may be empty.
+        let may_be_empty = matches!(self.file.syntax, Syntax::Dotenv | Syntax::Ini);
+        if mapping.entries().len() == 1 && !may_be_empty {
             return Err(RewriteError::LastEntry);
         }
         let range = if mapping.is_flow() { flow_entry(mapping, index) } else { self.block_entry(key, value)? };
@@ -146,7 +148,7 @@ pub(crate) fn after_comments(source: &str, mapping: &Node) -> usize {
     let mut next = at;
     for line in source.get(at..).unwrap_or_default().split_inclusive('\n') {
         let text = line.trim();
-        if !(text.is_empty() || text.starts_with('#')) {
+        if !(text.is_empty() || text.starts_with(['#', ';'])) {
             break;
         }
         next += line.len();

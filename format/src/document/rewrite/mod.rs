@@ -103,10 +103,10 @@ impl<'f, 's> Rewrite<'f, 's> {
         table[node.id] = Some(Replacement { written, expected });
     }
 
-    /// Writes another comment in the place of one. `range` is from its `#` to the end of its line; the tree knows no
-    /// comments, so all that is checked of the result is that nothing but a comment became of it.
+    /// Writes another text in the place of a comment's, which is given without its mark. The tree knows no comments, so
+    /// all that is checked of the result is that nothing but a comment became of it.
     pub fn comment(&mut self, range: Range<usize>, text: &str) {
-        self.splice(range, format!("#{text}"));
+        self.splice(range, text.to_owned());
     }
 
     /// Writes a comment in the place of an item of a list in block style that has others.

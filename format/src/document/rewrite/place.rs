@@ -131,7 +131,7 @@ fn lines_down(source: &str, from: usize, lines: usize) -> usize {
     for _ in 0..lines {
         let end = next(at);
         let line = source.get(at..end).unwrap_or_default().trim();
-        if at == end || !(line.is_empty() || line.starts_with('#')) {
+        if at == end || !(line.is_empty() || line.starts_with(['#', ';'])) {
             break;
         }
         at = end;
@@ -146,7 +146,7 @@ fn lines_up(source: &str, from: usize, lines: usize) -> usize {
     for _ in 0..lines {
         let above = start(at.saturating_sub(1));
         let line = source.get(above..at).unwrap_or_default().trim();
-        if at == 0 || !(line.is_empty() || line.starts_with('#')) {
+        if at == 0 || !(line.is_empty() || line.starts_with(['#', ';'])) {
             break;
         }
         at = above;

@@ -56,7 +56,13 @@ type Leaf struct {
 	Data     []byte   `json:"data"`
 }
 
+// sources is set when the program is built: a name for what these files held.
+var sources string
+
 func main() {
+	if len(os.Args) > 1 {
+		log.Fatalf("this program (%s) takes no arguments; it reads lines of JSON", sources)
+	}
 	logging.SetLevel(logrus.PanicLevel)
 	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
 	for {

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sha2::{Digest as _, Sha256};
+
 use super::{Report, ToolError, cache_dir, locked, workspace_root};
 
 /// A directory with a go.mod, which is the one place where versions stand.
@@ -32,6 +34,16 @@ impl GoModule {
             (words.next() == Some(module)).then(|| words.next()).flatten().filter(|word| word.starts_with('v'))
         });
         pinned.map(str::to_owned).ok_or_else(|| ToolError::NotPinned { file: self.source.join("go.mod"), module })
+    }
+
+    /// A name for what these files of the module hold.
+    pub(super) fn digest_of(&self, files: &[&str]) -> Result<String, ToolError> {
+        let mut hash = Sha256::new();
+        for file in files {
+            let path = self.source.join(file);
+            hash.update(fs::read(&path).map_err(ToolError::files(&path))?);
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The program's path in the cache; builds it first if it is not there.

@@ -134,6 +134,26 @@ pub fn age(report: Report<'_>) -> Result<Age, ToolError> {
     })
 }
 
+/// SOPS, and its packages behind a program that answers questions about files.
+#[derive(Clone, Debug)]
+pub struct Sops {
+    /// The command.
+    pub sops: PathBuf,
+    /// One line of JSON in, one out: `tests/interop/go/sops/main.go`.
+    pub oracle: PathBuf,
+}
+
+/// Finds or builds SOPS.
+pub fn sops(report: Report<'_>) -> Result<Sops, ToolError> {
+    let module = GoModule::open("sops", "tests/interop/go/sops")?;
+    // Another oracle is another program, though the pins are the same.
+    let stamp = format!("-X main.sources={}", module.digest_of(&["main.go", "operations.go", "leaves.go"])?);
+    Ok(Sops {
+        sops: module.program("sops", "github.com/getsops/sops/v3/cmd/sops", "", report)?,
+        oracle: module.program("oracle", ".", &stamp, report)?,
+    })
+}
+
 /// The workspace's top directory.
 pub fn workspace_root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
