@@ -63,11 +63,12 @@ pub fn put(
             Ok(())
         }
         _ if root.at(path).is_some() => replace(file, document, path, value, rewrite),
+        _ if list_of(root, path).is_some() => append(file, document, path, value, rewrite),
         _ => insert(file, document, path, |target| value.write(target), rewrite),
     }
 }
 
-/// Something else in the place of a whole entry.
+/// Something else in the place of a whole entry or item.
 fn replace(
     file: &File<'_>,
     document: usize,
@@ -76,8 +77,16 @@ fn replace(
     rewrite: &mut Rewrite<'_, '_>,
 ) -> Result<(), EntryError> {
     let root = &file.documents[document].root;
-    let Some((Step::Key(key), above)) = path.0.split_last() else { return Err(EntryError::NoMapping) };
+    let (last, above) = path.0.split_last().ok_or(EntryError::NoMapping)?;
     let mapping = root.at(&Path(above.to_vec())).ok_or(EntryError::NoMapping)?;
+    let key = match last {
+        Step::Key(key) => key,
+        Step::Item(index) => {
+            refuse_anchors(root, path)?;
+            let text = item(file, value).ok_or(EntryError::Unwritable)?;
+            return rewrite.replace_item(document, mapping, *index, &text).map_err(|_| EntryError::Unwritable);
+        }
+    };
     let index = mapping.entries().iter().position(|(name, _)| name.text() == Some(key));
     refuse_anchors(root, path)?;
     let write = |target| value.write(target);
@@ -88,6 +97,34 @@ fn replace(
     };
     let (index, text) = (index.ok_or(EntryError::NoMapping)?, text.ok_or(EntryError::Unwritable)?);
     rewrite.replace_entry(document, mapping, index, key, &text).map_err(|_| EntryError::Unwritable)
+}
+
+/// The list that a path leads beyond the end of.
+fn list_of<'n>(root: &'n Node, path: &Path) -> Option<&'n Node> {
+    let (Step::Item(_), above) = path.0.split_last()? else { return None };
+    root.at(&Path(above.to_vec())).filter(|node| matches!(node.kind, Kind::Sequence { .. }))
+}
+
+/// Another item after the last one of a list, wherever beyond it the path leads.
+fn append(
+    file: &File<'_>,
+    document: usize,
+    path: &Path,
+    value: &Value<'_>,
+    rewrite: &mut Rewrite<'_, '_>,
+) -> Result<(), EntryError> {
+    let root = &file.documents[document].root;
+    let list = list_of(root, path).ok_or(EntryError::NoMapping)?;
+    refuse_anchors(root, path)?;
+    let text = item(file, value).ok_or(EntryError::Unwritable)?;
+    rewrite.append_item(document, list, &text);
+    Ok(())
+}
+
+/// An item on one line.
+fn item(file: &File<'_>, value: &Value<'_>) -> Option<String> {
+    let around = Around { flow: true, column: 0 };
+    Some(value.write(Target { syntax: file.syntax, around, line_break: "\n" })?.head.clone())
 }
 
 /// Adds a value under the deepest mapping of the path that exists, with the mappings in between. `write` gives its text
@@ -128,7 +165,7 @@ pub fn insert(
     Ok(())
 }
 
-fn refuse_anchors(root: &Node, path: &Path) -> Result<(), Hazard> {
+pub(super) fn refuse_anchors(root: &Node, path: &Path) -> Result<(), Hazard> {
     let mut node = root;
     for step in &path.0 {
         if node.anchor != 0 {
@@ -167,6 +204,9 @@ fn block_entry(
     write: impl Fn(Target) -> Option<Written>,
 ) -> Option<String> {
     let mut lines = Vec::new();
+    if matches!(file.syntax, Syntax::Dotenv | Syntax::Ini) {
+        return line_entry(file, keys, write);
+    }
     for (depth, key) in keys.iter().enumerate() {
         lines.push(format!("{}{}:", " ".repeat(column + 2 * depth), quote_if_needed(key)));
     }
@@ -178,6 +218,23 @@ fn block_entry(
     }
     lines.extend(written.body.clone());
     Some(lines.join(file.line_break()))
+}
+
+/// A line of dotenv or INI, the latter below the name of a new section.
+fn line_entry(file: &File<'_>, keys: &[&str], write: impl Fn(Target) -> Option<Written>) -> Option<String> {
+    let around = Around { flow: false, column: 0 };
+    let written = write(Target { syntax: file.syntax, around, line_break: file.line_break() })?;
+    let plain = |key: &str| !key.is_empty() && !key.contains(['=', '\n', '\r']) && !key.starts_with('#');
+    let text = match (file.syntax, keys) {
+        (Syntax::Dotenv, [name]) if plain(name) => format!("{name}={}", written.head),
+        (Syntax::Ini, [name]) if plain(name) => format!("{name} = {}", written.head),
+        (Syntax::Ini, [section, name]) if plain(name) => {
+            let line_break = file.line_break();
+            format!("[{section}]{line_break}{name} = {}", written.head)
+        }
+        _ => return None,
+    };
+    Some(text)
 }
 
 #[cfg(test)]
@@ -200,6 +257,11 @@ mod tests {
             ("a: 1\n", "b.c", text("yes"), "a: 1\nb:\n  c: \"yes\"\n"),
             ("a:\n  - b: 1\n  - c\n", "a[0].b", Value::Scalar(ValueType::Int, b"7"), "a:\n  - b: 7\n  - c\n"),
             ("a:\n  - b: 1\n  - c\n", "a[1]", text("d"), "a:\n  - b: 1\n  - d\n"),
+            ("a:\n  - b\n# below\nc: 1\n", "a[1]", text("d"), "a:\n  - b\n  - d\n# below\nc: 1\n"),
+            ("a:\n- b: |\n    x\n- c: 1", "a[9]", text("yes"), "a:\n- b: |\n    x\n- c: 1\n- \"yes\""),
+            ("a: [1]\n", "a[3]", text("d"), "a: [1, d]\n"),
+            ("a: []\n", "a[0]", Value::Collection("{\"x\": 1}"), "a: [{\"x\": 1}]\n"),
+            ("a:\n  - b: 1\n    c: 2\n  - d\n", "a[0]", Value::Collection("[1]"), "a:\n  - [1]\n  - d\n"),
             ("a: 1\n", "b", Value::Collection("{\"x\": [1, 2]}"), "a: 1\nb: {\"x\": [1, 2]}\n"),
             ("a: 1\nb: 2\n", "a", Value::Collection("[\"x\"]"), "a: [\"x\"]\nb: 2\n"),
             ("a:\n  x: 1\n  y: 2\nb: 2\n", "a", text("z"), "a: z\nb: 2\n"),
@@ -216,7 +278,7 @@ mod tests {
         let x = Value::Scalar(ValueType::String, b"x");
         let refused = |source, path| put_in(source, Syntax::Yaml, path, &x).0.unwrap();
         assert_eq!(refused("a: 1\n", "a.b"), EntryError::NoMapping);
-        assert_eq!(refused("a: [1]\n", "a[3]"), EntryError::NoMapping);
+        assert_eq!(refused("a: 1\n", "a[3]"), EntryError::NoMapping);
         assert_eq!(refused("a: &x 1\nb: *x\n", "a"), EntryError::Hazard(Hazard::Anchor));
     }
 }

@@ -1,9 +1,10 @@
 //! The check of every edit: the old and the new tree walked side by side.
 
-use super::{Inserted, Replacement, Rewrite, RewriteError};
+use super::items::items;
+use super::{Inserted, Item, Replacement, Rewrite, RewriteError};
 use crate::document::present::head_range;
 use crate::document::resolve::resolve;
-use crate::document::{File, Kind, Node};
+use crate::document::{File, Kind, Node, Syntax};
 
 /// The walk over the old and the new tree side by side.
 struct Comparison<'c, 'f, 's> {
@@ -46,8 +47,8 @@ impl Comparison<'_, '_, '_> {
         let mut added = edits.items.get(&(self.document, parent)).into_iter().flatten().peekable();
         let mut new = new.iter();
         for (position, item) in old.iter().enumerate() {
-            while let Some((_, text)) = added.next_if(|(before, _)| *before <= position) {
-                if new.next().and_then(Node::text) != Some(text.as_str()) {
+            while let Some((_, written)) = added.next_if(|(before, _)| *before <= position) {
+                if !new.next().is_some_and(|new| edits.is_written(written, new)) {
                     return false;
                 }
             }
@@ -56,7 +57,7 @@ impl Comparison<'_, '_, '_> {
                 return false;
             }
         }
-        added.all(|(_, text)| new.next().and_then(Node::text) == Some(text.as_str())) && new.next().is_none()
+        added.all(|(_, written)| new.next().is_some_and(|new| edits.is_written(written, new))) && new.next().is_none()
     }
 
     fn same_entries(&mut self, parent: usize, old: &[(Node, Node)], new: &[(Node, Node)]) -> bool {
@@ -111,13 +112,29 @@ impl Rewrite<'_, '_> {
         if wrong.is_empty() { Ok(()) } else { Err(RewriteError::Values(wrong)) }
     }
 
+    /// Whether an item reads back as what was written.
+    fn is_written(&self, item: &Item, node: &Node) -> bool {
+        let text = match item {
+            Item::Text(text) => return node.text() == Some(text.as_str()),
+            Item::Alike(text) => text,
+        };
+        let alone = File::parse(text, self.file.syntax).ok();
+        let expected = alone.as_ref().and_then(|alone| items(&alone.documents.first()?.root).first());
+        expected.is_some_and(|expected| alike(expected, node))
+    }
+
     /// Whether the value of a new entry is what the entry says by itself: what stands around it in the file must not
     /// have become part of it.
     fn reads_alike(&self, entry: &Inserted, value: &Node) -> bool {
         let Ok(alone) = File::parse(&entry.text, self.file.syntax) else {
             return false;
         };
-        let expected = alone.documents.first().and_then(|document| document.root.get(&entry.key));
+        let root = alone.documents.first().map(|document| &document.root);
+        let expected = root.and_then(|root| match self.file.syntax {
+            // By itself, an entry of a section stands in the section without a name.
+            Syntax::Ini => root.get(&entry.key).or_else(|| root.get("DEFAULT")?.get(&entry.key)),
+            _ => root.get(&entry.key),
+        });
         expected.is_some_and(|expected| alike(expected, value))
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+use super::items::items;
 use super::{Inserted, Rewrite, RewriteError};
 use crate::document::{Kind, Node, Style, Syntax};
 
@@ -120,9 +121,11 @@ pub(super) fn end_of_line(source: &str, from: usize) -> usize {
     if source[from..end].ends_with('\r') { end - 1 } else { end }
 }
 
-/// The start of the line after the last line of a block mapping's content.
-fn after_content(source: &str, mapping: &Node) -> usize {
-    let end = mapping.entries().last().map_or(mapping.span.end, |(key, value)| entry_end(key, value));
+/// The start of the line after the last line of a block mapping's or list's content.
+pub(super) fn after_content(source: &str, mapping: &Node) -> usize {
+    let last_item = items(mapping).last().map(|item| item.span.end);
+    let last_entry = mapping.entries().last().map(|(key, value)| entry_end(key, value));
+    let end = last_entry.or(last_item).unwrap_or(mapping.span.end);
     let mut at = source[end..].find('\n').map_or(source.len(), |length| end + length + 1);
     let keeps = keeps_blank_lines(mapping, source);
     let mut next = at;
