@@ -9,7 +9,8 @@ use std::ops::Range;
 use super::dotenv::Nodes;
 use super::{Document, Kind, Node, ParseError};
 
-const DEFAULT: &str = "DEFAULT";
+/// The section of what stands before the first.
+pub(in crate::document) const DEFAULT: &str = "DEFAULT";
 const LONG_QUOTE: &str = "\"\"\"";
 
 /// Parses a source: one document, whose root is a mapping of sections.

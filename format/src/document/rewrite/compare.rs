@@ -1,9 +1,10 @@
 //! The check of every edit: the old and the new tree walked side by side.
 
 use super::{Inserted, Replacement, Rewrite, RewriteError};
+use crate::document::ini::DEFAULT as DEFAULT_SECTION;
 use crate::document::present::head_range;
 use crate::document::resolve::resolve;
-use crate::document::{File, Kind, Node};
+use crate::document::{File, Kind, Node, Syntax};
 
 /// The walk over the old and the new tree side by side.
 struct Comparison<'c, 'f, 's> {
@@ -117,7 +118,10 @@ impl Rewrite<'_, '_> {
         let Ok(alone) = File::parse(&entry.text, self.file.syntax) else {
             return false;
         };
-        let expected = alone.documents.first().and_then(|document| document.root.get(&entry.key));
+        let Some(root) = alone.documents.first().map(|document| &document.root) else { return false };
+        // A name of INI without a section's heading above it.
+        let loose = || root.get(DEFAULT_SECTION)?.get(&entry.key).filter(|_| self.file.syntax == Syntax::Ini);
+        let expected = root.get(&entry.key).or_else(loose);
         expected.is_some_and(|expected| alike(expected, value))
     }
 }
