@@ -2,8 +2,8 @@
 //!
 //! Nothing here changes text; [`rewrite`] does, and checks itself by parsing the result.
 
-mod dotenv;
-mod ini;
+pub(crate) mod dotenv;
+pub(crate) mod ini;
 mod json;
 mod spans;
 mod yaml_error;

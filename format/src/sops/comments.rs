@@ -68,13 +68,12 @@ fn of_ini(file: &File<'_>) -> Vec<Comment> {
             continue;
         }
         let end = start + text.trim_end().len();
-        match found.last_mut().filter(|_| goes_on) {
-            Some(comment) => comment.text.end = end,
-            None => {
-                let marks = if text.starts_with(';') { [';', ' '] } else { ['#', ' '] };
-                let begin = start + text.len() - text.trim_start_matches(marks).len();
-                found.push(Comment { text: begin.min(end)..end });
-            }
+        if let Some(comment) = found.last_mut().filter(|_| goes_on) {
+            comment.text.end = end;
+        } else {
+            let marks = if text.starts_with(';') { [';', ' '] } else { ['#', ' '] };
+            let begin = start + text.len() - text.trim_start_matches(marks).len();
+            found.push(Comment { text: begin.min(end)..end });
         }
         goes_on = true;
     }

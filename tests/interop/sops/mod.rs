@@ -6,4 +6,5 @@ mod lines;
 mod model;
 mod oracle;
 mod ours;
+mod outputs;
 mod yaml;
