@@ -216,7 +216,8 @@ impl<'a> File<'a> {
     /// The line break that the file uses: that of its first line.
     pub fn line_break(&self) -> &'static str {
         match self.source.find('\n') {
-            Some(at) if self.source[..at].ends_with('\r') => "\r\n",
+            // In dotenv a carriage return is part of a value.
+            Some(at) if self.source[..at].ends_with('\r') && self.syntax != Syntax::Dotenv => "\r\n",
             _ => "\n",
         }
     }

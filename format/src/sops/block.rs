@@ -8,8 +8,9 @@ use super::metadata::{BLOCK_KEY, Group, Metadata, Wrap};
 use crate::document::present::{double_quoted, quote_if_needed};
 use crate::document::{File, Syntax};
 
-/// The entry of a document's root, in lines or for a root in braces: names in alphabetical order at every level.
-pub(super) fn block(metadata: &Metadata, mac: &Token, file: &File<'_>, braces: bool) -> String {
+/// The entry of a document's root, in lines from a column on or for a root in braces: names in alphabetical order at every
+/// level.
+pub(super) fn block(metadata: &Metadata, mac: &Token, file: &File<'_>, braces: bool, column: usize) -> String {
     let fields = fields(metadata, mac);
     match file.syntax {
         Syntax::Dotenv => return dotenv(&fields, file.line_break()),
@@ -28,7 +29,8 @@ pub(super) fn block(metadata: &Metadata, mac: &Token, file: &File<'_>, braces: b
         let _ = write!(text, "    {name}:");
         field.yaml(4, line_break, &mut text);
     }
-    text
+    let indent = " ".repeat(column);
+    format!("{indent}{}", text.replace('\n', &format!("\n{indent}")))
 }
 
 /// Lines of `sops_NAME=VALUE`.
