@@ -11,6 +11,7 @@ use sealwax_format::document::{File as Document, Syntax};
 use tempfile::TempPath;
 
 use crate::error::{Code, CommandError};
+use crate::sops::Store;
 use crate::ui::Ui;
 use crate::unix;
 
@@ -57,7 +58,15 @@ impl Input {
 
     /// Its documents.
     pub(crate) fn parse(&self) -> Result<Document<'_>, CommandError> {
-        parse(&self.shown, self.text()?, self.syntax())
+        let text = self.text()?;
+        // A file of bytes that SOPS encrypted is JSON, under whatever name.
+        if text.starts_with('{')
+            && self.path.as_deref().is_some_and(|path| Store::of(path) == Store::Binary)
+            && let Ok(file) = Document::parse(text, Syntax::Json)
+        {
+            return Ok(file);
+        }
+        parse(&self.shown, text, self.syntax())
     }
 
     /// How it is written, by its name.
@@ -66,10 +75,16 @@ impl Input {
     }
 }
 
-/// JSON for names that end in `.json`, else YAML.
+/// By a file's name; YAML for those that say nothing.
 pub(crate) fn syntax_of(path: Option<&Path>) -> Syntax {
-    let json = path.and_then(Path::extension).is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    if json { Syntax::Json } else { Syntax::Yaml }
+    let is = |wanted: &str| {
+        path.and_then(Path::extension).is_some_and(|extension| extension.eq_ignore_ascii_case(wanted))
+            || path
+                .and_then(Path::file_name)
+                .is_some_and(|name| name.to_string_lossy().strip_prefix('.') == Some(wanted))
+    };
+    let known = [("json", Syntax::Json), ("env", Syntax::Dotenv), ("ini", Syntax::Ini)];
+    known.into_iter().find(|(name, _)| is(name)).map_or(Syntax::Yaml, |(_, syntax)| syntax)
 }
 
 fn unreadable(shown: &str, error: &io::Error) -> CommandError {

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use sealwax_format::document::Syntax;
 use sealwax_format::keys::Recipient;
 use sealwax_format::native::{Layout, Object, OwnTokens, Place, Previous, Request, Scope};
 use sealwax_format::{Pattern, Problem};
 
 use crate::error::CommandError;
+use crate::files;
 use crate::policy::{self, Governing, Policy};
 use crate::recipient;
 use crate::ui::Note;
@@ -135,6 +137,11 @@ impl WriteArgs {
         policy: Option<&Policy>,
         layout: &Layout<'_>,
     ) -> Result<Option<Plan>, CommandError> {
+        if let Some(path) = path.filter(|path| matches!(files::syntax_of(Some(path)), Syntax::Dotenv | Syntax::Ini)) {
+            let message = format!("{shown}: sealwax's own form has YAML and JSON, and not {}", path.display());
+            return Err(CommandError::usage(message)
+                .hint("SOPS has it: write a rule in .sops.yaml, or pass --format sops --to RECIPIENT to encrypt."));
+        }
         let kind = layout.object.as_ref().map(|object| object.kind.as_str());
         let governing = match (policy, path) {
             (Some(policy), Some(path)) => policy.govern(path, kind)?,

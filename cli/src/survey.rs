@@ -1,6 +1,7 @@
 //! Which files a command over folders works on.
 
 use std::collections::HashSet;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use sealwax_format::native::Token;
@@ -8,6 +9,7 @@ use sealwax_format::sops;
 
 use crate::error::{Code, CommandError};
 use crate::repo::Repository;
+use crate::sops::Store;
 
 /// A file to look at.
 pub(crate) struct Found {
@@ -17,7 +19,7 @@ pub(crate) struct Found {
 }
 
 /// The files that were named, and those below the folders that were named: in a Git work tree what Git tracks or would
-/// add, elsewhere everything. Only YAML and JSON files are found so.
+/// add, elsewhere everything. Only YAML and JSON files are found so, and what SOPS encrypted.
 pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Found>, CommandError> {
     let mut found = Vec::new();
     for path in paths {
@@ -29,7 +31,7 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Found>, CommandError> {
             Some(repository) => tracked(&repository, path)?,
             None => walked(path)?,
         };
-        let below = below.into_iter().filter(|path| is_document(path));
+        let below = below.into_iter().filter(|path| is_document(path) || is_of_sops(path));
         found.extend(below.map(|path| Found { path, named: false }));
     }
     if paths.len() > 1 {
@@ -54,6 +56,19 @@ pub(crate) fn is_document(path: &Path) -> bool {
         let ends = name.match_indices(kind).filter(|(at, _)| name[..*at].ends_with('.'));
         ends.into_iter().any(|(at, _)| !name[at + kind.len()..].starts_with(|c: char| c.is_ascii_alphabetic()))
     })
+}
+
+/// Whether a file of another kind is one of SOPS: by the name of those with lines, by the first bytes of others.
+fn is_of_sops(path: &Path) -> bool {
+    match Store::of(path) {
+        Store::Dotenv | Store::Ini => true,
+        Store::Binary => {
+            let mut start = [0; 64];
+            let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut start));
+            read.is_ok_and(|length| start[..length].starts_with(b"{") && claims_values(&start[..length]))
+        }
+        Store::Yaml | Store::Json => false,
+    }
 }
 
 fn tracked(repository: &Repository, folder: &Path) -> Result<Vec<PathBuf>, CommandError> {

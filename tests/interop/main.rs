@@ -8,7 +8,7 @@ mod passphrases;
 mod plugin;
 mod reader;
 mod recipients;
-mod sops_keys;
 mod sops;
+mod sops_keys;
 mod team;
 mod terminal;

@@ -13,8 +13,8 @@ use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
 use crate::outcomes::Outcomes;
 use crate::repo::work_tree;
-use crate::sops::Opened;
 use crate::sops::keys::Keys;
+use crate::sops::{Opened, Store};
 use crate::ui::{Note, Ui};
 use crate::{mask, values};
 
@@ -59,17 +59,17 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     for (path, result) in args.files.iter().zip(results) {
         outcomes.add(result.and_then(|(input, text, notes)| {
             if args.in_place {
-                let staged = Staged::write_private(path, &input.bytes, text.as_bytes())?;
+                let staged = Staged::write_private(path, &input.bytes, &text)?;
                 return Ok((Some(staged), notes));
             }
-            ui.data(text.as_bytes())?;
+            ui.data(&text)?;
             Ok((None, notes))
         }));
     }
     Ok(ui.outcomes(outcomes.commit()))
 }
 
-type Decrypted = (Input, Zeroizing<String>, Vec<Note>);
+type Decrypted = (Input, Zeroizing<Vec<u8>>, Vec<Note>);
 
 fn one(
     args: &Args,
@@ -85,7 +85,8 @@ fn one(
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&shown, &error);
     let file = input.parse()?;
     if sops::Layout::is_one(&file) {
-        let (text, notes) = of_sops(args, &shown, &file, keys, ui)?;
+        let store = input.path.as_deref().map_or(Store::Yaml, Store::of);
+        let (text, notes) = of_sops(args, &shown, (store, &file), keys, ui)?;
         return Ok((input, text, notes));
     }
     let keyring = crate::open::keyring(&shown, input.path.as_deref(), &file, policies, identities)?;
@@ -107,17 +108,17 @@ fn one(
     if args.in_place {
         notes.push(opened_in_place(&shown, opened.values));
     }
-    Ok((input, opened.text, notes))
+    Ok((input, Zeroizing::new(opened.text.as_bytes().to_vec()), notes))
 }
 
 fn of_sops(
     args: &Args,
     shown: &str,
-    file: &File<'_>,
+    (store, file): (Store, &File<'_>),
     keys: &Keys<'_>,
     ui: &Ui,
-) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
-    let opened = Opened::read(shown, file, keys, !args.ignore_mac)?;
+) -> Result<(Zeroizing<Vec<u8>>, Vec<Note>), CommandError> {
+    let opened = Opened::read(shown, (store, file), keys, !args.ignore_mac)?;
     if args.mask {
         mask::on_github(&opened.secrets(), ui)?;
     }

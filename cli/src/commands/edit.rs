@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use sealwax_format::OsRandom;
 use sealwax_format::document::File;
 use sealwax_format::native::{self, Layout, Object, Opener, Previous};
+use sealwax_format::{OsRandom, SecretBytes};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
@@ -55,11 +55,11 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     loop {
         session.run_editor()?;
         let edited = session.read()?;
-        if *edited == **plain && !(args.ignore_mac && matches!(subject, Subject::Sops(_))) {
+        if edited.expose() == plain && !(args.ignore_mac && matches!(subject, Subject::Sops(_))) {
             ui.notes(&[Note::Done(format!("{shown}: nothing changed"))]);
             return Ok(Code::Done);
         }
-        match subject.reseal(args, &input, path, &edited) {
+        match subject.reseal(args, &input, path, edited.expose()) {
             Ok((text, notes)) => {
                 files::replace(path, &input.bytes, text.as_bytes()).map_err(|e| keep_beside(path, &text, e))?;
                 ui.notes(&notes);
@@ -93,9 +93,9 @@ enum Subject {
 }
 
 impl Subject {
-    fn plain(&self) -> &Zeroizing<String> {
+    fn plain(&self) -> &[u8] {
         match self {
-            Self::Ours(ours) => &ours.plain,
+            Self::Ours(ours) => ours.plain.as_bytes(),
             Self::Sops(opened) => &opened.plain,
         }
     }
@@ -106,10 +106,14 @@ impl Subject {
         args: &Args,
         input: &Input,
         path: &Path,
-        edited: &str,
+        edited: &[u8],
     ) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
         match self {
-            Self::Ours(ours) => reseal(args, input, path, ours, edited),
+            Self::Ours(ours) => {
+                let text = std::str::from_utf8(edited);
+                let text = text.map_err(|_| CommandError::unreadable(format!("{}: not UTF-8 text", input.shown)))?;
+                reseal(args, input, path, ours, text)
+            }
             Self::Sops(opened) => opened.reseal(edited),
         }
     }
@@ -193,13 +197,13 @@ struct Session {
 }
 
 impl Session {
-    fn start(path: &Path, plain: &str) -> Result<Self, CommandError> {
+    fn start(path: &Path, plain: &[u8]) -> Result<Self, CommandError> {
         // Signals first: an order to end between here and the editor must still remove the copy.
         let signals = SignalGuard::new().map_err(|error| CommandError::refused(format!("signals: {error}")))?;
         let folder = files::private_folder()?;
         // The same name, so that the editor knows the syntax.
         let file = folder.path().join(path.file_name().unwrap_or_default());
-        files::create(&file, plain.as_bytes(), true)?;
+        files::create(&file, plain, true)?;
         Ok(Self { folder, file, signals })
     }
 
@@ -227,9 +231,8 @@ impl Session {
         }
     }
 
-    fn read(&self) -> Result<Zeroizing<String>, CommandError> {
-        let input = Input::read(&self.file)?;
-        input.text().map(|text| Zeroizing::new(text.to_owned()))
+    fn read(&self) -> Result<SecretBytes, CommandError> {
+        Ok(Input::read(&self.file)?.bytes)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::keyring::{Identities, IdentityArgs};
 use crate::manifest;
 use crate::outcomes::Outcomes;
 use crate::policy::Policy;
+use crate::sops::Store;
 use crate::sops::config::{Configs, Creation};
 use crate::sops::keys::{self, Keys};
 use crate::ui::{Note, Ui};
@@ -138,13 +139,17 @@ fn one(
 ) -> Result<Encrypted, CommandError> {
     let input = Input::read(path)?;
     let shown = input.shown.as_str();
+    if let Some(done) = bytes(args, configs, keys, path, &input)? {
+        return Ok(done);
+    }
     let governed = if path == Path::new(STDIN) { args.path.as_deref() } else { Some(path) };
     let policy = governed.map(|path| policies.of(path)).transpose()?.flatten();
     let syntax = crate::files::syntax_of(governed);
     let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
     let file = files::parse(shown, input.text()?, syntax)?;
+    let store = governed.map_or(Store::Yaml, Store::of);
     if let Some(creation) = args.sops(configs, shown, governed, policy.as_deref(), &file)? {
-        let (text, notes) = crate::sops::encrypt(shown, &file, &creation, keys)?;
+        let (text, notes) = crate::sops::encrypt(shown, (store, &file), &creation, keys)?;
         return encrypted(args, &input, text, notes);
     }
 
@@ -176,6 +181,30 @@ fn one(
     refuse_empty(shown, &file, &plans, &reports)?;
     let notes = describe(shown, &plans, &reports);
     encrypted(args, &input, text, notes)
+}
+
+/// A file of bytes, which only SOPS's rules are for.
+fn bytes(
+    args: &Args,
+    configs: &Configs,
+    keys: &Keys<'_>,
+    path: &Path,
+    input: &Input,
+) -> Result<Option<Encrypted>, CommandError> {
+    let governed = if path == Path::new(STDIN) { args.path.as_deref() } else { Some(path) };
+    let Some(governed) = governed.filter(|path| Store::of(path) == Store::Binary) else { return Ok(None) };
+    let creation = match args.format {
+        Some(Codec::Sealwax) => return Ok(None),
+        Some(Codec::Sops) if !args.write.to.is_empty() => args.for_recipients(&input.shown)?,
+        Some(Codec::Sops) => configs.required(governed)?,
+        None if !args.write.to.is_empty() => return Ok(None),
+        None => match configs.of(governed)? {
+            Some(creation) => creation,
+            None => return Ok(None),
+        },
+    };
+    let (text, notes) = crate::sops::encrypt_bytes(&input.shown, &input.bytes, &creation, keys)?;
+    encrypted(args, input, text, notes).map(Some)
 }
 
 fn encrypted(args: &Args, input: &Input, text: Zeroizing<String>, notes: Vec<Note>) -> Result<Encrypted, CommandError> {

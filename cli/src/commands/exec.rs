@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use sealwax_format::SecretBytes;
-use sealwax_format::document::{File, Syntax};
+use sealwax_format::document::Syntax;
 use sealwax_format::native::{self, Opener};
+use zeroize::Zeroizing;
 
 use crate::error::CommandError;
 use crate::files::{self, Input};
@@ -86,10 +87,15 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, CommandError> {
         if args.mask {
             secrets = values::sealed(&file, &mut Opener::new(&ring)).map_err(in_file)?;
         }
-        native::decrypt(&file, &mut Opener::new(&ring)).map_err(in_file)?.text
+        let text = native::decrypt(&file, &mut Opener::new(&ring)).map_err(in_file)?.text;
+        Zeroizing::new(text.as_bytes().to_vec())
     };
-    let parsed = File::parse(&plain, input.syntax()).map_err(|error| in_file(error.into()))?;
-    let values = values::named(shown, &parsed, &args.document)?;
+    // Bytes are no values, and have no names.
+    let text = std::str::from_utf8(&plain).ok().filter(|_| args.form != Form::File);
+    let values = match text {
+        Some(text) => values::named(shown, &files::parse(shown, text, input.syntax())?, &args.document)?,
+        None => BTreeMap::new(),
+    };
     if args.mask {
         mask::on_github(&secrets, ui)?;
     }
@@ -100,7 +106,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, CommandError> {
     match args.form {
         Form::Env => with_variables(args, shown, values),
         Form::Files => with_files(args, &values, None),
-        Form::File => with_files(args, &BTreeMap::new(), Some(plain.as_bytes())),
+        Form::File => with_files(args, &BTreeMap::new(), Some(&plain)),
     }
 }
 

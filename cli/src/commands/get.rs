@@ -7,7 +7,7 @@ use sealwax_format::native::{self, Opener};
 use sealwax_format::{Problem, SecretBytes};
 
 use crate::error::{Code, CommandError};
-use crate::files::{self, Input};
+use crate::files::Input;
 use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
 use crate::paths::{self, DocumentArgs};
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let opened = Opened::of(&input, &identities)?;
     let file = match &opened {
         // What a file of SOPS says is what its plain form says.
-        Some(opened) => files::parse(shown, &opened.plain, opened.syntax)?,
+        Some(opened) => opened.file()?,
         None => input.parse()?,
     };
     let layout = args.document.choose(shown, &file)?;

@@ -122,10 +122,10 @@ fn set_in_sops(
     notes: &mut Vec<Note>,
 ) -> Result<Zeroizing<String>, CommandError> {
     let shown = opened.shown.as_str();
-    let mut plain = opened.plain.clone();
+    let mut plain = Zeroizing::new(opened.text()?.to_owned());
     let mut targets = Vec::new();
     for written in &args.paths {
-        let file = files::parse(shown, &plain, opened.syntax)?;
+        let file = files::parse(shown, &plain, opened.store.syntax())?;
         let layout = args.document.choose(shown, &file)?;
         let target = paths::for_writing(shown, &file, &layout, written)?;
         let (value_type, value) = value_for(args, shared, &layout, &target)?;
@@ -134,7 +134,7 @@ fn set_in_sops(
         targets.push((index, target));
         plain = changed;
     }
-    let text = opened.seal(&plain)?.text;
+    let text = opened.seal(plain.as_bytes())?.text;
     opened.refuse_clear(&text, targets.iter().map(|(index, target)| (*index, target)))?;
     for (_, target) in &targets {
         notes.push(Note::Done(format!("{shown}: sealed {target} for {}", opened.creation().readers())));

@@ -37,8 +37,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         return Err(CommandError::usage("unset needs a file, not standard input"));
     };
     let (target, text) = if let Some(opened) = Opened::of(&input, &Identities::new(&args.identities))? {
-        let (target, plain) = removed(args, shown, &files::parse(shown, &opened.plain, opened.syntax)?)?;
-        (target, opened.seal(&plain)?.text)
+        let (target, plain) = removed(args, shown, &opened.file()?)?;
+        (target, opened.seal(plain.as_bytes())?.text)
     } else {
         let file = input.parse()?;
         refuse_clear(args, shown, &file)?;

@@ -12,7 +12,7 @@ use crate::error::CommandError;
 use crate::files::{self, Input};
 use crate::job::WriteArgs;
 use crate::manifest;
-use crate::sops::{self, Opened};
+use crate::sops::{self, Opened, Store};
 use crate::survey::Found;
 use crate::ui::{Note, count};
 
@@ -82,12 +82,12 @@ impl Work<'_> {
         let Some(Plain { text, secrets }) = self.plain(input, file)? else { return Ok(None) };
         let creation = self.configs.required(&found.path)?;
         let plain = files::parse(shown, &text, input.syntax())?;
-        let (sealed, notes) = sops::encrypt(shown, &plain, &creation, &self.keys)?;
+        let (sealed, notes) = sops::encrypt(shown, (Store::of(&found.path), &plain), &creation, &self.keys)?;
         let result = files::parse(shown, &sealed, input.syntax())?;
-        let opened = Opened::read(shown, &result, &self.keys, true)?;
+        let opened = Opened::read(shown, (Store::of(&found.path), &result), &self.keys, true)?;
         opened.refuse_clear(&sealed, secrets.iter().map(|(document, path, _)| (*document, path)))?;
         // What is written for a value may differ, `'a'` and `a`; what it says may not.
-        compare(shown, &values_of(&plain), &values_of(&files::parse(shown, &opened.plain, input.syntax())?))?;
+        compare(shown, &values_of(&plain), &values_of(&opened.file()?))?;
         Ok(Some(Migrated { text: sealed, values: opened.values, notes }))
     }
 
@@ -97,8 +97,10 @@ impl Work<'_> {
         if sealwax_format::sops::Layout::is_one(file) {
             let text = self.without_comments(input)?;
             let file = files::parse(shown, &text, input.syntax())?;
-            let opened = Opened::read(shown, &file, &self.keys, true)?;
-            return Ok(Some(Plain { secrets: opened.placed_secrets(), text: opened.plain }));
+            let store = input.path.as_deref().map_or(Store::Yaml, Store::of);
+            let opened = Opened::read(shown, (store, &file), &self.keys, true)?;
+            let text = Zeroizing::new(opened.text()?.to_owned());
+            return Ok(Some(Plain { secrets: opened.placed_secrets(), text }));
         }
         let keyring = crate::open::keyring(shown, input.path.as_deref(), file, &self.policies, self.identities)?;
         let mut opener = Opener::new(&keyring);

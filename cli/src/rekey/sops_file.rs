@@ -13,7 +13,7 @@ use crate::error::CommandError;
 use crate::files::{Input, Staged};
 use crate::sops::config::Creation;
 use crate::sops::keys;
-use crate::sops::{Change, Opened, in_file};
+use crate::sops::{Change, Opened, Store, in_file};
 use crate::survey::Found;
 
 impl Work<'_> {
@@ -34,7 +34,7 @@ impl Work<'_> {
             Step::Nothing => None,
             _ if self.order.dry_run => None,
             _ => {
-                let opened = Opened::read(shown, file, &self.keys, true)?;
+                let opened = Opened::read(shown, (Store::of(&found.path), file), &self.keys, true)?;
                 let report = match step {
                     Step::Fold => opened.rotate(&creation, &self.keys)?,
                     _ if self.order.mode == Mode::Add => opened.rewrap(&change.with_old(&creation), &self.keys)?,

@@ -1,11 +1,13 @@
 //! From a plain file to one of SOPS.
 
-use sealwax_format::document::File;
-use sealwax_format::sops::{Layout, Seen, Value, see};
+use sealwax_format::SecretBytes;
+use sealwax_format::document::{File, Syntax};
+use sealwax_format::sops::{Layout, Seen, Selector, Value, see};
 use zeroize::Zeroizing;
 
 use super::config::Creation;
 use super::keys::Keys;
+use super::store::Store;
 use super::{in_file, opened};
 use crate::error::CommandError;
 use crate::ui::{Note, count};
@@ -13,7 +15,7 @@ use crate::ui::{Note, count};
 /// Encrypts a file by a rule; one that is encrypted already has to be so in whole.
 pub(crate) fn encrypt(
     shown: &str,
-    file: &File<'_>,
+    (store, file): (Store, &File<'_>),
     creation: &Creation,
     keys: &Keys<'_>,
 ) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
@@ -22,9 +24,31 @@ pub(crate) fn encrypt(
         let note = format!("{shown}: nothing new to encrypt ({values} encrypted)");
         return Ok((Zeroizing::new(file.source.to_owned()), vec![Note::Done(note)]));
     }
-    let report = opened::encrypt(shown, file.source, file.syntax, creation, keys)?;
+    if store == Store::Binary {
+        return encrypt_bytes(shown, &SecretBytes::from(file.source.as_bytes().to_vec()), creation, keys);
+    }
+    let report = opened::encrypt(shown, file.source.as_bytes(), store, creation, keys)?;
     let readers = creation.readers();
     let note = format!("{shown}: sealed {} by {} for {readers}", count(report.sealed, "value"), creation.rule);
+    Ok((report.text, vec![Note::Done(note)]))
+}
+
+/// Encrypts bytes by a rule, whose selector has nothing to select: all of it is one value.
+pub(crate) fn encrypt_bytes(
+    shown: &str,
+    bytes: &SecretBytes,
+    creation: &Creation,
+    keys: &Keys<'_>,
+) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
+    if let Some(text) = bytes.expose_str().filter(|text| text.starts_with('{'))
+        && File::parse(text, Syntax::Json).is_ok_and(|file| Layout::is_one(&file))
+    {
+        let note = Note::Done(format!("{shown}: nothing new to encrypt"));
+        return Ok((Zeroizing::new(text.to_owned()), vec![note]));
+    }
+    let creation = Creation { selector: Selector::default(), mac_only_encrypted: false, ..creation.clone() };
+    let report = opened::encrypt(shown, bytes.expose(), Store::Binary, &creation, keys)?;
+    let note = format!("{shown}: sealed as a whole by {} for {}", creation.rule, creation.readers());
     Ok((report.text, vec![Note::Done(note)]))
 }
 

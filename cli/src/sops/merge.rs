@@ -1,7 +1,7 @@
 //! Merging files of SOPS: their values, their keys, and a checksum over the result. Needs a key of the file.
 
 use sealwax_format::OsRandom;
-use sealwax_format::document::{File, Syntax};
+use sealwax_format::document::File;
 use sealwax_format::native::{Conflict, Markers, Texts};
 use sealwax_format::sops::merge::{Merged, Side, merge};
 use sealwax_format::sops::{FileKey, Group, Layout, Metadata, Stash, Wrap};
@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::keys::{self, Keys};
+use super::store::Store;
 use super::{Open, open, opened};
 
 /// A merged file.
@@ -19,7 +20,8 @@ pub(crate) struct MergedFile {
 }
 
 /// Merges three texts of a file of SOPS; `None` if they are none, or cannot be opened and told apart value by value.
-pub(crate) fn merged(texts: &Texts<'_>, syntax: Syntax, markers: &Markers<'_>, keys: &Keys<'_>) -> Option<MergedFile> {
+pub(crate) fn merged(texts: &Texts<'_>, store: Store, markers: &Markers<'_>, keys: &Keys<'_>) -> Option<MergedFile> {
+    let syntax = store.syntax();
     let parse = |text| File::parse(text, syntax).ok().filter(Layout::is_one);
     let base = if texts.base.trim().is_empty() { None } else { Some(parse(texts.base)?) };
     let (ours, theirs) = (parse(texts.ours)?, parse(texts.theirs)?);
@@ -48,7 +50,7 @@ pub(crate) fn merged(texts: &Texts<'_>, syntax: Syntax, markers: &Markers<'_>, k
             if same(&open.key, &other.key) {
                 stash.add(&other.layout, other_file, &open.cipher, &other.values);
             }
-            let report = opened::write("", &plain, syntax, &metadata, &open.key, Some(&stash)).ok()?;
+            let report = opened::write("", plain.as_bytes(), store, &metadata, &open.key, Some(&stash)).ok()?;
             Some(MergedFile { text: report.text, conflicts: Vec::new() })
         }
     }

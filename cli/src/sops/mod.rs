@@ -8,6 +8,7 @@
 //! | `change` | what separates a file from its rule |
 //! | `merge` | three versions become one |
 //! | `opened` | a file with everything open, and the way back |
+//! | `store` | the types of files |
 
 mod change;
 pub(crate) mod config;
@@ -15,6 +16,7 @@ mod creating;
 pub(crate) mod keys;
 mod merge;
 mod opened;
+mod store;
 
 use sealwax_format::Path;
 use sealwax_format::document::rewrite::Rewrite;
@@ -23,9 +25,10 @@ use sealwax_format::sops::{At, Cipher, FileKey, Layout, Opened as Value, ReadErr
 use zeroize::Zeroizing;
 
 pub(crate) use change::Change;
-pub(crate) use creating::{encrypt, is_clear};
+pub(crate) use creating::{encrypt, encrypt_bytes, is_clear};
 pub(crate) use merge::merged;
 pub(crate) use opened::Opened;
+pub(crate) use store::Store;
 
 use crate::error::{CommandError, chain};
 use keys::Keys;

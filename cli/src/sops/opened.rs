@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::config::Creation;
 use super::keys::Keys;
+use super::store::Store;
 use super::{in_file, unwritten};
 use crate::error::CommandError;
 use crate::files::{self, Input};
@@ -27,10 +28,10 @@ const TELLING: usize = 8;
 pub(crate) struct Opened {
     /// As people know the file.
     pub(crate) shown: String,
-    /// How it is written.
-    pub(crate) syntax: Syntax,
+    /// What it is written as.
+    pub(crate) store: Store,
     /// The file without encryption.
-    pub(crate) plain: Zeroizing<String>,
+    pub(crate) plain: Zeroizing<Vec<u8>>,
     /// How many values were encrypted.
     pub(crate) values: usize,
     /// Keys and selector.
@@ -60,16 +61,37 @@ impl Opened {
         if !Layout::is_one(&file) {
             return Ok(None);
         }
-        Self::read(&input.shown, &file, &Keys::new(identities), check_mac).map(Some)
+        let store = input.path.as_deref().map_or(Store::Yaml, Store::of);
+        Self::read(&input.shown, (store, &file), &Keys::new(identities), check_mac).map(Some)
     }
 
-    /// Opens every value of a file and holds its checksum against them, unless told not to.
-    pub(crate) fn read(shown: &str, file: &File<'_>, keys: &Keys<'_>, check_mac: bool) -> Result<Self, CommandError> {
+    /// Opens every value of a file and holds its checksum against them, unless told not to. A file that is no bytes of
+    /// SOPS is read as what it is written as, whatever it is called.
+    pub(crate) fn read(
+        shown: &str,
+        (store, file): (Store, &File<'_>),
+        keys: &Keys<'_>,
+        check_mac: bool,
+    ) -> Result<Self, CommandError> {
         let open = super::open(shown, file, keys, check_mac)?;
-        let plain = open.layout.decrypt(file, &open.cipher, &open.values).map_err(|at| in_file(shown, &at))?;
+        let store = match file.syntax {
+            _ if store == Store::Binary && sops::binary::is_one(file) => Store::Binary,
+            Syntax::Yaml => Store::Yaml,
+            Syntax::Json => Store::Json,
+            Syntax::Dotenv => Store::Dotenv,
+            Syntax::Ini => Store::Ini,
+        };
+        let plain = match store {
+            Store::Binary => sops::binary::decrypt(file, &open.layout, &open.values)
+                .ok_or_else(|| CommandError::unreadable(format!("{shown}: holds no text of bytes")))?,
+            _ => {
+                let text = open.layout.decrypt(file, &open.cipher, &open.values).map_err(|at| in_file(shown, &at))?;
+                Zeroizing::new(text.as_bytes().to_vec())
+            }
+        };
         Ok(Self {
             shown: shown.to_owned(),
-            syntax: file.syntax,
+            store,
             plain,
             secrets: secrets(&open),
             values: open.values.len(),
@@ -79,13 +101,27 @@ impl Opened {
         })
     }
 
+    /// The plain file as a text of values, which bytes are not.
+    pub(crate) fn text(&self) -> Result<&str, CommandError> {
+        let text = std::str::from_utf8(&self.plain).ok().filter(|_| self.store != Store::Binary);
+        text.ok_or_else(|| {
+            CommandError::usage(format!("{}: holds bytes, and no values with paths", self.shown))
+                .hint("It is opened as a whole: `sealwax decrypt`, `sealwax edit`, `sealwax exec --as file`.")
+        })
+    }
+
+    /// The plain file, parsed.
+    pub(crate) fn file(&self) -> Result<File<'_>, CommandError> {
+        files::parse(&self.shown, self.text()?, self.store.syntax())
+    }
+
     /// Encrypts what became of the plain file, for the same keys.
-    pub(crate) fn seal(&self, edited: &str) -> Result<Report, CommandError> {
-        write(&self.shown, edited, self.syntax, &self.metadata, &self.key, Some(&self.stash))
+    pub(crate) fn seal(&self, edited: &[u8]) -> Result<Report, CommandError> {
+        write(&self.shown, edited, self.store, &self.metadata, &self.key, Some(&self.stash))
     }
 
     /// The same, if nothing that was encrypted stands in the clear after it; and what is to be said of it.
-    pub(crate) fn reseal(&self, edited: &str) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
+    pub(crate) fn reseal(&self, edited: &[u8]) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
         let report = self.seal(edited)?;
         self.refuse_exposed(&report.text)?;
         let (sealed, kept, readers) = (report.sealed, report.kept, self.creation().readers());
@@ -111,7 +147,7 @@ impl Opened {
         result: &str,
         places: impl IntoIterator<Item = (usize, &'p Path)>,
     ) -> Result<(), CommandError> {
-        let file = files::parse(&self.shown, result, self.syntax)?;
+        let file = files::parse(&self.shown, result, self.store.syntax())?;
         let layout = Layout::read(&file).map_err(|at| in_file(&self.shown, &at))?;
         let clear = layout.values.iter().filter(|value| value.token.is_none());
         let clear: HashSet<(usize, &Path)> = clear
@@ -127,7 +163,7 @@ impl Opened {
 
     /// Refuses a result in which a value that was encrypted stands in the clear, at its path or at another.
     fn refuse_exposed(&self, result: &str) -> Result<(), CommandError> {
-        let file = files::parse(&self.shown, result, self.syntax)?;
+        let file = files::parse(&self.shown, result, self.store.syntax())?;
         let layout = Layout::read(&file).map_err(|at| in_file(&self.shown, &at))?;
         let before: HashSet<&[u8]> = self.secrets.iter().map(|(.., value)| value.expose()).collect();
         let paths: HashSet<(usize, &Path)> = self.secrets.iter().map(|(document, path, _)| (*document, path)).collect();
@@ -150,12 +186,12 @@ impl Opened {
     pub(crate) fn rewrap(&self, creation: &Creation, keys: &Keys<'_>) -> Result<Report, CommandError> {
         let groups = keys.rewrap(&self.metadata, &creation.groups, creation.threshold, &self.key)?;
         let metadata = Metadata { groups, threshold: threshold(creation), ..self.metadata.clone() };
-        write(&self.shown, &self.plain, self.syntax, &metadata, &self.key, Some(&self.stash))
+        write(&self.shown, &self.plain, self.store, &metadata, &self.key, Some(&self.stash))
     }
 
     /// The same values under a new data key, by what a rule says.
     pub(crate) fn rotate(&self, creation: &Creation, keys: &Keys<'_>) -> Result<Report, CommandError> {
-        encrypt(&self.shown, &self.plain, self.syntax, creation, keys)
+        encrypt(&self.shown, &self.plain, self.store, creation, keys)
     }
 
     /// By what the file itself says.
@@ -180,8 +216,8 @@ fn secrets(open: &super::Open<'_>) -> Vec<(usize, Path, SecretBytes)> {
 /// Encrypts a plain file under a new data key.
 pub(crate) fn encrypt(
     shown: &str,
-    plain: &str,
-    syntax: Syntax,
+    plain: &[u8],
+    store: Store,
     creation: &Creation,
     keys: &Keys<'_>,
 ) -> Result<Report, CommandError> {
@@ -189,7 +225,7 @@ pub(crate) fn encrypt(
     let groups = keys.wrap(&creation.groups, creation.threshold, &key)?;
     let Creation { threshold, selector, mac_only_encrypted, .. } = creation.clone();
     let metadata = Metadata::new(groups, threshold, selector, mac_only_encrypted, 0, VERSION);
-    write(shown, plain, syntax, &metadata, &key, None)
+    write(shown, plain, store, &metadata, &key, None)
 }
 
 /// SOPS writes how many groups are needed wherever there are several.
@@ -200,15 +236,22 @@ fn threshold(creation: &Creation) -> Option<usize> {
 /// Encrypts a plain file under a data key, as of now.
 pub(super) fn write(
     shown: &str,
-    plain: &str,
-    syntax: Syntax,
+    plain: &[u8],
+    store: Store,
     metadata: &Metadata,
     key: &FileKey,
     stash: Option<&Stash>,
 ) -> Result<Report, CommandError> {
-    let file = crate::files::parse(shown, plain, syntax)?;
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let metadata = Metadata { last_modified: now, version: VERSION.to_owned(), ..metadata.clone() };
     let request = Request { metadata: &metadata, cipher: &key.cipher(), stash, allow_nothing: stash.is_some() };
-    sops::encrypt(&file, &request, &mut OsRandom).map_err(|at| unwritten(shown, &at))
+    let report = match store {
+        Store::Binary => sops::binary::encrypt(plain, &request, &mut OsRandom),
+        _ => {
+            let text =
+                std::str::from_utf8(plain).map_err(|_| CommandError::unreadable(format!("{shown}: not UTF-8 text")))?;
+            sops::encrypt(&files::parse(shown, text, store.syntax())?, &request, &mut OsRandom)
+        }
+    };
+    report.map_err(|at| unwritten(shown, &at))
 }

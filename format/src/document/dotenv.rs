@@ -80,6 +80,6 @@ impl Nodes {
 }
 
 /// The text of a value, if it can stand in such a file.
-pub(super) fn write(value: &str) -> Option<String> {
+pub(crate) fn write(value: &str) -> Option<String> {
     (!value.contains("\\n")).then(|| value.replace('\n', "\\n"))
 }

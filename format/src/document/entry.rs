@@ -159,8 +159,11 @@ pub fn insert(
             Step::Item(_) => return Err(EntryError::NoMapping),
         }
     }
-    let text =
-        if parent.is_flow() { flow_entry(file, &keys, write) } else { block_entry(file, parent.column, &keys, write) };
+    let text = match file.syntax {
+        Syntax::Dotenv | Syntax::Ini => line_entry(file, std::ptr::eq(parent, root), &keys, write),
+        _ if parent.is_flow() => flow_entry(file, &keys, write),
+        _ => block_entry(file, parent.column, &keys, write),
+    };
     rewrite.insert(document, parent, keys[0], &text.ok_or(EntryError::Unwritable)?);
     Ok(())
 }
@@ -181,6 +184,24 @@ pub(super) fn refuse_anchors(root: &Node, path: &Path) -> Result<(), Hazard> {
         }
     }
     Ok(())
+}
+
+/// A line of a file that has no depth: `NAME=value`, or `name = value` in a section, with its heading if that is new.
+fn line_entry(
+    file: &File<'_>,
+    in_root: bool,
+    keys: &[&str],
+    write: impl Fn(Target) -> Option<Written>,
+) -> Option<String> {
+    let around = Around { flow: false, column: 0 };
+    let written = write(Target { syntax: file.syntax, around, line_break: file.line_break() })?;
+    let head = &written.head;
+    match (file.syntax, in_root, keys) {
+        (Syntax::Dotenv, true, [name]) => Some(format!("{name}={head}")),
+        (Syntax::Ini, false, [name]) => Some(format!("{name} = {head}")),
+        (Syntax::Ini, true, [section, name]) => Some(format!("[{section}]{}{name} = {head}", file.line_break())),
+        _ => None,
+    }
 }
 
 fn flow_entry(file: &File<'_>, keys: &[&str], write: impl Fn(Target) -> Option<Written>) -> Option<String> {
@@ -204,9 +225,6 @@ fn block_entry(
     write: impl Fn(Target) -> Option<Written>,
 ) -> Option<String> {
     let mut lines = Vec::new();
-    if matches!(file.syntax, Syntax::Dotenv | Syntax::Ini) {
-        return line_entry(file, keys, write);
-    }
     for (depth, key) in keys.iter().enumerate() {
         lines.push(format!("{}{}:", " ".repeat(column + 2 * depth), quote_if_needed(key)));
     }
@@ -218,23 +236,6 @@ fn block_entry(
     }
     lines.extend(written.body.clone());
     Some(lines.join(file.line_break()))
-}
-
-/// A line of dotenv or INI, the latter below the name of a new section.
-fn line_entry(file: &File<'_>, keys: &[&str], write: impl Fn(Target) -> Option<Written>) -> Option<String> {
-    let around = Around { flow: false, column: 0 };
-    let written = write(Target { syntax: file.syntax, around, line_break: file.line_break() })?;
-    let plain = |key: &str| !key.is_empty() && !key.contains(['=', '\n', '\r']) && !key.starts_with('#');
-    let text = match (file.syntax, keys) {
-        (Syntax::Dotenv, [name]) if plain(name) => format!("{name}={}", written.head),
-        (Syntax::Ini, [name]) if plain(name) => format!("{name} = {}", written.head),
-        (Syntax::Ini, [section, name]) if plain(name) => {
-            let line_break = file.line_break();
-            format!("[{section}]{line_break}{name} = {}", written.head)
-        }
-        _ => return None,
-    };
-    Some(text)
 }
 
 #[cfg(test)]
@@ -269,6 +270,12 @@ mod tests {
         for (source, path, value, expected) in cases {
             assert_eq!(put_in(source, Syntax::Yaml, path, &value), (None, expected.to_owned()), "{source} {path}");
         }
+        let put_line = |source, syntax, path| put_in(source, syntax, path, &text("x y"));
+        assert_eq!(put_line("A=1\n", Syntax::Dotenv, "B"), (None, "A=1\nB=x y\n".to_owned()));
+        assert_eq!(put_line("[s]\na = 1\n", Syntax::Ini, "s.b"), (None, "[s]\na = 1\nb = x y\n".to_owned()));
+        let (error, text_after) = put_line("[s]\na = 1\n", Syntax::Ini, "t.b");
+        assert!(error.is_none() && text_after.ends_with("[t]\nb = x y\n"), "{text_after}");
+        assert_eq!(put_line("[s]\na = 1\n", Syntax::Ini, "b").0, Some(EntryError::Unwritable));
         let json = put_in("{\"a\": 1}", Syntax::Json, "b", &Value::Collection("{\"c\": true}")).1;
         assert_eq!(json, "{\"a\": 1, \"b\": {\"c\": true}}");
     }

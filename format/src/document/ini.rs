@@ -9,7 +9,8 @@ use std::ops::Range;
 use super::dotenv::Nodes;
 use super::{Document, Kind, Node, ParseError};
 
-const DEFAULT: &str = "DEFAULT";
+/// The section of what stands before the first.
+pub(crate) const DEFAULT: &str = "DEFAULT";
 const LONG_QUOTE: &str = "\"\"\"";
 
 /// Parses a source: one document, whose root is a mapping of sections.
@@ -134,7 +135,7 @@ impl<'s> Parser<'s> {
 }
 
 /// The text of a value, if it can stand in such a file.
-pub(super) fn write(value: &str) -> Option<String> {
+pub(crate) fn write(value: &str) -> Option<String> {
     let surrounded = value.starts_with(['"', '\'']);
     if value.contains(['\n', '`']) {
         let fits = !value.contains(LONG_QUOTE) && !value.contains('\r');

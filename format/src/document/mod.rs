@@ -2,8 +2,8 @@
 //!
 //! Nothing here changes text; [`rewrite`] does, and checks itself by parsing the result.
 
-mod dotenv;
-mod ini;
+pub(crate) mod dotenv;
+pub(crate) mod ini;
 mod json;
 mod spans;
 mod yaml_error;
@@ -218,7 +218,8 @@ impl<'a> File<'a> {
     /// The line break that the file uses: that of its first line.
     pub fn line_break(&self) -> &'static str {
         match self.source.find('\n') {
-            Some(at) if self.source[..at].ends_with('\r') => "\r\n",
+            // In dotenv a carriage return is part of a value.
+            Some(at) if self.source[..at].ends_with('\r') && self.syntax != Syntax::Dotenv => "\r\n",
             _ => "\n",
         }
     }

@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
 use super::cipher::Type;
+use super::metadata::BLOCK_KEY;
 use super::read::{At, Layout, Opened, ReadError, associated};
 use super::scalar::{Seen, see};
 use super::write::{Report, Request, Sealing, WriteError, new_digest};
@@ -14,6 +15,14 @@ use crate::primitives::Random;
 
 /// The name under which the bytes stand.
 const DATA: &str = "data";
+
+/// Whether an encrypted file has the shape of one: nothing but the one value, and the block.
+pub fn is_one(file: &File<'_>) -> bool {
+    let [document] = file.documents.as_slice() else { return false };
+    let known = |name: &str| name == DATA || name == BLOCK_KEY;
+    let entries = document.root.entries();
+    entries.len() == 2 && entries.iter().all(|(key, _)| key.text().is_some_and(known))
+}
 
 /// Encrypts bytes: the text of a JSON file, laid out as SOPS does.
 pub fn encrypt(bytes: &[u8], request: &Request<'_>, random: &mut dyn Random) -> Result<Report, At<WriteError>> {

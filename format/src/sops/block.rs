@@ -8,8 +8,9 @@ use super::metadata::{BLOCK_KEY, Group, Metadata, Wrap};
 use crate::document::present::{double_quoted, quote_if_needed};
 use crate::document::{File, Syntax};
 
-/// The entry of a document's root, in lines or for a root in braces: names in alphabetical order at every level.
-pub(super) fn block(metadata: &Metadata, mac: &Token, file: &File<'_>, braces: bool) -> String {
+/// The entry of a document's root, in lines from a column on or for a root in braces: names in alphabetical order at every
+/// level.
+pub(super) fn block(metadata: &Metadata, mac: &Token, file: &File<'_>, braces: bool, column: usize) -> String {
     let fields = fields(metadata, mac);
     match file.syntax {
         Syntax::Dotenv => return dotenv(&fields, file.line_break()),
@@ -19,7 +20,7 @@ pub(super) fn block(metadata: &Metadata, mac: &Token, file: &File<'_>, braces: b
     if braces {
         let style = Braces::of(file);
         let body = fields.iter().map(|(name, field)| format!("\"{name}\": {}", field.json(&style, 2)));
-        return format!("\"{BLOCK_KEY}\": {}", style.around('{', body.collect(), '}', 1));
+        return format!("\"{BLOCK_KEY}\": {}", style.around('{', &body.collect::<Vec<_>>(), '}', 1));
     }
     let line_break = file.line_break();
     let mut text = format!("{BLOCK_KEY}:");
@@ -28,7 +29,8 @@ pub(super) fn block(metadata: &Metadata, mac: &Token, file: &File<'_>, braces: b
         let _ = write!(text, "    {name}:");
         field.yaml(4, line_break, &mut text);
     }
-    text
+    let indent = " ".repeat(column);
+    format!("{indent}{}", text.replace('\n', &format!("\n{indent}")))
 }
 
 /// Lines of `sops_NAME=VALUE`.
@@ -70,7 +72,7 @@ impl Braces {
         Self { lines: indent.filter(|_| file.syntax == Syntax::Json).map(|indent| (file.line_break(), indent)) }
     }
 
-    fn around(&self, open: char, parts: Vec<String>, close: char, depth: usize) -> String {
+    fn around(&self, open: char, parts: &[String], close: char, depth: usize) -> String {
         match &self.lines {
             Some((line_break, indent)) if !parts.is_empty() => {
                 let line = |depth: usize| format!("{line_break}{}", indent.repeat(depth));
@@ -148,15 +150,15 @@ impl Field {
             Self::True => "true".to_owned(),
             Self::Map(pairs) => {
                 let pairs = pairs.iter().map(|(name, text)| format!("{}: {}", quote(name), quote(text)));
-                style.around('{', pairs.collect(), '}', depth)
+                style.around('{', &pairs.collect::<Vec<_>>(), '}', depth)
             }
             Self::List(entries) => {
                 let entries = entries.iter().map(|fields| {
                     let fields =
                         fields.iter().map(|(name, field)| format!("\"{name}\": {}", field.json(style, depth + 2)));
-                    style.around('{', fields.collect(), '}', depth + 1)
+                    style.around('{', &fields.collect::<Vec<_>>(), '}', depth + 1)
                 });
-                style.around('[', entries.collect(), ']', depth)
+                style.around('[', &entries.collect::<Vec<_>>(), ']', depth)
             }
         }
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::metadata::BLOCK_KEY;
 use crate::document::walk::Leaf;
-use crate::document::{File, Kind, Node, Syntax};
+use crate::document::{Document, File, Kind, Node, Syntax};
 use crate::path::Path;
 
 /// A comment: from after its `#` to the end of its line.
@@ -68,13 +68,12 @@ fn of_ini(file: &File<'_>) -> Vec<Comment> {
             continue;
         }
         let end = start + text.trim_end().len();
-        match found.last_mut().filter(|_| goes_on) {
-            Some(comment) => comment.text.end = end,
-            None => {
-                let marks = if text.starts_with(';') { [';', ' '] } else { ['#', ' '] };
-                let begin = start + text.len() - text.trim_start_matches(marks).len();
-                found.push(Comment { text: begin.min(end)..end });
-            }
+        if let Some(comment) = found.last_mut().filter(|_| goes_on) {
+            comment.text.end = end;
+        } else {
+            let marks = if text.starts_with(';') { [';', ' '] } else { ['#', ' '] };
+            let begin = start + text.len() - text.trim_start_matches(marks).len();
+            found.push(Comment { text: begin.min(end)..end });
         }
         goes_on = true;
     }
@@ -92,17 +91,47 @@ impl Comment {
     }
 }
 
-/// The document that a comment stands in; `None` within the block, whose comments are nobody's.
-pub(super) fn document_at(file: &File<'_>, offset: usize) -> Option<usize> {
-    let index = file.documents.iter().rposition(|document| document.root.span.start <= offset).unwrap_or(0);
-    let root = &file.documents.get(index)?.root;
-    let block = root.entries().iter().find(|(key, _)| key.text() == Some(BLOCK_KEY));
-    let within = block.is_some_and(|(key, value)| {
-        let end = value.span.end.max(key.span.end);
-        let line = file.source.get(end..).and_then(|rest| rest.find('\n')).map_or(file.source.len(), |at| end + at);
-        (key.span.start..line).contains(&offset)
-    });
-    (!within).then_some(index)
+/// Where the documents of a file and their blocks are.
+pub(super) struct Extents(Vec<(usize, Range<usize>)>);
+
+impl Extents {
+    pub(super) fn of(file: &File<'_>) -> Self {
+        let extents = file.documents.iter().map(|Document { root }| {
+            let block = root.entries().iter().find(|(key, _)| key.text() == Some(BLOCK_KEY));
+            let block = block.map_or(0..0, |(key, value)| {
+                let end = value.span.end.max(key.span.end);
+                let line = file.source.get(end..).and_then(|rest| rest.find('\n'));
+                key.span.start..line.map_or(file.source.len(), |length| end + length)
+            });
+            (root.span.start, block)
+        });
+        Self(extents.collect())
+    }
+
+    /// The document that a comment stands in; `None` within the block, whose comments are nobody's.
+    pub(super) fn document(&self, offset: usize) -> Option<usize> {
+        let index = self.0.partition_point(|(start, _)| *start <= offset).saturating_sub(1);
+        let (_, block) = self.0.get(index)?;
+        (!block.contains(&offset)).then_some(index)
+    }
+}
+
+/// Whether a comment, its mark included, stands among the items of a list in block style, where a dash would stand.
+pub(super) fn stands_in_list(source: &str, list: &Node, comment: &Range<usize>) -> bool {
+    let line = source.get(..comment.start).map_or(0, |before| before.rfind('\n').map_or(0, |at| at + 1));
+    let before = source.get(line..comment.start).unwrap_or_default();
+    // Above the first item, or after the last.
+    let gap = if comment.start < list.span.start {
+        source.get(comment.end..list.span.start)
+    } else {
+        source.get(list.span.end.min(comment.start)..comment.start)
+    };
+    let mut gap = gap.unwrap_or_default().lines().map(str::trim);
+    // The list may begin on the line of an item around it.
+    matches!(list.kind, Kind::Sequence { flow: false, .. })
+        && list.column == before.len()
+        && before.trim_start_matches([' ', '-']).is_empty()
+        && gap.all(|line| line.is_empty() || line.starts_with('#'))
 }
 
 /// The collections that a comment may stand in besides the likeliest: of the values before it and after it, all around.

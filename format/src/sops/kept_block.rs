@@ -134,7 +134,7 @@ pub(super) fn put(
     let braces = root.is_flow() && (file.syntax == Syntax::Json || !empty || kept_braces);
     let kept = kept.filter(|kept| kept.root_in_braces == braces);
     let text = kept.and_then(|kept| kept.with(metadata, mac, file.syntax));
-    let text = text.unwrap_or_else(|| block::block(metadata, mac, file, braces));
+    let text = text.unwrap_or_else(|| block::block(metadata, mac, file, braces, root.column));
     match kept {
         _ if empty && !braces && file.syntax == Syntax::Yaml => rewrite.fill(document, root, BLOCK_KEY, &text),
         Some(kept) => rewrite.put_back(document, root, &kept.place, BLOCK_KEY, &text),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::comments::{Comment, document_at};
+use super::comments::{Comment, Extents};
 use super::metadata::BLOCK_KEY;
 use crate::document::rewrite::after_comments;
 use crate::document::{Document, File, Kind, Node, Syntax};
@@ -30,6 +30,7 @@ impl Places {
             return places;
         }
         let mut lines = Vec::new();
+        let extents = Extents::of(file);
         for (document, Document { root }) in file.documents.iter().enumerate() {
             children(file.source, document, root, true, &mut lines);
             // Comments at the end are followed by the block, as soon as there is one.
@@ -43,10 +44,10 @@ impl Places {
         }
         lines.sort_by_key(|child| child.start);
         for (index, Comment { text }) in found.iter().enumerate() {
-            let known = known(file, &lines, text).or_else(|| below(file, &lines, text));
+            let known = known(file, &lines, text).or_else(|| below(file, &extents, &lines, text));
             places.sure.push(known.is_some_and(|(_, sure)| sure));
             let place = known.map(|(place, _)| place).or_else(|| {
-                let document = document_at(file, text.start)?;
+                let document = extents.document(text.start)?;
                 let (node, child) = likely(file, document, text.start)?;
                 Some((document, node, child))
             });
@@ -180,7 +181,7 @@ fn above(source: &str, next: &Child<'_>, last: Option<&Child<'_>>, column: usize
 
 /// A comment on a line of its own, right below a value and followed by nothing as far in: at the end of the collection
 /// that the value stands in, however far in it is itself.
-fn below(file: &File<'_>, children: &[Child<'_>], comment: &Range<usize>) -> Option<(Place, bool)> {
+fn below(file: &File<'_>, extents: &Extents, children: &[Child<'_>], comment: &Range<usize>) -> Option<(Place, bool)> {
     let source = file.source;
     let next = children.partition_point(|child| child.start < comment.start);
     let last = children.get(next.checked_sub(1)?).filter(|last| !last.is_block)?;
@@ -190,7 +191,7 @@ fn below(file: &File<'_>, children: &[Child<'_>], comment: &Range<usize>) -> Opt
     let same = gap.lines().all(|line| line.find(|c| c != ' ').unwrap_or(own) == own && !(line.is_empty() && own > 0));
     let (document, node, child) = last.place;
     let ends = children.get(next).is_none_or(|next| column(source, next) < own);
-    let in_document = document_at(file, comment.start) == Some(document);
+    let in_document = extents.document(comment.start) == Some(document);
     (same && in_document).then_some(((document, node, child + 1), ends && column(source, last) == own))
 }
 

@@ -34,7 +34,7 @@ impl Layout<'_> {
             let block = root.entries().iter().position(|(key, _)| key.text() == Some(BLOCK_KEY));
             match block {
                 Some(_) if root.entries().len() == 1 && has_braces(file.syntax) => {
-                    rewrite.empty(index, root).map_err(of_file)?
+                    rewrite.empty(index, root).map_err(of_file)?;
                 }
                 Some(block) => rewrite.remove(index, root, block).map_err(of_file)?,
                 None => {}
@@ -112,7 +112,7 @@ pub(super) struct FoundComment {
 }
 
 /// The text of an opened value in a file, and the type that it is read as.
-fn plain(kind: Type, plaintext: &[u8], syntax: Syntax) -> Option<(ValueType, Zeroizing<Vec<u8>>)> {
+pub(super) fn plain(kind: Type, plaintext: &[u8], syntax: Syntax) -> Option<(ValueType, Zeroizing<Vec<u8>>)> {
     let normalised = normalised(kind, plaintext)?;
     let bytes = normalised.as_slice();
     let text = || std::str::from_utf8(bytes).ok();

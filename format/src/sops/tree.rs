@@ -83,7 +83,7 @@ fn refuse_unsure(file: &File<'_>, selector: &Selector, found: &[Comment], places
     }
 }
 
-fn collect_anchors<'d>(node: &'d Node, anchors: &mut HashMap<usize, &'d Node>) {
+pub(super) fn collect_anchors<'d>(node: &'d Node, anchors: &mut HashMap<usize, &'d Node>) {
     if node.anchor != 0 {
         anchors.insert(node.anchor, node);
     }

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
-use super::comments::{Comment, containers};
+use super::comments::{Comment, containers, stands_in_list};
 use super::kept_block::{self, KeptBlock};
 use super::metadata::{BLOCK_KEY, Metadata};
 use super::read::{At, MAC_ONLY_ENCRYPTED, ReadError, associated, at};
@@ -259,20 +259,7 @@ impl<'s, 'r, 'f, 'a> Sealing<'s, 'r, 'f, 'a> {
     fn item(&mut self, document: usize, list: &Path, text: Range<usize>, token: &Token) {
         let whole = text.start - 1..text.end;
         let root = self.file.documents.get(document).map(|document| &document.root);
-        let source = self.file.source;
-        let line = source.get(..whole.start).map_or(0, |before| before.rfind('\n').map_or(0, |at| at + 1));
-        let before = source.get(line..whole.start).unwrap_or_default();
-        let list = root.and_then(|root| root.at(list)).filter(|list| {
-            let stands_in = matches!(list.kind, Kind::Sequence { flow: false, .. }) && list.column == before.len();
-            let from = list.span.start.min(whole.start);
-            let between = source.get(list.span.end.min(whole.start)..whole.start).unwrap_or_default();
-            let above = source.get(from.min(whole.end)..list.span.start).filter(|_| from == whole.start);
-            let gap = above.unwrap_or(between);
-            // The list may begin on the line of an item around it.
-            stands_in
-                && before.trim_start_matches([' ', '-']).is_empty()
-                && gap.lines().all(|line| line.trim().is_empty() || line.trim().starts_with('#'))
-        });
+        let list = root.and_then(|root| root.at(list)).filter(|list| stands_in_list(self.file.source, list, &whole));
         match list {
             Some(list) => self.rewrite.comment_to_item(document, list, whole, &token.to_string()),
             None => self.rewrite.comment(text, &token.to_string()),

@@ -170,3 +170,64 @@ fn one_changed_value_changes_one_scalar() {
         assert_eq!(open(&report.text, Syntax::Yaml, &bench.cipher).0, edited);
     }
 }
+
+#[test]
+fn dotenv_comes_back() {
+    let bench = Bench::new();
+    for plain in ["# note\nA=b c\nB=\n\nC=a\\nb\n#end\n", "A=b", "\n\nA=b=c\n", "A= x \r\n"] {
+        let sealed = bench.encrypt(plain, Syntax::Dotenv, None).unwrap().text;
+        assert!(sealed.contains("sops_mac=ENC["), "Flux finds it: {}", *sealed);
+        assert!(
+            sealed
+                .lines()
+                .all(|line| line.is_empty() || line.contains("ENC[") || line.starts_with("sops_") || line == "B=")
+        );
+        cycle(&sealed, Syntax::Dotenv, &bench.cipher);
+        assert_eq!(open(&sealed, Syntax::Dotenv, &bench.cipher).0, plain);
+    }
+    assert!(bench.encrypt("A=b\nno equals sign\n", Syntax::Dotenv, None).is_err());
+    assert!(bench.encrypt("A=b\nsops_x=y\n", Syntax::Dotenv, None).is_err());
+    // The block's lines stand anywhere, as long as they stand together.
+    let sealed = bench.encrypt("A=b\nC=d\n", Syntax::Dotenv, None).unwrap().text;
+    let (values, block) = sealed.split_at(sealed.find("sops_").unwrap());
+    cycle(&format!("{block}{values}"), Syntax::Dotenv, &bench.cipher);
+}
+
+#[test]
+fn ini_comes_back() {
+    let bench = Bench::new();
+    let plain = "top = `a;b`\n\n; a section\n[one]\n# two\n; lines\nkey: \"\"\"two\nlines\"\"\"\nempty =\n\n[two]\n ;in\n other='x'\n";
+    let sealed = bench.encrypt(plain, Syntax::Ini, None).unwrap().text;
+    assert!(sealed.contains("\n[sops]\n"), "Flux finds it: {}", *sealed);
+    for secret in ["a;b", "section", "lines", "in\n", "x"] {
+        assert!(!sealed.split("[sops]").next().unwrap().contains(&format!(" {secret}")), "{secret}: {}", *sealed);
+    }
+    cycle(&sealed, Syntax::Ini, &bench.cipher);
+    // Quotes are not kept where the value needs none.
+    assert_eq!(open(&sealed, Syntax::Ini, &bench.cipher).0, plain.replace("'x'", "x"));
+    for refused in ["a = b ; beside\n", "a = b\\\nc\n", "[open\n", "alone\n", "\"a\" = b\n", "- = b\n", "a = \"\"\"x\n"]
+    {
+        assert!(File::parse(refused, Syntax::Ini).is_err(), "{refused}");
+    }
+}
+
+#[test]
+fn what_follows_a_comment_is_selected_and_what_is_unclear_refused() {
+    let bench = Bench::new();
+    let selector = Selector::of([("encrypted_comment_regex", "secret")]).unwrap();
+    let metadata = Metadata::new(Vec::new(), None, selector, false, 1_767_323_045, "3.13.3");
+    let bench = Bench { metadata, ..bench };
+    let plain =
+        "a: 1\n# secret\nb: 2\nc: 3 # secret\nd: # secret\n  e: 4\n  f: [5, 6]\ng: 7\nh:\n  # secret\n  - 8\n  - 9\n";
+    let sealed = bench.encrypt(plain, Syntax::Yaml, None).unwrap();
+    assert_eq!(sealed.sealed, 6, "{}", *sealed.text);
+    for clear in ["a: 1\n", "g: 7\n", "- 9\n", "# secret\n"] {
+        assert!(sealed.text.contains(clear), "{clear}");
+    }
+    cycle(&sealed.text, Syntax::Yaml, &bench.cipher);
+    for unclear in ["a:\n  - b\n# secret\n\nc: d\n", "a:\n  # secret\n  -\nc: d\n", "a:\n    b: c\n  # secret\nd: e\n"]
+    {
+        let error = bench.encrypt(unclear, Syntax::Yaml, None).unwrap_err();
+        assert!(error.contains("UnclearComment"), "{error}: {unclear}");
+    }
+}

@@ -69,7 +69,7 @@ impl Case {
     }
 
     /// SOPS writes, we read, change nothing, and SOPS reads again.
-    fn from_sops(&self, oracle: &mut Oracle) -> Result<usize, String> {
+    fn read(&self, oracle: &mut Oracle) -> Result<usize, String> {
         let sealed = oracle.ask("encrypt", self.format(), self.text.as_bytes(), &self.asked())?;
         let Some(leaves) = self.opened_by_sops(oracle, &sealed.data) else { return Ok(0) };
         let sealed = String::from_utf8(sealed.data).unwrap();
@@ -102,7 +102,7 @@ impl Case {
     }
 
     /// We write, SOPS reads; it edits, and we read that.
-    fn to_sops(&self, oracle: &mut Oracle) -> Result<usize, String> {
+    fn write(&self, oracle: &mut Oracle) -> Result<usize, String> {
         let metadata = ours::metadata(self.selector, self.mac_only_encrypted);
         let sealed = ours::seal(&self.text, self.syntax(), &metadata, None)?;
         let context = |what: &str| format!("{what}\n--- we wrote\n{sealed}");
@@ -147,6 +147,7 @@ fn shown(leaves: &[Leaf]) -> String {
     leaves.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
+#[expect(clippy::print_stdout, reason = "the counts are part of what the run says")]
 fn run(kind: Kind, seeds: std::ops::Range<u64>) {
     let mut oracle = Oracle::start(&common::sops_oracle());
     let (mut read, mut written) = (0, 0);
@@ -154,8 +155,8 @@ fn run(kind: Kind, seeds: std::ops::Range<u64>) {
     for seed in seeds {
         let case = Case::new(seed, kind);
         let told = |error: String| panic!("seed {seed}, {:?}: {error}\n--- the file\n{}", case.selector, case.text);
-        read += case.unless_unclear(case.from_sops(&mut oracle)).unwrap_or_else(told);
-        written += case.unless_unclear(case.to_sops(&mut oracle)).unwrap_or_else(told);
+        read += case.unless_unclear(case.read(&mut oracle)).unwrap_or_else(told);
+        written += case.unless_unclear(case.write(&mut oracle)).unwrap_or_else(told);
     }
     println!(
         "{count} files of {kind:?}: {read} of SOPS's read, {written} written; {} questions, {} comments left",

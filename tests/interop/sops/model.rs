@@ -200,7 +200,7 @@ pub(crate) fn leaves(entries: &[(String, Item)]) -> Vec<Leaf> {
 
 fn of_map(entries: &[(String, Item)], path: &[String], found: &mut Vec<Leaf>) {
     for (name, item) in entries {
-        let path = [path, &[name.clone()]].concat();
+        let path = [path, std::slice::from_ref(name)].concat();
         of_value(&item.value, &path, found);
     }
 }

@@ -13,8 +13,8 @@ use crate::error::{Code, CommandError};
 use crate::files::{self, Input, syntax_of};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::repo::{self, MergedText};
-use crate::sops;
 use crate::sops::keys::Keys;
+use crate::sops::{self, Store};
 use crate::ui::{Note, Ui};
 
 /// Largest file that is merged value by value; larger ones are merged as text.
@@ -113,10 +113,10 @@ impl Sides {
         let labels = Labels::of(args);
         let size = args.marker_size.clamp(1, MAX_MARKER);
         let markers = Markers { size, ours: &labels.ours, theirs: &labels.theirs, base: None };
-        let syntax = syntax_of(args.path.as_deref());
+        let store = args.path.as_deref().map_or(Store::Yaml, Store::of);
         let merged = guarded(AssertUnwindSafe(|| {
             let identities = Identities::new(&args.identities);
-            sops::merged(&texts, syntax, &markers, &Keys::new(&identities))
+            sops::merged(&texts, store, &markers, &Keys::new(&identities))
         }))??;
         let text = Zeroizing::new(merged.text.as_bytes().to_vec());
         Some(Merged { text, is_clean: merged.conflicts.is_empty(), conflicts: merged.conflicts, of_sops: true })

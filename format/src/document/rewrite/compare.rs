@@ -2,6 +2,7 @@
 
 use super::items::items;
 use super::{Inserted, Item, Replacement, Rewrite, RewriteError};
+use crate::document::ini::DEFAULT as DEFAULT_SECTION;
 use crate::document::present::head_range;
 use crate::document::resolve::resolve;
 use crate::document::{File, Kind, Node, Syntax};
@@ -129,12 +130,10 @@ impl Rewrite<'_, '_> {
         let Ok(alone) = File::parse(&entry.text, self.file.syntax) else {
             return false;
         };
-        let root = alone.documents.first().map(|document| &document.root);
-        let expected = root.and_then(|root| match self.file.syntax {
-            // By itself, an entry of a section stands in the section without a name.
-            Syntax::Ini => root.get(&entry.key).or_else(|| root.get("DEFAULT")?.get(&entry.key)),
-            _ => root.get(&entry.key),
-        });
+        let Some(root) = alone.documents.first().map(|document| &document.root) else { return false };
+        // A name of INI without a section's heading above it.
+        let loose = || root.get(DEFAULT_SECTION)?.get(&entry.key).filter(|_| self.file.syntax == Syntax::Ini);
+        let expected = root.get(&entry.key).or_else(loose);
         expected.is_some_and(|expected| alike(expected, value))
     }
 }

@@ -43,7 +43,8 @@ impl GoModule {
             let path = self.source.join(file);
             hash.update(fs::read(&path).map_err(ToolError::files(&path))?);
         }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        let name = hash.finalize().iter().take(8).fold(0_u64, |name, byte| name << 8 | u64::from(*byte));
+        Ok(format!("{name:016x}"))
     }
 
     /// The program's path in the cache; builds it first if it is not there.
