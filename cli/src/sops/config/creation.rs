@@ -48,9 +48,21 @@ impl Creation {
     }
 }
 
+/// What configurations say of a file.
+pub(crate) enum Ruling {
+    /// There is none, or it has no rules.
+    Silent,
+    /// None of the rules matches.
+    NoMatch,
+    /// The first that does.
+    Rule(Box<Creation>),
+}
+
 /// The configurations of this run, each read once.
 #[derive(Default)]
 pub(crate) struct Configs {
+    /// The only one, whatever stands above a file.
+    named: Option<PathBuf>,
     read: Mutex<HashMap<PathBuf, Arc<Config>>>,
 }
 
@@ -67,8 +79,26 @@ impl Configs {
 
     /// The rule for a file: the first that matches in the nearest configuration upward, if there is one.
     pub(crate) fn of(&self, file: &Path) -> Result<Option<Creation>, CommandError> {
+        match self.ruling(file, None)? {
+            Ruling::Rule(creation) => Ok(Some(*creation)),
+            Ruling::Silent | Ruling::NoMatch => Ok(None),
+        }
+    }
+
+    /// With this configuration and no other.
+    pub(crate) fn named(path: PathBuf) -> Self {
+        Self { named: Some(path), ..Self::default() }
+    }
+
+    /// The configuration for a file.
+    pub(crate) fn path(&self, file: &Path) -> Result<Option<PathBuf>, CommandError> {
+        Ok(self.find(&absolute(file)?))
+    }
+
+    /// What the configuration for a file says of it. Keys that are given stand in for those of the rule.
+    pub(crate) fn ruling(&self, file: &Path, given: Option<&[Wrap]>) -> Result<Ruling, CommandError> {
         let absolute = absolute(file)?;
-        let Some(path) = Self::find(&absolute) else { return Ok(None) };
+        let Some(path) = self.find(&absolute) else { return Ok(Ruling::Silent) };
         let config = self.load(&path)?;
         let shown = shown(&path);
         let folder = absolute_folder(&path)?;
@@ -76,13 +106,17 @@ impl Configs {
         for (position, rule) in config.creation_rules.iter().flatten().enumerate() {
             let name = format!("creation_rules[{position}] of {shown}");
             if matches(rule, &relative).map_err(|reason| CommandError::usage(format!("{name}: {reason}")))? {
-                return rule.creation(name).map(Some);
+                return rule.creation(name, given).map(|creation| Ruling::Rule(Box::new(creation)));
             }
         }
-        Ok(None)
+        let has_rules = config.creation_rules.as_ref().is_some_and(|rules| !rules.is_empty());
+        Ok(if has_rules { Ruling::NoMatch } else { Ruling::Silent })
     }
 
-    fn find(file: &Path) -> Option<PathBuf> {
+    fn find(&self, file: &Path) -> Option<PathBuf> {
+        if let Some(named) = &self.named {
+            return Some(named.clone());
+        }
         if let Some(named) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
             return Some(named.into());
         }
@@ -135,9 +169,10 @@ fn matches(rule: &CreationRule, relative: &str) -> Result<bool, String> {
 }
 
 impl CreationRule {
-    fn creation(&self, rule: String) -> Result<Creation, CommandError> {
+    fn creation(&self, rule: String, given: Option<&[Wrap]>) -> Result<Creation, CommandError> {
         let wrong = |reason: String| CommandError::usage(format!("{rule}: {reason}"));
         let groups = match self.key_groups.as_deref() {
+            _ if given.is_some() => Ok(vec![group(given.unwrap_or_default().to_vec())]),
             Some(groups) if !groups.is_empty() => groups.iter().map(GroupKeys::group).collect::<Result<Vec<_>, _>>(),
             _ => self.keys.group().map(|group| vec![group]),
         };

@@ -26,13 +26,7 @@ impl Rewrite<'_, '_> {
     }
 
     /// Writes another item in the place of one; `text` as for [`Self::append_item`].
-    pub fn replace_item(
-        &mut self,
-        document: usize,
-        list: &Node,
-        index: usize,
-        text: &str,
-    ) -> Result<(), RewriteError> {
+    pub fn replace_item(&mut self, document: usize, list: &Node, index: usize, text: &str) -> Result<(), RewriteError> {
         let item = items(list).get(index).filter(|item| item.tag.is_none()).ok_or(RewriteError::Elsewhere)?;
         self.splice(item.span.clone(), text.to_owned());
         self.removed.insert((document, item.id));
