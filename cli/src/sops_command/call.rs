@@ -101,13 +101,6 @@ impl<'a> Call<'a> {
     pub(super) fn output_store(&self, name: &Path) -> Store {
         store(self.text("output-type"), name)
     }
-
-    /// Says that a flag does nothing here.
-    pub(super) fn warn_of_indent(&self) {
-        if self.root.named.contains(&"indent") {
-            self.ui.notes(&[Note::Warning("--indent has no effect: files keep their layout".to_owned())]);
-        }
-    }
 }
 
 /// By a type's name, or else by a file's: SOPS passes over names of types that it does not know.

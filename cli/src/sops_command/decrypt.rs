@@ -20,7 +20,6 @@ pub(super) fn run(call: &Call<'_>) -> Result<ExitCode, Failure> {
     }
     let file = call.only_file();
     target::check(call)?;
-    call.warn_of_indent();
     let source = Source::given(call, file)?;
     let plain = decrypted(call, &source)?;
     target::write(call, &source, &plain, Kind::Plain)

@@ -11,6 +11,7 @@ use super::creation;
 use super::failure::{Code, Failure};
 use super::source::{Source, cannot_encrypt, cannot_print, output};
 use super::target::{self, Kind};
+use crate::error::CommandError;
 use crate::sops::config::Creation;
 use crate::sops::keys::Keys;
 use crate::sops::{self, Rest, Store};
@@ -27,7 +28,6 @@ pub(super) fn run(call: &Call<'_>) -> Result<ExitCode, Failure> {
     }
     let file = call.only_file();
     target::check(call)?;
-    call.warn_of_indent();
     let source = Source::given(call, file)?;
     let text = encrypted(call, &source)?;
     target::write(call, &source, text.as_bytes(), Kind::Encrypted)
@@ -76,16 +76,21 @@ impl Plaintext {
             let bytes = Plains::of_bytes(bytes).print(output(store)).map_err(|error| cannot_print(shown, &error))?;
             return Ok(Self { bytes, store, is_empty: false });
         }
-        let unreadable = |error| Failure::of(Code::CannotRead, &error).said("Error unmarshalling file: ");
+        let unreadable = |error: CommandError| Failure::of(Code::CannotRead, &error).said("Error unmarshalling file: ");
         if source.store == Store::Yaml && bytes.is_empty() {
             let message = "File cannot be completely empty, it must contain at least one document";
             return Err(Failure::new(Code::NoDocument, message));
         }
         let file = source.parse().map_err(unreadable)?;
+        let plains = Plains::of(&file).map_err(|error| cannot_print(shown, &error))?;
+        if plains.documents().iter().any(|plain| !matches!(plain, Plain::Map(_) | Plain::Null)) {
+            let error =
+                CommandError::unreadable(format!("{shown}: a document is no mapping, and has no place for keys"));
+            return Err(unreadable(error));
+        }
         if file.documents.iter().any(|document| document.root.get(BLOCK_KEY).is_some()) {
             return Err(already_encrypted(Path::new(shown)));
         }
-        let plains = Plains::of(&file).map_err(|error| cannot_print(shown, &error))?;
         let is_empty = !plains.documents().iter().any(has_values);
         // SOPS encrypts values as bytes, too, in the one way that it writes JSON.
         let store = if store == Store::Binary { Store::Json } else { store };

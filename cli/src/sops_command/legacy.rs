@@ -23,7 +23,6 @@ pub(super) fn run(call: &Call<'_>) -> Result<ExitCode, Failure> {
         call.ui.notes(&[Note::Warning(text.to_owned())]);
     }
     let Some(mode) = chosen.last() else { return edit::edit(call, path) };
-    call.warn_of_indent();
     if *mode != "set" {
         source::require(path)?;
     }

@@ -64,7 +64,8 @@ pub(super) fn words<'a>(call: &Call<'a>) -> Result<(&'a std::path::Path, &'a str
 /// Waits for a command; its exit code is ours.
 pub(super) fn finish(forwarder: unix::Forwarder, command: &mut Command) -> Result<ExitCode, Failure> {
     let status = forwarder.run(command).map_err(|error| failed(&error))?;
-    Ok(ExitCode::from(unix::exit_code(status)))
+    // As SOPS has it where a signal ended the command.
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
 }
 
 pub(super) fn failed(error: &std::io::Error) -> Failure {

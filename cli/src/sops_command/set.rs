@@ -166,7 +166,10 @@ fn on_one_line(json: &str) -> Zeroizing<String> {
 /// The plain file with a value at a path, and what is missing on the way.
 fn put(source: &Source, file: &File<'_>, path: &Path, value: Json) -> Result<Zeroizing<String>, Failure> {
     let root = file.documents.first().map(|document| &document.root);
-    let (place, rest) = root.and_then(|root| place(root, path)).ok_or_else(|| {
+    // The others have no depth that could be missing.
+    let is_deep = matches!(source.store, Store::Yaml | Store::Json);
+    let place = |root| if is_deep { place(root, path) } else { Some((path.clone(), &[][..])) };
+    let (place, rest) = root.and_then(place).ok_or_else(|| {
         let shown: String = path.0.iter().map(tree_path::shown).collect();
         Failure::new(Code::Generic, format!("{}: {shown}: a list has numbers, and a mapping has names", source.shown()))
     })?;

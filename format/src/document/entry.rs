@@ -258,6 +258,7 @@ mod tests {
             ("a: 1\n", "b.c", text("yes"), "a: 1\nb:\n  c: \"yes\"\n"),
             ("a:\n  - b: 1\n  - c\n", "a[0].b", Value::Scalar(ValueType::Int, b"7"), "a:\n  - b: 7\n  - c\n"),
             ("a:\n  - b: 1\n  - c\n", "a[1]", text("d"), "a:\n  - b: 1\n  - d\n"),
+            ("a: 1\n", "b", text("x\ny\n"), "a: 1\nb: |\n  x\n  y\n"),
             ("a:\n  - b\n# below\nc: 1\n", "a[1]", text("d"), "a:\n  - b\n  - d\n# below\nc: 1\n"),
             ("a:\n- b: |\n    x\n- c: 1", "a[9]", text("yes"), "a:\n- b: |\n    x\n- c: 1\n- \"yes\""),
             ("a: [1]\n", "a[3]", text("d"), "a: [1, d]\n"),

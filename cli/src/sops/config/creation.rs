@@ -184,7 +184,8 @@ impl CreationRule {
                 wrong(format!("key_groups[{position}] names no key, so nobody could open its share"))
             });
         }
-        let threshold = self.shamir_threshold.filter(|threshold| *threshold > 0);
+        // Keys that are given are one group.
+        let threshold = self.shamir_threshold.filter(|threshold| *threshold > 0 && given.is_none());
         if let Some(threshold) = threshold.filter(|threshold| *threshold > groups.len()) {
             return Err(wrong(format!("shamir_threshold is {threshold}, and there are {} key groups", groups.len())));
         }

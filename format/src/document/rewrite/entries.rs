@@ -77,7 +77,8 @@ impl Rewrite<'_, '_> {
 
     /// Remembers an entry as a document of its own.
     pub(super) fn expect_entry(&mut self, document: usize, mapping: &Node, key: &str, text: &str) {
-        let text = if mapping.is_flow() { format!("{{{text}}}") } else { text.to_owned() };
+        // A text of several lines may end with a line break, which is that of its last line.
+        let text = if mapping.is_flow() { format!("{{{text}}}") } else { format!("{text}{}", self.file.line_break()) };
         let inserted = Inserted { key: key.to_owned(), text: Zeroizing::new(text) };
         self.inserted.entry((document, mapping.id)).or_default().push(inserted);
     }

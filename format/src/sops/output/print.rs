@@ -92,8 +92,18 @@ fn map(entries: &[(String, Plain)], column: usize, out: &mut String) -> Result<(
 /// Items in lines of their own.
 pub(super) fn list(items: &[Plain], column: usize, name: &str, out: &mut String) -> Result<(), OutputError> {
     for item in items {
-        out.push_str(&format!("{}-", " ".repeat(column)));
-        value(item, column, name, out)?;
+        let start = out.len();
+        match item {
+            Plain::Map(entries) if !entries.is_empty() => {
+                map(entries, column + 2, out)?;
+                // The dash stands before the first key.
+                out.replace_range(start + column..start + column + 1, "-");
+            }
+            item => {
+                out.push_str(&format!("{}-", " ".repeat(column)));
+                value(item, column, name, out)?;
+            }
+        }
     }
     Ok(())
 }
