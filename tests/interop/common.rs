@@ -40,6 +40,11 @@ pub(crate) fn sops_oracle() -> PathBuf {
     given("SEALWAX_TEST_SOPS_ORACLE").unwrap_or_else(|| tools::sops(&quiet).unwrap().oracle)
 }
 
+/// The stock `sops`.
+pub(crate) fn sops() -> PathBuf {
+    given("SEALWAX_TEST_SOPS").unwrap_or_else(|| tools::sops(&quiet).unwrap().sops)
+}
+
 /// A script of this folder.
 pub(crate) fn script(name: &str) -> PathBuf {
     tools::workspace_root().join("tests/interop").join(name)

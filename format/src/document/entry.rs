@@ -55,7 +55,9 @@ pub fn put(
     match (found, value) {
         (Some(leaf), Value::Scalar(value_type, bytes)) => {
             let (Some(scalar), Some(around)) = (leaf.scalar, leaf.around) else { return Err(EntryError::Unwritable) };
-            leaf.hazard.map_or(Ok(()), |hazard| Err(EntryError::Hazard(hazard)))?;
+            // Whether a key is a text matters to who binds values to paths, and is theirs to say.
+            let hazard = leaf.hazard.filter(|hazard| *hazard != Hazard::Key);
+            hazard.map_or(Ok(()), |hazard| Err(EntryError::Hazard(hazard)))?;
             let target = Target { syntax: file.syntax, around, line_break: file.line_break() };
             let written = value.write(target).ok_or(EntryError::Unwritable)?;
             let expected = Expected { value_type: *value_type, value: SecretBytes::from(bytes.to_vec()) };

@@ -70,9 +70,10 @@ mod tests {
     use crate::document::Syntax;
 
     fn without(source: &str, syntax: Syntax, path: &str) -> Result<String, RemovalError> {
-        let file = File::parse(source, syntax).unwrap();
-        let mut rewrite = Rewrite::new(&file);
-        remove(&file, 0, &Path::parse(path).unwrap(), &mut rewrite)?;
+        let (file, path) = (File::parse(source, syntax).ok(), Path::parse(path).ok());
+        let (file, path) = (file.as_ref().ok_or(RemovalError::Missing)?, path.ok_or(RemovalError::Missing)?);
+        let mut rewrite = Rewrite::new(file);
+        remove(file, 0, &path, &mut rewrite)?;
         Ok(rewrite.finish()?.to_string())
     }
 

@@ -142,7 +142,7 @@ impl Plains {
         let mut text = Zeroizing::new(String::new());
         let documents: Vec<_> = self.documents.iter().map(Plain::entries).collect();
         print::yaml(&documents, &mut text)?;
-        Ok(Zeroizing::new(text.as_bytes().to_vec()))
+        Ok(bytes_of(&text))
     }
 }
 
@@ -159,16 +159,16 @@ impl Plain {
             (Self::Map(entries), _) => return print(entries, output),
             (_, Output::Binary) => return Err(OutputError::NoData),
             (Self::List(items), Output::Text(Syntax::Yaml)) if !items.is_empty() => {
-                print::list(items, 0, name, &mut out)?
+                print::list(items, 0, name, &mut out)?;
             }
             (_, Output::Text(Syntax::Yaml)) => {
                 print::value(self, 0, name, &mut out)?;
                 out.remove(0);
             }
             (_, Output::Text(Syntax::Json)) => json::value(self, 0, name, &mut out)?,
-            (_, Output::Text(Syntax::Dotenv | Syntax::Ini)) => return self.text(name).map(bytes_of),
+            (_, Output::Text(Syntax::Dotenv | Syntax::Ini)) => return Ok(bytes_of(&self.text(name)?)),
         }
-        Ok(bytes_of(out))
+        Ok(bytes_of(&out))
     }
 
     /// The value as a text without a type, as SOPS prints it where there are none.
@@ -177,7 +177,7 @@ impl Plain {
     }
 }
 
-fn bytes_of(text: Zeroizing<String>) -> Zeroizing<Vec<u8>> {
+fn bytes_of(text: &str) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(text.as_bytes().to_vec())
 }
 
@@ -190,7 +190,7 @@ fn print(entries: &[(String, Plain)], output: Output) -> Result<Zeroizing<Vec<u8
         Output::Text(Syntax::Json) => json::document(entries, &mut text)?,
         Output::Text(Syntax::Yaml) => print::yaml(&[entries], &mut text)?,
     }
-    Ok(bytes_of(text))
+    Ok(bytes_of(&text))
 }
 
 /// Makes plain values of nodes.

@@ -97,7 +97,7 @@ pub(super) fn list(items: &[Plain], column: usize, name: &str, out: &mut String)
             Plain::Map(entries) if !entries.is_empty() => {
                 map(entries, column + 2, out)?;
                 // The dash stands before the first key.
-                out.replace_range(start + column..start + column + 1, "-");
+                out.replace_range(start + column..=start + column, "-");
             }
             item => {
                 out.push_str(&format!("{}-", " ".repeat(column)));
