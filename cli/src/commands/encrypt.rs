@@ -149,6 +149,7 @@ fn one(
     let file = files::parse(shown, input.text()?, syntax)?;
     let store = governed.map_or(Store::Yaml, Store::of);
     if let Some(creation) = args.sops(configs, shown, governed, policy.as_deref(), &file)? {
+        configs.agree(&creation, args.write.accept_recipients)?;
         let (text, notes) = crate::sops::encrypt(shown, (store, &file), &creation, keys)?;
         return encrypted(args, &input, text, notes);
     }
@@ -203,6 +204,7 @@ fn bytes(
             None => return Ok(None),
         },
     };
+    configs.agree(&creation, args.write.accept_recipients)?;
     let (text, notes) = crate::sops::encrypt_bytes(&input.shown, &input.bytes, &creation, keys)?;
     encrypted(args, input, text, notes).map(Some)
 }

@@ -46,7 +46,8 @@ pub(crate) fn encrypt_bytes(
         let note = Note::Done(format!("{shown}: nothing new to encrypt"));
         return Ok((Zeroizing::new(text.to_owned()), vec![note]));
     }
-    let creation = Creation { selector: Selector::default(), mac_only_encrypted: false, ..creation.clone() };
+    let mut creation = creation.clone();
+    (creation.selector, creation.mac_only_encrypted) = (Selector::default(), false);
     let report = opened::encrypt(shown, bytes.expose(), Store::Binary, &creation, keys)?;
     let note = format!("{shown}: sealed as a whole by {} for {}", creation.rule, creation.readers());
     Ok((report.text, vec![Note::Done(note)]))

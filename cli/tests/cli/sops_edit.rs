@@ -240,7 +240,14 @@ fn rekey_follows_sops_yaml() {
     err: age RECIPIENT would be a new reader of 1 document
     ");
     assert_eq!(sandbox.read("values.yaml"), before);
-    assert_snapshot!(sandbox.sealwax(["rekey", "values.yaml"]).by(&alice).run(), @"
+    assert_snapshot!(sandbox.sealwax(["rekey", "values.yaml"]).by(&alice).run(), @r"
+    exit 1
+    err: error: [HOME]/repo/.sops.yaml: the readers of the rule for \.yaml$ changed: age RECIPIENT came; nothing was written
+    err: hint: Is it meant? `git log -p` shows who changed the policy; then pass --accept-recipients.
+    ");
+    assert_eq!(sandbox.read("values.yaml"), before, "nobody agreed to bob");
+    let rekey = ["rekey", "--accept-recipients", "values.yaml"];
+    assert_snapshot!(sandbox.sealwax(rekey).by(&alice).run(), @"
     exit 0
     err: values.yaml: wrapped for creation_rules[0] of .sops.yaml, readers: age RECIPIENT, age RECIPIENT
     err: age RECIPIENT is a new reader of 1 document
@@ -250,7 +257,7 @@ fn rekey_follows_sops_yaml() {
 
     // Who leaves has had the data key: every value under another one.
     rules(&sandbox, &[&bob, &carol], "");
-    assert_snapshot!(sandbox.sealwax(["rekey", "values.yaml"]).by(&bob).run(), @"
+    assert_snapshot!(sandbox.sealwax(rekey).by(&bob).run(), @"
     exit 0
     err: values.yaml: 3 values under a new key, creation_rules[0] of .sops.yaml, readers: age RECIPIENT, age RECIPIENT
     err: age RECIPIENT is a new reader of 1 document
