@@ -150,7 +150,8 @@ fn one(
     let store = governed.map_or(Store::Yaml, Store::of);
     if let Some(creation) = args.sops(configs, shown, governed, policy.as_deref(), &file)? {
         configs.agree(&creation, args.write.accept_recipients)?;
-        let (text, notes) = crate::sops::encrypt(shown, (store, &file), &creation, keys)?;
+        let previous = input.path.as_deref().and_then(|path| history::sops(path, &creation, &args.identities));
+        let (text, notes) = crate::sops::encrypt(shown, (store, &file), &creation, keys, previous.as_ref())?;
         return encrypted(args, &input, text, notes);
     }
 

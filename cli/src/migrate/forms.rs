@@ -85,7 +85,7 @@ impl Work<'_> {
             self.configs.agree(&creation, self.order.accept_recipients)?;
         }
         let plain = files::parse(shown, &text, input.syntax())?;
-        let (sealed, notes) = sops::encrypt(shown, (Store::of(&found.path), &plain), &creation, &self.keys)?;
+        let (sealed, notes) = sops::encrypt(shown, (Store::of(&found.path), &plain), &creation, &self.keys, None)?;
         let result = files::parse(shown, &sealed, input.syntax())?;
         let opened = Opened::read(shown, (Store::of(&found.path), &result), &self.keys, true)?;
         opened.refuse_clear(&sealed, secrets.iter().map(|(document, path, _)| (*document, path)))?;

@@ -334,3 +334,17 @@ fn commands_get_the_values() {
     err: 3 values in 1 files open; 0 files failed
     ");
 }
+
+#[test]
+fn values_get_their_ciphertext_back_from_the_last_commit() {
+    let (sandbox, alice) = encrypted();
+    sandbox.commit_all();
+    let before = sandbox.read("values.yaml");
+    sandbox.sealwax(["decrypt", "--in-place", "--force", "values.yaml"]).by(&alice).run().ok();
+    sandbox.write("values.yaml", sandbox.read("values.yaml").replace("s3cr3t-two", "s3cr3t-2"));
+    assert_snapshot!(sandbox.sealwax(["encrypt", "values.yaml"]).by(&alice).run(), @"
+    exit 0
+    err: values.yaml: sealed 1 value (2 kept) by creation_rules[0] of .sops.yaml for age RECIPIENT
+    ");
+    assert_eq!(changed(&before, &sandbox.read("values.yaml")).len(), 1);
+}
