@@ -81,13 +81,12 @@ impl Opened {
             Syntax::Dotenv => Store::Dotenv,
             Syntax::Ini => Store::Ini,
         };
-        let plain = match store {
-            Store::Binary => sops::binary::decrypt(file, &open.layout, &open.values)
-                .ok_or_else(|| CommandError::unreadable(format!("{shown}: holds no text of bytes")))?,
-            _ => {
-                let text = open.layout.decrypt(file, &open.cipher, &open.values).map_err(|at| in_file(shown, &at))?;
-                Zeroizing::new(text.as_bytes().to_vec())
-            }
+        let plain = if store == Store::Binary {
+            sops::binary::decrypt(file, &open.layout, &open.values)
+                .ok_or_else(|| CommandError::unreadable(format!("{shown}: holds no text of bytes")))?
+        } else {
+            let text = open.layout.decrypt(file, &open.cipher, &open.values).map_err(|at| in_file(shown, &at))?;
+            Zeroizing::new(text.as_bytes().to_vec())
         };
         Ok(Self {
             shown: shown.to_owned(),
@@ -196,13 +195,7 @@ impl Opened {
 
     /// By what the file itself says.
     pub(crate) fn creation(&self) -> Creation {
-        Creation {
-            rule: format!("{} itself", self.shown),
-            groups: self.metadata.groups.clone(),
-            threshold: self.metadata.threshold,
-            selector: self.metadata.selector.clone(),
-            mac_only_encrypted: self.metadata.mac_only_encrypted,
-        }
+        Creation::of_file(&self.shown, &self.metadata)
     }
 }
 
@@ -261,15 +254,14 @@ pub(crate) fn write(
     let stash = if let Rest::Was(stash) = rest { Some(stash) } else { None };
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let metadata = Metadata { last_modified: now, version: VERSION.to_owned(), ..metadata.clone() };
-    let request =
-        Request { metadata: &metadata, cipher: &key.cipher(), stash, allow_nothing: !matches!(rest, Rest::New) };
-    let report = match store {
-        Store::Binary => sops::binary::encrypt(plain, &request, &mut OsRandom),
-        _ => {
-            let text =
-                std::str::from_utf8(plain).map_err(|_| CommandError::unreadable(format!("{shown}: not UTF-8 text")))?;
-            sops::encrypt(&files::parse(shown, text, store.syntax())?, &request, &mut OsRandom)
-        }
+    let allow_nothing = !matches!(rest, Rest::New);
+    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash, allow_nothing };
+    let report = if store == Store::Binary {
+        sops::binary::encrypt(plain, &request, &mut OsRandom)
+    } else {
+        let text =
+            std::str::from_utf8(plain).map_err(|_| CommandError::unreadable(format!("{shown}: not UTF-8 text")))?;
+        sops::encrypt(&files::parse(shown, text, store.syntax())?, &request, &mut OsRandom)
     };
     report.map_err(|at| unwritten(shown, &at))
 }

@@ -34,25 +34,27 @@ pub(super) fn of(call: &Call<'_>, name: &Path, store: Store) -> Result<Creation,
     if store == Store::Binary {
         return Ok(whole(call, creation));
     }
-    creation.selector = selector(call, creation.selector)?;
+    creation.selector = selector(call, &creation.selector)?;
     creation.mac_only_encrypted |= call.root.is_on("mac-only-encrypted");
     creation.threshold = call.given.count("shamir-secret-sharing-threshold").or(creation.threshold);
     Ok(creation)
 }
 
 /// Bytes are one value: nothing of them is left in the clear.
-fn whole(call: &Call<'_>, creation: Creation) -> Creation {
+fn whole(call: &Call<'_>, mut creation: Creation) -> Creation {
     let named = FIELDS.iter().map(|field| field.replace('_', "-")).find(|flag| !call.text(flag).is_empty());
     let of_rule = creation.selector.field() != Selector::default().field();
     if named.is_some() || of_rule {
         let text = "the file is of bytes, which are one value: selectors are passed over, and all of it is encrypted";
         call.ui.notes(&[Note::Warning(text.to_owned())]);
     }
-    Creation { selector: Selector::default(), mac_only_encrypted: false, ..creation }
+    creation.selector = Selector::default();
+    creation.mac_only_encrypted = false;
+    creation
 }
 
 /// The selector of the flags, or that of the rule.
-fn selector(call: &Call<'_>, of_rule: Selector) -> Result<Selector, Failure> {
+fn selector(call: &Call<'_>, of_rule: &Selector) -> Result<Selector, Failure> {
     let (rule_field, rule_text) = of_rule.field();
     let has_rule = (rule_field, rule_text) != Selector::default().field();
     let mut stated: Vec<(&'static str, &str)> = Vec::new();
@@ -96,8 +98,8 @@ pub(super) fn keys_of(call: &Call<'_>, beginning: &str) -> Result<Vec<Wrap>, Fai
 }
 
 /// What a file says of itself, with keys added to its first group and taken out of all.
-pub(super) fn changed(creation: Creation, added: Vec<Wrap>, removed: &[Wrap]) -> Creation {
-    let mut groups = creation.groups;
+pub(super) fn changed(mut creation: Creation, added: Vec<Wrap>, removed: &[Wrap]) -> Creation {
+    let groups = &mut creation.groups;
     if let Some(first) = groups.first_mut() {
         for wrap in added {
             if !first.wraps.iter().any(|known| keys::is_same(known, &wrap)) {
@@ -105,8 +107,8 @@ pub(super) fn changed(creation: Creation, added: Vec<Wrap>, removed: &[Wrap]) ->
             }
         }
     }
-    for Group { wraps } in &mut groups {
+    for Group { wraps } in groups {
         wraps.retain(|wrap| !removed.iter().any(|gone| keys::is_same(gone, wrap)));
     }
-    Creation { groups, ..creation }
+    creation
 }

@@ -127,14 +127,13 @@ fn editor() -> Result<Command, String> {
         let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
         Some((name, value))
     });
-    let words = match named {
-        Some((name, value)) => shlex::split(&value).ok_or_else(|| format!("invalid ${name}"))?,
-        None => {
-            let folders: Vec<_> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
-            let installed = |name: &&str| folders.iter().any(|folder| folder.join(name).is_file());
-            let found = ["vim", "nano", "vi"].into_iter().find(installed);
-            vec![found.ok_or("no editor available: neither vim nor nano nor vi is installed")?.to_owned()]
-        }
+    let words = if let Some((name, value)) = named {
+        shlex::split(&value).ok_or_else(|| format!("invalid ${name}"))?
+    } else {
+        let folders: Vec<_> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
+        let installed = |name: &&str| folders.iter().any(|folder| folder.join(name).is_file());
+        let found = ["vim", "nano", "vi"].into_iter().find(installed);
+        vec![found.ok_or("no editor available: neither vim nor nano nor vi is installed")?.to_owned()]
     };
     let (program, arguments) = words.split_first().ok_or("the name of the editor is empty")?;
     let mut editor = Command::new(program);

@@ -13,10 +13,8 @@ pub(super) fn run(call: &Call<'_>) -> Result<ExitCode, Failure> {
     let path = call.required_file()?;
     let source = Source::of_file(call, path).map_err(|failure| said(failure).coded(Code::Generic))?;
     let file = source.parse().map_err(|error| said(error.into()))?;
-    let metadata = match Layout::is_one(&file) {
-        true => Layout::read(&file).ok().map(|layout| layout.metadata),
-        false => None,
-    };
+    let layout = Some(&file).filter(|file| Layout::is_one(file)).and_then(|file| Layout::read(file).ok());
+    let metadata = layout.map(|layout| layout.metadata);
     let encrypted = metadata.is_some_and(|metadata| metadata.mac.is_some() && !metadata.version.is_empty());
     call.ui.data(format!("{{\"encrypted\":{encrypted}}}\n").as_bytes())?;
     Ok(ExitCode::SUCCESS)

@@ -143,7 +143,7 @@ pub(super) fn parse(flags: Flags, words: Vec<OsString>, placing: Placing) -> Res
     let words = if placing == Placing::Anywhere { reordered(flags, words) } else { words };
     let mut given = Given::default();
     let mut words = words.into_iter().peekable();
-    while let Some(word) = words.next_if(|word| is_dashed(word)) {
+    while let Some(word) = words.next_if(is_dashed) {
         let Some(text) = word.to_str() else { return Err("a flag is not UTF-8 text".to_owned()) };
         if text == "--" {
             break;

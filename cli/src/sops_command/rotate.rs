@@ -43,13 +43,7 @@ pub(super) fn rotated(call: &Call<'_>, source: &Source) -> Result<Zeroizing<Stri
     let file = source.parse()?;
     let old = layout(source, &file)?.metadata;
     let opened = Opened::of(source, &file, &keys, !call.is_on("ignore-mac"))?;
-    let creation = Creation {
-        rule: "the file itself".to_owned(),
-        groups: old.groups.clone(),
-        threshold: old.threshold,
-        selector: old.selector.clone(),
-        mac_only_encrypted: old.mac_only_encrypted,
-    };
+    let creation = Creation::of_file(source.shown(), &old);
     let creation = creation::changed(creation, added, &removed);
     let store = match call.output_store(&source.name) {
         Store::Binary if source.store != Store::Binary => Store::Json,

@@ -115,9 +115,8 @@ impl Json {
             return self;
         }
         let mut text = match self {
-            Self::Collection(text) => text,
             Self::Scalar(ValueType::String, text) => Zeroizing::new(quoted(&text)),
-            Self::Scalar(_, text) => text,
+            Self::Collection(text) | Self::Scalar(_, text) => text,
         };
         for step in steps.iter().rev() {
             text = Zeroizing::new(match step {
@@ -130,7 +129,8 @@ impl Json {
 }
 
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    // A text is always one of JSON.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// A number as SOPS prints it, which is never with an exponent.
@@ -245,8 +245,7 @@ mod tests {
         let file = File::parse("a: 1\nm: {x: 1}\nl: [1]\n", Syntax::Yaml).unwrap();
         let split = |path: &str| {
             let path = tree_path::parse(path).unwrap();
-            let split = place(&file.documents[0].root, &path).map(|(place, rest)| (place.to_string(), rest.len()));
-            split
+            place(&file.documents[0].root, &path).map(|(place, rest)| (place.to_string(), rest.len()))
         };
         assert_eq!(split("[\"m\"][\"x\"]"), Some(("m.x".to_owned(), 0)));
         assert_eq!(split("[\"m\"][\"y\"][\"z\"]"), Some(("m.y".to_owned(), 1)));

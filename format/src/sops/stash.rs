@@ -166,15 +166,21 @@ impl Stash {
         text: &str,
         left: &mut CommentsLeft,
     ) -> Option<&KnownComment> {
-        left.0.resize(self.comments.len(), true);
-        let alike = containers.iter().filter_map(|container| {
-            self.comments_alike.get(&digest(&associated(container), text.as_bytes())).map(Vec::as_slice)
-        });
-        let mut candidates = alike.flatten().filter(|index| left.0.get(**index) == Some(&true));
+        left.free.resize(self.comments.len(), true);
+        let mut candidates = Vec::new();
+        for container in containers {
+            let digest = digest(&associated(container), text.as_bytes());
+            let alike = self.comments_alike.get(&digest).map_or(&[][..], Vec::as_slice);
+            // The first ones are mostly taken: a file may hold thousands of the same.
+            let from = left.from.entry(digest).or_default();
+            *from += alike.iter().skip(*from).take_while(|index| left.free.get(**index) == Some(&false)).count();
+            candidates.push(alike.get(*from..).unwrap_or_default());
+        }
+        let mut candidates = candidates.into_iter().flatten().filter(|index| left.free.get(**index) == Some(&true));
         let same = |known: &KnownComment| known.document == document && containers.first() == Some(&known.container);
         let first = candidates.clone().find(|index| self.comments.get(**index).is_some_and(same));
         let index = *first.or_else(|| candidates.next())?;
-        left.0.get_mut(index).map(std::mem::take);
+        left.free.get_mut(index).map(std::mem::take);
         self.comments.get(index)
     }
 
@@ -233,7 +239,11 @@ impl CommentItems {
 
 /// Which comments of a stash were not found yet.
 #[derive(Default)]
-pub(super) struct CommentsLeft(Vec<bool>);
+pub(super) struct CommentsLeft {
+    free: Vec<bool>,
+    /// Among those alike, how many at the beginning are taken.
+    from: HashMap<Digest, usize>,
+}
 
 /// Whether a value of one type, written into a plain file, is read as the other: a float without a fraction reads as an
 /// integer, and what has no type of its own in a file reads as text.
