@@ -54,3 +54,13 @@ impl Drop for Session {
         debug_assert!(self.file.starts_with(self.folder.path()));
     }
 }
+
+/// An edit that cannot replace the file any more is kept beside it, encrypted as it is.
+pub(crate) fn keep_beside(path: &Path, text: &str, error: CommandError) -> CommandError {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".edited");
+    match files::create(Path::new(&name), text.as_bytes(), false) {
+        Ok(()) => error.hint(format!("Your edit was kept, encrypted, in {}.", Path::new(&name).display())),
+        Err(_) => error,
+    }
+}

@@ -118,7 +118,7 @@ impl<'c> Desk<'c> {
         let mut command = self.cli.command(program);
         command.current_dir(&self.folder).args(words).env("SOPS_DISABLE_VERSION_CHECK", "1");
         command.env("SOPS_AGE_KEY_FILE", self.person.identity()).env("SOPS_AGE_RECIPIENTS", &self.person.recipient);
-        command.env("EDITOR", "sh -c \"echo 'added: s3cr3t' >> $0\"");
+        command.env("EDITOR", "sh -c \"sed -i /^hello/d $0; echo 'added: s3cr3t' >> $0\"");
         command
     }
 
@@ -128,10 +128,10 @@ impl<'c> Desk<'c> {
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     }
 
-    /// The values of a file, by SOPS, which holds its checksum against them.
-    fn values(&self, name: &str) -> (Option<i32>, String) {
+    /// The values of a file, whose checksum is held against them.
+    fn values(&self, program: &Path, name: &str) -> (Option<i32>, String) {
         let kind = if name.ends_with(".txt") { "binary" } else { "json" };
-        self.call(&sops(), &["decrypt", "--output-type", kind, name])
+        self.call(program, &["decrypt", "--output-type", kind, name])
     }
 }
 
@@ -176,8 +176,9 @@ fn both_write_the_same_values() {
         let (theirs, own) = (seed.copied(&format!("theirs-{number}")), seed.copied(&format!("own-{number}")));
         let (expected, found) = (theirs.call(&sops(), words).0, own.call(&ours, words).0);
         assert_eq!(found, expected, "{words:?}: exit codes");
-        assert_eq!(own.values(file), theirs.values(file), "{words:?}: values of {file}");
-        // And the other way round.
+        let values = theirs.values(&sops(), file);
+        assert_eq!(own.values(&sops(), file), values, "{words:?}: what we wrote, by SOPS");
+        assert_eq!(theirs.values(&ours, file), values, "{words:?}: what SOPS wrote, by us");
         assert_eq!(own.call(&ours, &["filestatus", file]), theirs.call(&sops(), &["filestatus", file]), "{words:?}");
     }
 }

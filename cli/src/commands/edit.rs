@@ -10,7 +10,7 @@ use sealwax_format::document::File;
 use sealwax_format::native::{self, Layout, Object, Opener, Previous};
 use zeroize::Zeroizing;
 
-use crate::editor::Session;
+use crate::editor::{self, Session};
 use crate::error::{Code, CommandError};
 use crate::exposure::{By, Guarded};
 use crate::files::{self, Input};
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         }
         match subject.reseal(args, &input, path, edited.expose()) {
             Ok((text, notes)) => {
-                files::replace(path, &input.bytes, text.as_bytes()).map_err(|e| keep_beside(path, &text, e))?;
+                files::replace(path, &input.bytes, text.as_bytes()).map_err(|e| editor::keep_beside(path, &text, e))?;
                 ui.notes(&notes);
                 return Ok(Code::Done);
             }
@@ -73,16 +73,6 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
             }
             Err(error) => return Err(error.hint("The file was left as it was, and the changes were dropped.")),
         }
-    }
-}
-
-/// An edit that cannot replace the file any more is kept beside it, encrypted as it is.
-fn keep_beside(path: &Path, text: &str, error: CommandError) -> CommandError {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".edited");
-    match files::create(Path::new(&name), text.as_bytes(), false) {
-        Ok(()) => error.hint(format!("Your edit was kept, encrypted, in {}.", Path::new(&name).display())),
-        Err(_) => error,
     }
 }
 

@@ -12,8 +12,8 @@ use super::call::Call;
 use super::encrypt::{self, Plaintext};
 use super::failure::{Code, Failure};
 use super::source::{Opened, Source, layout};
-use super::{creation, examples, target};
-use crate::editor::Session;
+use super::{creation, examples};
+use crate::editor::{Session, keep_beside};
 use crate::files::{self, Input};
 use crate::sops::Store;
 use crate::ui;
@@ -69,7 +69,9 @@ fn existing(call: &Call<'_>, path: &Path) -> Result<ExitCode, Failure> {
             opened.sealed(edited.expose(), &old)
         })?
     };
-    target::over(&source, text.as_bytes())
+    files::replace(path, &source.input.bytes, text.as_bytes())
+        .map_err(|error| Failure::of(Code::CannotWrite, &keep_beside(path, &text, error)))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// An edited text as if it had been read from its file.

@@ -6,6 +6,7 @@ use std::os::unix::fs::chown;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -14,6 +15,9 @@ use super::failure::{Code, Failure};
 use super::running::{self, User};
 use super::source::{Opened, Source};
 use crate::{files, unix};
+
+/// Between two looks at whether a pipe is still being read.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The name of the file where none is given.
 const NAME: &str = "tmp-file";
@@ -93,7 +97,7 @@ impl Writer {
         while !self.thread.is_finished() {
             // It waits for a reader, or for one that is gone: this one opens the pipe, and reads nothing.
             drop(unix::open_to_read(&self.pipe));
-            std::thread::yield_now();
+            std::thread::sleep(PAUSE);
         }
         // It does not panic, and there is nothing to be done if it did.
         let _ = self.thread.join();

@@ -1,6 +1,7 @@
 //! `.sops.yaml`, as it is written: which files SOPS is meant to encrypt, which of their values, and for whom.
 
 mod creation;
+mod groups;
 mod strict;
 
 use std::collections::BTreeSet;
