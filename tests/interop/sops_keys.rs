@@ -25,7 +25,7 @@ fn write(cli: &Cli, name: &str, recipients: &[&str]) {
     let block = Layout::read(&File::parse(block, Syntax::Yaml).unwrap()).unwrap().metadata;
     let metadata = Metadata { groups: vec![Group { wraps: wraps.collect() }], ..block };
     let plain = File::parse(PLAIN, Syntax::Yaml).unwrap();
-    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash: None };
+    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash: None, allow_nothing: false };
     cli.write(name, encrypt(&plain, &request, &mut OsRandom).unwrap().text.as_str());
 }
 
