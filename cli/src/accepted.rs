@@ -18,7 +18,10 @@ use crate::{files, state, ui};
 
 /// What has been agreed to for the policy of one folder.
 pub(crate) struct Accepted {
+    /// What the record is for: a folder with a policy, or a `.sops.yaml`.
     root: PathBuf,
+    /// The file that says who reads.
+    policy: PathBuf,
     record: Mutex<Option<Record>>,
 }
 
@@ -67,7 +70,12 @@ impl Subject {
 impl Accepted {
     /// For the policy in a folder.
     pub(crate) fn of(root: &Path) -> Self {
-        Self { root: root.to_owned(), record: Mutex::default() }
+        Self { root: root.to_owned(), policy: root.join(crate::policy::FILE_NAME), record: Mutex::default() }
+    }
+
+    /// For a `.sops.yaml`.
+    pub(crate) fn of_sops(config: &Path) -> Self {
+        Self { root: config.to_owned(), policy: config.to_owned(), record: Mutex::default() }
     }
 
     /// Agrees to the readers of a rule or the members of a team: because they are those of last time, because it is the
@@ -109,7 +117,7 @@ impl Accepted {
     }
 
     fn shown(&self) -> String {
-        self.root.join(crate::policy::FILE_NAME).display().to_string()
+        self.policy.display().to_string()
     }
 
     fn file(&self) -> Option<PathBuf> {

@@ -6,12 +6,16 @@ use std::path::Path;
 use sealwax_format::document::File;
 use sealwax_format::keys::Recipient;
 use sealwax_format::native::{self, Layout, Opener, Previous, TokenKey};
+use sealwax_format::sops;
 
 use crate::files::syntax_of;
-use crate::keyring::Identities;
+use crate::keyring::{Identities, IdentityArgs};
 use crate::open::fingerprints;
 use crate::policy::Policy;
 use crate::repo::Repository;
+use crate::sops::config::Creation;
+use crate::sops::keys::Keys;
+use crate::sops::{Change, Opened, Store};
 
 /// For each document that has no key block: its state at HEAD, opened, if that is possible. Anything that is not
 /// possible here costs nothing but new tokens, so nothing is an error.
@@ -46,6 +50,21 @@ fn reopen(file: &File<'_>, now: &Layout<'_>, policy: Option<&Policy>, identities
     let keyring = identities.for_keys(&fingerprints(file, &before), policy).ok()?;
     let opened = native::open_all(file, &before, &mut Opener::new(&keyring)).ok()?;
     Previous::new(&before, opened)
+}
+
+/// The same for a file of SOPS: its state at HEAD, opened, if a rule would encrypt it for the same keys and with the same
+/// selector.
+pub(crate) fn sops(path: &Path, creation: &Creation, args: &IdentityArgs) -> Option<Opened> {
+    let text = at_head(path)?;
+    let store = Store::of(path);
+    let file = File::parse(&text, store.syntax()).ok().filter(sops::Layout::is_one)?;
+    let layout = sops::Layout::read(&file).ok()?;
+    if !Change::between(&layout.metadata, creation).is_none() {
+        return None;
+    }
+    // Encrypting asks nobody and needs no key.
+    let identities = Identities::unattended(args);
+    Opened::read("", (store, &file), &Keys::new(&identities), true).ok()
 }
 
 /// Whether every key of an earlier state is wrapped for exactly these readers.

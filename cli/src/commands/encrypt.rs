@@ -149,7 +149,9 @@ fn one(
     let file = files::parse(shown, input.text()?, syntax)?;
     let store = governed.map_or(Store::Yaml, Store::of);
     if let Some(creation) = args.sops(configs, shown, governed, policy.as_deref(), &file)? {
-        let (text, notes) = crate::sops::encrypt(shown, (store, &file), &creation, keys)?;
+        configs.agree(&creation, args.write.accept_recipients)?;
+        let previous = input.path.as_deref().and_then(|path| history::sops(path, &creation, &args.identities));
+        let (text, notes) = crate::sops::encrypt(shown, (store, &file), &creation, keys, previous.as_ref())?;
         return encrypted(args, &input, text, notes);
     }
 
@@ -203,6 +205,7 @@ fn bytes(
             None => return Ok(None),
         },
     };
+    configs.agree(&creation, args.write.accept_recipients)?;
     let (text, notes) = crate::sops::encrypt_bytes(&input.shown, &input.bytes, &creation, keys)?;
     encrypted(args, input, text, notes).map(Some)
 }

@@ -81,8 +81,11 @@ impl Work<'_> {
         let shown = input.shown.as_str();
         let Some(Plain { text, secrets }) = self.plain(input, file)? else { return Ok(None) };
         let creation = self.configs.required(&found.path)?;
+        if !self.order.dry_run {
+            self.configs.agree(&creation, self.order.accept_recipients)?;
+        }
         let plain = files::parse(shown, &text, input.syntax())?;
-        let (sealed, notes) = sops::encrypt(shown, (Store::of(&found.path), &plain), &creation, &self.keys)?;
+        let (sealed, notes) = sops::encrypt(shown, (Store::of(&found.path), &plain), &creation, &self.keys, None)?;
         let result = files::parse(shown, &sealed, input.syntax())?;
         let opened = Opened::read(shown, (Store::of(&found.path), &result), &self.keys, true)?;
         opened.refuse_clear(&sealed, secrets.iter().map(|(document, path, _)| (*document, path)))?;

@@ -34,6 +34,7 @@ impl Work<'_> {
             Step::Nothing => None,
             _ if self.order.dry_run => None,
             _ => {
+                self.configs.agree(&creation, self.order.write.accept_recipients)?;
                 let opened = Opened::read(shown, (Store::of(&found.path), file), &self.keys, true)?;
                 let report = match step {
                     Step::Fold => opened.rotate(&creation, &self.keys)?,

@@ -18,6 +18,11 @@ pub(crate) struct Change {
 }
 
 impl Change {
+    /// Whether the file says what the rule says.
+    pub(crate) fn is_none(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty() && !self.regrouped && !self.reselected
+    }
+
     /// From the file to the rule.
     pub(crate) fn between(metadata: &Metadata, creation: &Creation) -> Self {
         let wanted: Vec<&Wrap> = creation.groups.iter().flat_map(|group| &group.wraps).collect();

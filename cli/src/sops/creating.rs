@@ -8,16 +8,18 @@ use zeroize::Zeroizing;
 use super::config::Creation;
 use super::keys::Keys;
 use super::store::Store;
-use super::{in_file, opened};
+use super::{Opened, in_file, opened};
 use crate::error::CommandError;
 use crate::ui::{Note, count};
 
-/// Encrypts a file by a rule; one that is encrypted already has to be so in whole.
+/// Encrypts a file by a rule; one that is encrypted already has to be so in whole. What an earlier state for the same
+/// keys holds too keeps its tokens.
 pub(crate) fn encrypt(
     shown: &str,
     (store, file): (Store, &File<'_>),
     creation: &Creation,
     keys: &Keys<'_>,
+    previous: Option<&Opened>,
 ) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
     if Layout::is_one(file) {
         let values = complete(shown, file)?;
@@ -27,9 +29,13 @@ pub(crate) fn encrypt(
     if store == Store::Binary {
         return encrypt_bytes(shown, &SecretBytes::from(file.source.as_bytes().to_vec()), creation, keys);
     }
-    let report = opened::encrypt(shown, file.source.as_bytes(), store, creation, keys)?;
-    let readers = creation.readers();
-    let note = format!("{shown}: sealed {} by {} for {readers}", count(report.sealed, "value"), creation.rule);
+    let report = match previous {
+        Some(previous) => previous.seal(file.source.as_bytes())?,
+        None => opened::encrypt(shown, file.source.as_bytes(), store, creation, keys)?,
+    };
+    let kept = if report.kept > 0 { format!(" ({} kept)", report.kept) } else { String::new() };
+    let (sealed, readers) = (count(report.sealed, "value"), creation.readers());
+    let note = format!("{shown}: sealed {sealed}{kept} by {} for {readers}", creation.rule);
     Ok((report.text, vec![Note::Done(note)]))
 }
 
@@ -46,7 +52,8 @@ pub(crate) fn encrypt_bytes(
         let note = Note::Done(format!("{shown}: nothing new to encrypt"));
         return Ok((Zeroizing::new(text.to_owned()), vec![note]));
     }
-    let creation = Creation { selector: Selector::default(), mac_only_encrypted: false, ..creation.clone() };
+    let mut creation = creation.clone();
+    (creation.selector, creation.mac_only_encrypted) = (Selector::default(), false);
     let report = opened::encrypt(shown, bytes.expose(), Store::Binary, &creation, keys)?;
     let note = format!("{shown}: sealed as a whole by {} for {}", creation.rule, creation.readers());
     Ok((report.text, vec![Note::Done(note)]))

@@ -195,13 +195,7 @@ impl Opened {
 
     /// By what the file itself says.
     pub(crate) fn creation(&self) -> Creation {
-        Creation {
-            rule: format!("{} itself", self.shown),
-            groups: self.metadata.groups.clone(),
-            threshold: self.metadata.threshold,
-            selector: self.metadata.selector.clone(),
-            mac_only_encrypted: self.metadata.mac_only_encrypted,
-        }
+        Creation::of_file(&self.shown, &self.metadata)
     }
 }
 

@@ -240,7 +240,14 @@ fn rekey_follows_sops_yaml() {
     err: age RECIPIENT would be a new reader of 1 document
     ");
     assert_eq!(sandbox.read("values.yaml"), before);
-    assert_snapshot!(sandbox.sealwax(["rekey", "values.yaml"]).by(&alice).run(), @"
+    assert_snapshot!(sandbox.sealwax(["rekey", "values.yaml"]).by(&alice).run(), @r"
+    exit 1
+    err: error: [HOME]/repo/.sops.yaml: the readers of the rule for \.yaml$ changed: age RECIPIENT came; nothing was written
+    err: hint: Is it meant? `git log -p` shows who changed the policy; then pass --accept-recipients.
+    ");
+    assert_eq!(sandbox.read("values.yaml"), before, "nobody agreed to bob");
+    let rekey = ["rekey", "--accept-recipients", "values.yaml"];
+    assert_snapshot!(sandbox.sealwax(rekey).by(&alice).run(), @"
     exit 0
     err: values.yaml: wrapped for creation_rules[0] of .sops.yaml, readers: age RECIPIENT, age RECIPIENT
     err: age RECIPIENT is a new reader of 1 document
@@ -250,7 +257,7 @@ fn rekey_follows_sops_yaml() {
 
     // Who leaves has had the data key: every value under another one.
     rules(&sandbox, &[&bob, &carol], "");
-    assert_snapshot!(sandbox.sealwax(["rekey", "values.yaml"]).by(&bob).run(), @"
+    assert_snapshot!(sandbox.sealwax(rekey).by(&bob).run(), @"
     exit 0
     err: values.yaml: 3 values under a new key, creation_rules[0] of .sops.yaml, readers: age RECIPIENT, age RECIPIENT
     err: age RECIPIENT is a new reader of 1 document
@@ -326,4 +333,18 @@ fn commands_get_the_values() {
     exit 0
     err: 3 values in 1 files open; 0 files failed
     ");
+}
+
+#[test]
+fn values_get_their_ciphertext_back_from_the_last_commit() {
+    let (sandbox, alice) = encrypted();
+    sandbox.commit_all();
+    let before = sandbox.read("values.yaml");
+    sandbox.sealwax(["decrypt", "--in-place", "--force", "values.yaml"]).by(&alice).run().ok();
+    sandbox.write("values.yaml", sandbox.read("values.yaml").replace("s3cr3t-two", "s3cr3t-2"));
+    assert_snapshot!(sandbox.sealwax(["encrypt", "values.yaml"]).by(&alice).run(), @"
+    exit 0
+    err: values.yaml: sealed 1 value (2 kept) by creation_rules[0] of .sops.yaml for age RECIPIENT
+    ");
+    assert_eq!(changed(&before, &sandbox.read("values.yaml")).len(), 1);
 }

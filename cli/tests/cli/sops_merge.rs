@@ -125,7 +125,7 @@ fn who_was_removed_stays_removed() {
         let edits = |three: &Three| three.set("db.password", "s3cr3t-edited");
         let removes = |three: &Three| {
             three.rules(&[&three.alice]);
-            three.sandbox.sealwax(["rekey", "file.yaml"]).by(&three.alice).run().ok();
+            three.sandbox.sealwax(["rekey", "--accept-recipients", "file.yaml"]).by(&three.alice).run().ok();
             three.rules(&[&three.alice, &three.bob]);
         };
         let three = if flip { Three::new(removes, edits) } else { Three::new(edits, removes) };
@@ -141,7 +141,7 @@ fn readers_and_entries_of_both_sides_come_together() {
         |three| {
             let carol = three.sandbox.person("carol");
             three.rules(&[&three.alice, &three.bob, &carol]);
-            three.sandbox.sealwax(["rekey", "file.yaml"]).by(&three.alice).run().ok();
+            three.sandbox.sealwax(["rekey", "--accept-recipients", "file.yaml"]).by(&three.alice).run().ok();
             three.rules(&[&three.alice, &three.bob]);
         },
         |three| three.edit("sed -i -e 's/- s3cr3t-b/- s3cr3t-b\\n  - s3cr3t-c/' -e 's/user: app/user: other/' \"$1\""),

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use sealwax_format::sops::{Expression, Group, Selector, Wrap};
+use sealwax_format::sops::{Expression, Group, Metadata, Selector, Wrap};
 
 use super::{Config, CreationRule, GroupKeys, NAME, RuleKeys, Strings, strict};
+use crate::accepted::{self, Accepted, Subject};
 use crate::error::{CommandError, chain};
 use crate::files;
 use crate::sops::keys;
@@ -27,6 +28,15 @@ pub(crate) struct Creation {
     pub(crate) selector: Selector,
     /// Whether only those are in the checksum.
     pub(crate) mac_only_encrypted: bool,
+    /// Where it stands, unless it is of a command line or a file itself.
+    source: Option<Source>,
+}
+
+/// The place of a rule.
+#[derive(Clone, Debug)]
+struct Source {
+    config: PathBuf,
+    position: usize,
 }
 
 impl Creation {
@@ -38,6 +48,19 @@ impl Creation {
             threshold: None,
             selector: Selector::default(),
             mac_only_encrypted: false,
+            source: None,
+        }
+    }
+
+    /// By what a file says of itself.
+    pub(crate) fn of_file(shown: &str, metadata: &Metadata) -> Self {
+        Self {
+            rule: format!("{shown} itself"),
+            groups: metadata.groups.clone(),
+            threshold: metadata.threshold,
+            selector: metadata.selector.clone(),
+            mac_only_encrypted: metadata.mac_only_encrypted,
+            source: None,
         }
     }
 
@@ -51,6 +74,7 @@ impl Creation {
 /// The configurations of this run, each read once.
 #[derive(Default)]
 pub(crate) struct Configs {
+    accepted: Mutex<HashMap<PathBuf, Arc<Accepted>>>,
     read: Mutex<HashMap<PathBuf, Arc<Config>>>,
 }
 
@@ -76,10 +100,26 @@ impl Configs {
         for (position, rule) in config.creation_rules.iter().flatten().enumerate() {
             let name = format!("creation_rules[{position}] of {shown}");
             if matches(rule, &relative).map_err(|reason| CommandError::usage(format!("{name}: {reason}")))? {
-                return rule.creation(name).map(Some);
+                let source = Source { config: path.clone(), position };
+                return rule.creation(name).map(|creation| Some(Creation { source: Some(source), ..creation }));
             }
         }
         Ok(None)
+    }
+
+    /// Agrees to the readers of a rule, as [`Accepted::check`] does: whoever can change a `.sops.yaml` could add a reader
+    /// whom the next honest write would hand the values.
+    pub(crate) fn agree(&self, creation: &Creation, accept: bool) -> Result<(), CommandError> {
+        let Some(Source { config, position }) = &creation.source else { return Ok(()) };
+        let mut known = self.accepted.lock().map_err(|_| CommandError::refused("another thread failed"))?;
+        let accepted = known.entry(config.clone()).or_insert_with(|| Arc::new(Accepted::of_sops(config)));
+        let accepted = Arc::clone(accepted);
+        drop(known);
+        let subjects = self.load(config)?.subjects();
+        match subjects.get(*position) {
+            Some(subject) => accepted.check(subject, &subjects, accept),
+            None => Ok(()),
+        }
     }
 
     fn find(file: &Path) -> Option<PathBuf> {
@@ -128,6 +168,21 @@ fn absolute_folder(config: &Path) -> Result<PathBuf, CommandError> {
     Ok(absolute(config)?.parent().unwrap_or(Path::new("/")).to_owned())
 }
 
+impl Config {
+    /// The rules as somebody agrees to them: one that cannot be used has no readers.
+    fn subjects(&self) -> Vec<Subject> {
+        let mut subjects: Vec<Subject> = Vec::new();
+        for rule in self.creation_rules.iter().flatten() {
+            let title = rule.path_regex.as_deref().unwrap_or("every file");
+            let groups = rule.creation(String::new()).map(|creation| creation.groups).unwrap_or_default();
+            let readers = groups.iter().flat_map(|group| &group.wraps).map(keys::shown).collect();
+            let after = subjects.iter().map(|subject| subject.name.clone()).collect();
+            subjects.push(Subject { name: accepted::rule_name(title), readers, after });
+        }
+        subjects
+    }
+}
+
 fn matches(rule: &CreationRule, relative: &str) -> Result<bool, String> {
     let Some(source) = rule.path_regex.as_deref().filter(|source| !source.is_empty()) else { return Ok(true) };
     let expression = Expression::parse("path_regex", source).map_err(|error| chain(&error))?;
@@ -155,7 +210,7 @@ impl CreationRule {
         }
         let selector = self.fields.selector().map_err(|error| wrong(chain(&error)))?;
         let mac_only_encrypted = self.mac_only_encrypted == Some(true);
-        Ok(Creation { rule, groups, threshold, selector, mac_only_encrypted })
+        Ok(Creation { rule, groups, threshold, selector, mac_only_encrypted, source: None })
     }
 }
 
