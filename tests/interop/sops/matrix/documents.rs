@@ -21,6 +21,12 @@ data:
         two
     list:
         - one
+        - |-
+          three
+          four
+        - lines: |
+            five
+            six
         # in the list
         - 2
         - deep: s3cr3t-deep
@@ -69,6 +75,7 @@ hidden=s3cr3t-hidden
 shown=s3cr3t-shown
 ";
 
+/// SOPS takes a comment above a name for one of the next name, and one above a section for one of its first name.
 const INI: &str = "\
 ; a word on the file
 [one]
@@ -83,10 +90,12 @@ name = s3cr3t-name
 password = s3cr3t-pass
 empty    = 
 
-[two]
 ; secret: from here
+[two]
 hidden = s3cr3t-hidden
+
 ; public: from here
+[three]
 shown = s3cr3t-shown
 ";
 
