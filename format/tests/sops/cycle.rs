@@ -135,6 +135,20 @@ fn tokens_come_back_as_they_were_written() {
 }
 
 #[test]
+fn lines_are_indented_as_the_file_is() {
+    let bench = Bench::new();
+    for plain in [
+        "a:\n  b: |\n    one\n    two\n",
+        "a:\n    b: |-\n        one\n        two\nc: |\n    one\n    two\n",
+        "a:\n    - |-\n      one\n      two\nc:\n    d:\n        - e: |\n            one\n            two\n",
+        "a: |\n  one\n  two\n",
+    ] {
+        let report = bench.encrypt(plain, Syntax::Yaml, None).unwrap();
+        assert_eq!(open(&report.text, Syntax::Yaml, &bench.cipher).0, plain);
+    }
+}
+
+#[test]
 fn empty_files_and_values_come_back() {
     let bench = Bench::new();
     for plain in

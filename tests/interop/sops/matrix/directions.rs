@@ -11,16 +11,16 @@ const SET: &str = "s3cr3t-by-set";
 const EDITED: &str = "s3cr3t-by-edit";
 
 /// Runs a cell to its end.
-pub(crate) fn run(cell: Cell, world: &World, sops: &std::path::Path) -> Result<(), String> {
+pub(crate) fn run(cell: Cell, world: &World) -> Result<(), String> {
     let document = Document::of(cell.file, cell.selecting);
-    let place = Place { cli: world.place(cell.key), sops };
+    let place = Place { cli: world.place(cell.key), programs: &world.programs };
     let rules = format!("creation_rules:\n  - path_regex: file\n{}{}", world.rule(cell.key), rule(cell.selecting));
     place.cli.write(".sops.yaml", rules);
     place.cli.write(document.name, document.plain);
     match cell.direction {
         Direction::SopsWritesWeRead => {
             sops_writes(&place, &document)?;
-            we_read(&place, &document, document.plain)
+            we_read(&place, &document, &as_sops_left_it(cell.file, document.plain))
         }
         Direction::WeWriteSopsReads => {
             we_write(&place, &document)?;
@@ -34,9 +34,15 @@ pub(crate) fn run(cell: Cell, world: &World, sops: &std::path::Path) -> Result<(
         Direction::WeWriteSopsEditsWeRead => {
             we_write(&place, &document)?;
             let edited = sops_edits(&place, &document)?;
-            we_read(&place, &document, &edited)
+            we_read(&place, &document, &as_sops_left_it(cell.file, &edited))
         }
     }
+}
+
+/// SOPS sets its section of an INI file off by a blank line, which is one of the file to us.
+fn as_sops_left_it(file: FileType, plain: &[u8]) -> Vec<u8> {
+    let more: &[u8] = if file == FileType::Ini { b"\n" } else { b"" };
+    [plain, more].concat()
 }
 
 fn sops_writes(place: &Place<'_>, document: &Document) -> Result<(), String> {
@@ -85,11 +91,11 @@ fn we_edit(place: &Place<'_>, document: &Document, file: FileType) -> Result<Vec
         place.sealwax(&["set", document.name, &target.for_us()], SET.as_bytes())?;
         let after = place.cli.read(document.name);
         spans::edited_only(file, name, &before, &after)?;
-        we_read(place, document, &document.with(SET))?;
+        we_read(place, document, &as_sops_left_it(file, &document.with(SET)))?;
         before = after;
     }
     let edited = document.with(EDITED);
-    place.sealwax_edit(document.name, &edited)?;
+    place.sealwax_edit(document.name, &as_sops_left_it(file, &edited))?;
     spans::edited_only(file, name, &before, &place.cli.read(document.name))?;
     Ok(edited)
 }

@@ -21,6 +21,11 @@ data:
         two
     list:
         - one
+        - |-
+          three
+          four
+        - lines: |
+            five
         # in the list
         - 2
         - deep: s3cr3t-deep
@@ -87,7 +92,7 @@ empty    =
 ; secret: from here
 hidden = s3cr3t-hidden
 ; public: from here
-shown = s3cr3t-shown
+shown  = s3cr3t-shown
 ";
 
 const BINARY: &[u8] = b"bytes \xff\x00\r\n s3cr3t-bytes";

@@ -10,6 +10,7 @@ use sealwax_tests::Cli;
 use serde_json::json;
 
 use super::plan::KeyType;
+use super::programs::Programs;
 use crate::common::{self, Person, age_key, run, ssh_key};
 
 const REGION: &str = "eu-west-1";
@@ -18,6 +19,7 @@ const GPG_HOME: &str = "gnupg";
 
 /// Everybody's keys. The servers, and gpg's agent, end with it.
 pub(crate) struct World {
+    pub(crate) programs: Programs,
     home: Cli,
     people: [Person; 4],
     fingerprint: String,
@@ -43,7 +45,7 @@ impl World {
         let moto = Moto::launch(&moto).unwrap();
         let made = moto.call(REGION, "kms", "TrentService.CreateKey", &json!({})).unwrap();
         let arn = made["KeyMetadata"]["Arn"].as_str().unwrap().to_owned();
-        Self { home, people, fingerprint, bao, moto, arn }
+        Self { programs: Programs::find(), home, people, fingerprint, bao, moto, arn }
     }
 
     /// The keys of a rule in `.sops.yaml`.
@@ -63,8 +65,7 @@ impl World {
 
     /// An empty work directory whose programs have this key and no other.
     pub(crate) fn place(&self, key: KeyType) -> Cli {
-        let mut cli = Cli::new();
-        cli.env("SOPS_DISABLE_VERSION_CHECK", "1");
+        let mut cli = self.programs.place();
         match key {
             KeyType::AgeX25519 | KeyType::AgePostQuantum | KeyType::TwoGroups => {
                 cli.env("SOPS_AGE_KEY_FILE", self.person(key).identity());

@@ -7,14 +7,14 @@ mod keys;
 mod plan;
 mod programs;
 mod spans;
+mod tampering;
+mod traps;
 
 use std::sync::Mutex;
 use std::thread;
 
 use keys::World;
 use plan::{Account, plan};
-
-use crate::common;
 
 /// Processes wait for each other's disks, agents and servers, so that more of them than cores are at work at a time.
 const AT_A_TIME: usize = 4;
@@ -23,7 +23,7 @@ const AT_A_TIME: usize = 4;
 #[expect(clippy::print_stdout, reason = "the counts are part of what the run says")]
 fn every_cell() {
     let (plan, impossible) = plan();
-    let (world, sops, account) = (World::new(), common::sops(), Account::default());
+    let (world, account) = (World::new(), Account::default());
     let (queue, failures) = (Mutex::new(plan.iter()), Mutex::new(Vec::new()));
     // Held only while the next cell is taken.
     let next = || queue.lock().unwrap().next().copied();
@@ -31,7 +31,7 @@ fn every_cell() {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
                 while let Some(cell) = next() {
-                    match directions::run(cell, &world, &sops) {
+                    match directions::run(cell, &world) {
                         Ok(()) => account.tick(cell),
                         Err(why) => failures.lock().unwrap().push(format!("{cell}: {why}")),
                     }

@@ -1,24 +1,45 @@
 //! Both programs in one work directory, and what they say when they fail.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sealwax_tests::Cli;
 
-/// A work directory with a `.sops.yaml` and one file.
+use crate::common;
+
+/// The real `sops` and the built `sealwax`: to look for them takes longer than to run them.
+pub(crate) struct Programs {
+    sops: PathBuf,
+    sealwax: PathBuf,
+}
+
+impl Programs {
+    pub(crate) fn find() -> Self {
+        Self { sops: common::sops(), sealwax: common::sealwax() }
+    }
+
+    /// An empty work directory.
+    pub(crate) fn place(&self) -> Cli {
+        let mut cli = Cli::with_program(self.sealwax.clone());
+        cli.env("SOPS_DISABLE_VERSION_CHECK", "1");
+        cli
+    }
+}
+
+/// A work directory, and the programs that work there.
 pub(crate) struct Place<'w> {
     pub(crate) cli: Cli,
-    pub(crate) sops: &'w Path,
+    pub(crate) programs: &'w Programs,
 }
 
 impl Place<'_> {
     /// Runs the real `sops`; its standard output.
     pub(crate) fn sops(&self, arguments: &[&str]) -> Result<Vec<u8>, String> {
-        self.program(self.sops, arguments, None)
+        self.program(&self.programs.sops, arguments, None)
     }
 
     /// The same with an editor that puts these bytes in place of what it is given.
     pub(crate) fn sops_edit(&self, name: &str, edited: &[u8]) -> Result<(), String> {
-        self.program(self.sops, &["edit", name], Some(edited)).map(drop)
+        self.program(&self.programs.sops, &["edit", name], Some(edited)).map(drop)
     }
 
     /// Runs the built `sealwax`; its standard output.
@@ -33,7 +54,7 @@ impl Place<'_> {
 
     /// `sealwax edit` with such an editor.
     pub(crate) fn sealwax_edit(&self, name: &str, edited: &[u8]) -> Result<(), String> {
-        self.program(&crate::common::sealwax(), &["edit", name], Some(edited)).map(drop)
+        self.program(&self.programs.sealwax, &["edit", name], Some(edited)).map(drop)
     }
 
     fn program(&self, program: &Path, arguments: &[&str], edited: Option<&[u8]>) -> Result<Vec<u8>, String> {

@@ -61,7 +61,7 @@ pub(crate) fn edited_only(file: FileType, name: &str, before: &str, after: &str)
     if one.kept() != other.kept() {
         return wrong("lines of the metadata changed beside mac and lastmodified");
     }
-    if one.kept().len() + 2 != one.metadata.lines().count() {
+    if [&one, &other].iter().any(|parts| parts.kept().len() + 2 != parts.metadata.lines().count()) {
         return wrong("the metadata has no mac or no lastmodified");
     }
     if one.token == other.token || one.metadata == other.metadata {
