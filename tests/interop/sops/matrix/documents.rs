@@ -26,6 +26,7 @@ data:
           four
         - lines: |
             five
+            six
         # in the list
         - 2
         - deep: s3cr3t-deep
@@ -74,6 +75,7 @@ hidden=s3cr3t-hidden
 shown=s3cr3t-shown
 ";
 
+/// SOPS takes a comment above a name for one of the next name, and one above a section for one of its first name.
 const INI: &str = "\
 ; a word on the file
 [one]
@@ -88,11 +90,13 @@ name = s3cr3t-name
 password = s3cr3t-pass
 empty    = 
 
-[two]
 ; secret: from here
+[two]
 hidden = s3cr3t-hidden
+
 ; public: from here
-shown  = s3cr3t-shown
+[three]
+shown = s3cr3t-shown
 ";
 
 const BINARY: &[u8] = b"bytes \xff\x00\r\n s3cr3t-bytes";
