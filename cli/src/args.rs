@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     check, completions, copy, decrypt, diff, doctor, edit, encrypt, exec, get, git, import, init, inspect, keygen,
-    keys, man, migrate, rebind, recipients, rekey, render, rotate, seal, set, status, team, unset, verify,
+    keys, man, migrate, rebind, recipients, rekey, render, rotate, seal, set, sops, status, team, unset, verify,
 };
 
 /// Keep secrets in Git: encrypt the secret values of YAML and JSON files, and only those.
@@ -46,6 +46,7 @@ pub(crate) enum Command {
     Rekey(rekey::Args),
     Rotate(rotate::Args),
     Migrate(migrate::Args),
+    Sops(sops::Args),
     Verify(verify::Args),
     Status(status::Args),
     Diff(diff::Args),

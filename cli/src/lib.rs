@@ -10,6 +10,7 @@
 //! | `values`, `mask` | values by name, for programs; hidden in the log of a CI job |
 //! | `setup` | what a clone and its machine need |
 //! | `sops` | files of SOPS, opened |
+//! | `sops_command` | the command line of SOPS |
 //! | `recipient` | recipients of the command line |
 //! | `accepted`, `state` | the readers that were agreed to on this machine; where it keeps that |
 //! | `job` | one file of a command: policy, place and readers resolved |
@@ -28,6 +29,7 @@
 //! | `exposure` | refuses results that show what was encrypted |
 //! | `outcomes` | what came of each of several files |
 //! | `files`, `unix` | reading, atomic replacing, private temporary files |
+//! | `editor` | a private copy, and an editor over it |
 //! | `error`, `ui` | kinds and exit codes; the only code that prints |
 
 mod accepted;
@@ -35,6 +37,7 @@ mod args;
 mod check;
 mod cluster;
 mod commands;
+mod editor;
 mod error;
 mod exposure;
 mod files;
@@ -57,6 +60,7 @@ mod rekey;
 mod repo;
 mod setup;
 mod sops;
+mod sops_command;
 mod state;
 mod survey;
 mod team;
@@ -76,6 +80,9 @@ use ui::Ui;
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     unix::harden();
+    if sops_command::is_called() {
+        return sops_command::run(std::env::args_os().skip(1).collect(), &Ui::new());
+    }
     let cli = Cli::parse();
     let ui = Ui::new();
     match commands::run(cli, &ui) {

@@ -250,6 +250,12 @@ pub(crate) fn ask(question: &str) -> Option<String> {
     Some(answer.trim_end_matches(['\r', '\n']).to_owned())
 }
 
+/// Puts a question to whoever or whatever writes to standard input; `None` at its end.
+pub(crate) fn line(question: &str) -> Option<String> {
+    let answer = asking(|| answer(question)).filter(|answer| !answer.is_empty())?;
+    Some(answer.trim().to_owned())
+}
+
 /// Something to look at, outside a command's own notes.
 pub(crate) fn warn(text: &str) {
     tell("warning: ", text);

@@ -182,6 +182,27 @@ pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     u8::try_from(code).unwrap_or(1)
 }
 
+/// Makes a pipe with a name, which what is written into never reaches a disk; `false` where the system has none.
+pub(crate) fn make_pipe(path: &Path) -> io::Result<bool> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
+        Ok(true)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        Ok(false)
+    }
+}
+
+/// Opens a pipe without waiting for who writes into it.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    Ok(File::from(open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?))
+}
+
 /// Overwrites a file's contents in place.
 pub(crate) fn overwrite(path: &Path, length: u64) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).open(path)?;

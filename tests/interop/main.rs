@@ -9,6 +9,7 @@ mod plugin;
 mod reader;
 mod recipients;
 mod sops;
+mod sops_command;
 mod sops_keys;
 mod team;
 mod terminal;

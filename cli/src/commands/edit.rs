@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use sealwax_format::OsRandom;
 use sealwax_format::document::File;
 use sealwax_format::native::{self, Layout, Object, Opener, Previous};
-use sealwax_format::{OsRandom, SecretBytes};
 use zeroize::Zeroizing;
 
+use crate::editor::Session;
 use crate::error::{Code, CommandError};
 use crate::exposure::{By, Guarded};
 use crate::files::{self, Input};
@@ -18,7 +19,6 @@ use crate::keyring::{Identities, IdentityArgs};
 use crate::policy::Policy;
 use crate::sops::Opened;
 use crate::ui::{self, Note, Ui};
-use crate::unix::{self, SignalGuard};
 
 /// Open a file's values in your editor and seal what you changed
 ///
@@ -51,9 +51,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         None => Subject::Ours(open(&input, path, &identities)?),
     };
     let plain = subject.plain();
-    let session = Session::start(path, plain)?;
+    let session = Session::start(path.file_name().unwrap_or_default(), plain)?;
     loop {
-        session.run_editor()?;
+        run_editor(&session)?;
         let edited = session.read()?;
         if edited.expose() == plain && !(args.ignore_mac && matches!(subject, Subject::Sops(_))) {
             ui.notes(&[Note::Done(format!("{shown}: nothing changed"))]);
@@ -189,50 +189,22 @@ fn reseal(
     Ok((text, notes))
 }
 
-/// The private copy and the editor over it. Dropping it wipes the copy, also when this process is told to end.
-struct Session {
-    folder: tempfile::TempDir,
-    file: PathBuf,
-    signals: SignalGuard,
-}
-
-impl Session {
-    fn start(path: &Path, plain: &[u8]) -> Result<Self, CommandError> {
-        // Signals first: an order to end between here and the editor must still remove the copy.
-        let signals = SignalGuard::new().map_err(|error| CommandError::refused(format!("signals: {error}")))?;
-        let folder = files::private_folder()?;
-        // The same name, so that the editor knows the syntax.
-        let file = folder.path().join(path.file_name().unwrap_or_default());
-        files::create(&file, plain, true)?;
-        Ok(Self { folder, file, signals })
-    }
-
-    fn run_editor(&self) -> Result<(), CommandError> {
-        let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var_os(name).filter(|e| !e.is_empty()));
-        let editor = editor.unwrap_or_else(|| OsString::from("vi"));
-        // Through the shell, as git does it: the variable may hold arguments. The shell makes way for the editor, so
-        // that an order to end reaches the editor itself.
-        let mut script = OsString::from(if is_simple(&editor) { "exec " } else { "" });
-        script.push(editor);
-        script.push(" \"$1\"");
-        let mut child = Command::new("sh")
-            .arg("-c")
-            .arg(&script)
-            .arg("sealwax")
-            .arg(&self.file)
-            .spawn()
-            .map_err(|error| CommandError::refused(format!("the editor cannot be started: {error}")))?;
-        match self.signals.wait(&mut child) {
-            Ok(Some(status)) if status.success() => Ok(()),
-            Ok(Some(_)) => Err(CommandError::refused("the editor failed; the file was left as it was")
-                .hint("Set $EDITOR to an editor that is installed and waits until you close the file.")),
-            Ok(None) => Err(CommandError::refused("told to end; the file was left as it was")),
-            Err(error) => Err(CommandError::refused(format!("the editor cannot be waited for: {error}"))),
-        }
-    }
-
-    fn read(&self) -> Result<SecretBytes, CommandError> {
-        Ok(Input::read(&self.file)?.bytes)
+/// Runs the editor to its end.
+fn run_editor(session: &Session) -> Result<(), CommandError> {
+    let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var_os(name).filter(|e| !e.is_empty()));
+    let editor = editor.unwrap_or_else(|| OsString::from("vi"));
+    // Through the shell, as git does it: the variable may hold arguments. The shell makes way for the editor, so
+    // that an order to end reaches the editor itself.
+    let mut script = OsString::from(if is_simple(&editor) { "exec " } else { "" });
+    script.push(editor);
+    script.push(" \"$1\"");
+    let mut shell = Command::new("sh");
+    match session.run(shell.arg("-c").arg(&script).arg("sealwax").arg(session.file())) {
+        Ok(Some(status)) if status.success() => Ok(()),
+        Ok(Some(_)) => Err(CommandError::refused("the editor failed; the file was left as it was")
+            .hint("Set $EDITOR to an editor that is installed and waits until you close the file.")),
+        Ok(None) => Err(CommandError::refused("told to end; the file was left as it was")),
+        Err(error) => Err(CommandError::refused(format!("the editor cannot be run: {error}"))),
     }
 }
 
@@ -240,14 +212,4 @@ impl Session {
 fn is_simple(command: &OsStr) -> bool {
     let text = command.to_string_lossy();
     text != ":" && !text.contains(['|', '&', ';', '<', '>', '(', ')', '=', '`', '$', '\n'])
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        // The folder goes with `TempDir`; overwriting first helps where temporary files lie on a disk.
-        if let Ok(length) = std::fs::metadata(&self.file).map(|metadata| metadata.len()) {
-            let _ = unix::overwrite(&self.file, length);
-        }
-        debug_assert!(self.file.starts_with(self.folder.path()));
-    }
 }

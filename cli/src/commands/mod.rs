@@ -25,6 +25,7 @@ pub(crate) mod render;
 pub(crate) mod rotate;
 pub(crate) mod seal;
 pub(crate) mod set;
+pub(crate) mod sops;
 pub(crate) mod status;
 pub(crate) mod team;
 pub(crate) mod unset;
@@ -41,6 +42,8 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<ExitCode, CommandError> {
     let code = match cli.command {
         // The exit code of the command that it ran.
         Command::Exec(args) => return exec::run(&args, ui),
+        // Those of SOPS.
+        Command::Sops(args) => return Ok(sops::run(&args, ui)),
         Command::Init(args) => init::run(&args, ui),
         Command::Doctor(args) => doctor::run(&args, ui),
         Command::Keygen(args) => keygen::run(&args, ui),

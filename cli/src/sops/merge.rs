@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::keys::{self, Keys};
 use super::store::Store;
-use super::{Open, open, opened};
+use super::{Open, Rest, open, opened};
 
 /// A merged file.
 pub(crate) struct MergedFile {
@@ -50,7 +50,7 @@ pub(crate) fn merged(texts: &Texts<'_>, store: Store, markers: &Markers<'_>, key
             if same(&open.key, &other.key) {
                 stash.add(&other.layout, other_file, &open.cipher, &other.values);
             }
-            let report = opened::write("", plain.as_bytes(), store, &metadata, &open.key, Some(&stash)).ok()?;
+            let report = opened::write("", plain.as_bytes(), store, &metadata, &open.key, Rest::Was(&stash)).ok()?;
             Some(MergedFile { text: report.text, conflicts: Vec::new() })
         }
     }

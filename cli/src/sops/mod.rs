@@ -20,14 +20,14 @@ mod store;
 
 use sealwax_format::Path;
 use sealwax_format::document::rewrite::Rewrite;
-use sealwax_format::document::{File, entry};
+use sealwax_format::document::{File, entry, removal};
 use sealwax_format::sops::{At, Cipher, FileKey, Layout, Opened as Value, ReadError, WriteError};
 use zeroize::Zeroizing;
 
 pub(crate) use change::Change;
 pub(crate) use creating::{encrypt, encrypt_bytes, is_clear};
 pub(crate) use merge::merged;
-pub(crate) use opened::Opened;
+pub(crate) use opened::{Opened, Rest, mint, write};
 pub(crate) use store::Store;
 
 use crate::error::{CommandError, chain};
@@ -53,6 +53,17 @@ pub(crate) fn open<'d>(
     let cipher = key.cipher();
     let values = layout.open(file, &cipher, check_mac).map_err(|at| in_file(shown, &at))?;
     Ok(Open { layout, key, cipher, values })
+}
+
+/// A plain file without what stands at a path.
+pub(crate) fn take_out(
+    file: &File<'_>,
+    document: usize,
+    path: &Path,
+) -> Result<Zeroizing<String>, removal::RemovalError> {
+    let mut rewrite = Rewrite::new(file);
+    removal::remove(file, document, path, &mut rewrite)?;
+    Ok(rewrite.finish()?)
 }
 
 /// A plain file with another value at a path.
@@ -88,7 +99,7 @@ fn unwritten(shown: &str, at: &At<WriteError>) -> CommandError {
     }
 }
 
-fn placed<E: std::error::Error>(shown: &str, at: &At<E>) -> String {
+pub(crate) fn placed<E: std::error::Error>(shown: &str, at: &At<E>) -> String {
     let line = at.line.map(|line| format!(":{line}")).unwrap_or_default();
     let path = at.path.as_ref().map(|path| format!(": {path}")).unwrap_or_default();
     format!("{shown}{line}{path}: {}", chain(&at.error))

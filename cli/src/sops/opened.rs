@@ -116,7 +116,7 @@ impl Opened {
 
     /// Encrypts what became of the plain file, for the same keys.
     pub(crate) fn seal(&self, edited: &[u8]) -> Result<Report, CommandError> {
-        write(&self.shown, edited, self.store, &self.metadata, &self.key, Some(&self.stash))
+        write(&self.shown, edited, self.store, &self.metadata, &self.key, Rest::Was(&self.stash))
     }
 
     /// The same, if nothing that was encrypted stands in the clear after it; and what is to be said of it.
@@ -185,7 +185,7 @@ impl Opened {
     pub(crate) fn rewrap(&self, creation: &Creation, keys: &Keys<'_>) -> Result<Report, CommandError> {
         let groups = keys.rewrap(&self.metadata, &creation.groups, creation.threshold, &self.key)?;
         let metadata = Metadata { groups, threshold: threshold(creation), ..self.metadata.clone() };
-        write(&self.shown, &self.plain, self.store, &metadata, &self.key, Some(&self.stash))
+        write(&self.shown, &self.plain, self.store, &metadata, &self.key, Rest::Was(&self.stash))
     }
 
     /// The same values under a new data key, by what a rule says.
@@ -214,11 +214,16 @@ pub(crate) fn encrypt(
     creation: &Creation,
     keys: &Keys<'_>,
 ) -> Result<Report, CommandError> {
+    let (metadata, key) = mint(creation, keys)?;
+    write(shown, plain, store, &metadata, &key, Rest::New)
+}
+
+/// A new data key, wrapped as a rule says, and the metadata for a file under it.
+pub(crate) fn mint(creation: &Creation, keys: &Keys<'_>) -> Result<(Metadata, FileKey), CommandError> {
     let key = FileKey::mint(&mut OsRandom).map_err(|error| CommandError::refused(error.to_string()))?;
     let groups = keys.wrap(&creation.groups, creation.threshold, &key)?;
     let Creation { threshold, selector, mac_only_encrypted, .. } = creation.clone();
-    let metadata = Metadata::new(groups, threshold, selector, mac_only_encrypted, 0, VERSION);
-    write(shown, plain, store, &metadata, &key, None)
+    Ok((Metadata::new(groups, threshold, selector, mac_only_encrypted, 0, VERSION), key))
 }
 
 /// SOPS writes how many groups are needed wherever there are several.
@@ -226,18 +231,31 @@ fn threshold(creation: &Creation) -> Option<usize> {
     (creation.groups.len() > 1).then(|| creation.threshold.unwrap_or(creation.groups.len()))
 }
 
+/// What else is known of a file that is written.
+#[derive(Clone, Copy)]
+pub(crate) enum Rest<'s> {
+    /// It is new, and has something to encrypt.
+    New,
+    /// It is new, and holds no values.
+    Empty,
+    /// What it was. An edit may have taken the last value away.
+    Was(&'s Stash),
+}
+
 /// Encrypts a plain file under a data key, as of now.
-pub(super) fn write(
+pub(crate) fn write(
     shown: &str,
     plain: &[u8],
     store: Store,
     metadata: &Metadata,
     key: &FileKey,
-    stash: Option<&Stash>,
+    rest: Rest<'_>,
 ) -> Result<Report, CommandError> {
+    let stash = if let Rest::Was(stash) = rest { Some(stash) } else { None };
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let metadata = Metadata { last_modified: now, version: VERSION.to_owned(), ..metadata.clone() };
-    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash, allow_nothing: stash.is_some() };
+    let allow_nothing = !matches!(rest, Rest::New);
+    let request = Request { metadata: &metadata, cipher: &key.cipher(), stash, allow_nothing };
     let report = if store == Store::Binary {
         sops::binary::encrypt(plain, &request, &mut OsRandom)
     } else {

@@ -32,6 +32,7 @@ mod render;
 mod roundtrip;
 mod seal;
 mod sops;
+mod sops_command;
 mod sops_edit;
 mod sops_keys;
 mod sops_merge;

@@ -55,7 +55,9 @@ pub fn put(
     match (found, value) {
         (Some(leaf), Value::Scalar(value_type, bytes)) => {
             let (Some(scalar), Some(around)) = (leaf.scalar, leaf.around) else { return Err(EntryError::Unwritable) };
-            leaf.hazard.map_or(Ok(()), |hazard| Err(EntryError::Hazard(hazard)))?;
+            // Whether a key is a text matters to who binds values to paths, and is theirs to say.
+            let hazard = leaf.hazard.filter(|hazard| *hazard != Hazard::Key);
+            hazard.map_or(Ok(()), |hazard| Err(EntryError::Hazard(hazard)))?;
             let target = Target { syntax: file.syntax, around, line_break: file.line_break() };
             let written = value.write(target).ok_or(EntryError::Unwritable)?;
             let expected = Expected { value_type: *value_type, value: SecretBytes::from(bytes.to_vec()) };
@@ -63,11 +65,12 @@ pub fn put(
             Ok(())
         }
         _ if root.at(path).is_some() => replace(file, document, path, value, rewrite),
+        _ if list_of(root, path).is_some() => append(file, document, path, value, rewrite),
         _ => insert(file, document, path, |target| value.write(target), rewrite),
     }
 }
 
-/// Something else in the place of a whole entry.
+/// Something else in the place of a whole entry or item.
 fn replace(
     file: &File<'_>,
     document: usize,
@@ -76,8 +79,16 @@ fn replace(
     rewrite: &mut Rewrite<'_, '_>,
 ) -> Result<(), EntryError> {
     let root = &file.documents[document].root;
-    let Some((Step::Key(key), above)) = path.0.split_last() else { return Err(EntryError::NoMapping) };
+    let (last, above) = path.0.split_last().ok_or(EntryError::NoMapping)?;
     let mapping = root.at(&Path(above.to_vec())).ok_or(EntryError::NoMapping)?;
+    let key = match last {
+        Step::Key(key) => key,
+        Step::Item(index) => {
+            refuse_anchors(root, path)?;
+            let text = item(file, value).ok_or(EntryError::Unwritable)?;
+            return rewrite.replace_item(document, mapping, *index, &text).map_err(|_| EntryError::Unwritable);
+        }
+    };
     let index = mapping.entries().iter().position(|(name, _)| name.text() == Some(key));
     refuse_anchors(root, path)?;
     let write = |target| value.write(target);
@@ -88,6 +99,34 @@ fn replace(
     };
     let (index, text) = (index.ok_or(EntryError::NoMapping)?, text.ok_or(EntryError::Unwritable)?);
     rewrite.replace_entry(document, mapping, index, key, &text).map_err(|_| EntryError::Unwritable)
+}
+
+/// The list that a path leads beyond the end of.
+fn list_of<'n>(root: &'n Node, path: &Path) -> Option<&'n Node> {
+    let (Step::Item(_), above) = path.0.split_last()? else { return None };
+    root.at(&Path(above.to_vec())).filter(|node| matches!(node.kind, Kind::Sequence { .. }))
+}
+
+/// Another item after the last one of a list, wherever beyond it the path leads.
+fn append(
+    file: &File<'_>,
+    document: usize,
+    path: &Path,
+    value: &Value<'_>,
+    rewrite: &mut Rewrite<'_, '_>,
+) -> Result<(), EntryError> {
+    let root = &file.documents[document].root;
+    let list = list_of(root, path).ok_or(EntryError::NoMapping)?;
+    refuse_anchors(root, path)?;
+    let text = item(file, value).ok_or(EntryError::Unwritable)?;
+    rewrite.append_item(document, list, &text);
+    Ok(())
+}
+
+/// An item on one line.
+fn item(file: &File<'_>, value: &Value<'_>) -> Option<String> {
+    let around = Around { flow: true, column: 0 };
+    Some(value.write(Target { syntax: file.syntax, around, line_break: "\n" })?.head.clone())
 }
 
 /// Adds a value under the deepest mapping of the path that exists, with the mappings in between. `write` gives its text
@@ -131,7 +170,7 @@ pub fn insert(
     Ok(())
 }
 
-fn refuse_anchors(root: &Node, path: &Path) -> Result<(), Hazard> {
+pub(super) fn refuse_anchors(root: &Node, path: &Path) -> Result<(), Hazard> {
     let mut node = root;
     for step in &path.0 {
         if node.anchor != 0 {
@@ -221,6 +260,12 @@ mod tests {
             ("a: 1\n", "b.c", text("yes"), "a: 1\nb:\n  c: \"yes\"\n"),
             ("a:\n  - b: 1\n  - c\n", "a[0].b", Value::Scalar(ValueType::Int, b"7"), "a:\n  - b: 7\n  - c\n"),
             ("a:\n  - b: 1\n  - c\n", "a[1]", text("d"), "a:\n  - b: 1\n  - d\n"),
+            ("a: 1\n", "b", text("x\ny\n"), "a: 1\nb: |\n  x\n  y\n"),
+            ("a:\n  - b\n# below\nc: 1\n", "a[1]", text("d"), "a:\n  - b\n  - d\n# below\nc: 1\n"),
+            ("a:\n- b: |\n    x\n- c: 1", "a[9]", text("yes"), "a:\n- b: |\n    x\n- c: 1\n- \"yes\""),
+            ("a: [1]\n", "a[3]", text("d"), "a: [1, d]\n"),
+            ("a: []\n", "a[0]", Value::Collection("{\"x\": 1}"), "a: [{\"x\": 1}]\n"),
+            ("a:\n  - b: 1\n    c: 2\n  - d\n", "a[0]", Value::Collection("[1]"), "a:\n  - [1]\n  - d\n"),
             ("a: 1\n", "b", Value::Collection("{\"x\": [1, 2]}"), "a: 1\nb: {\"x\": [1, 2]}\n"),
             ("a: 1\nb: 2\n", "a", Value::Collection("[\"x\"]"), "a: [\"x\"]\nb: 2\n"),
             ("a:\n  x: 1\n  y: 2\nb: 2\n", "a", text("z"), "a: z\nb: 2\n"),
@@ -243,7 +288,7 @@ mod tests {
         let x = Value::Scalar(ValueType::String, b"x");
         let refused = |source, path| put_in(source, Syntax::Yaml, path, &x).0.unwrap();
         assert_eq!(refused("a: 1\n", "a.b"), EntryError::NoMapping);
-        assert_eq!(refused("a: [1]\n", "a[3]"), EntryError::NoMapping);
+        assert_eq!(refused("a: 1\n", "a[3]"), EntryError::NoMapping);
         assert_eq!(refused("a: &x 1\nb: *x\n", "a"), EntryError::Hazard(Hazard::Anchor));
     }
 }

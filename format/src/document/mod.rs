@@ -10,6 +10,7 @@ mod yaml_error;
 
 pub mod entry;
 pub mod present;
+pub mod removal;
 pub mod resolve;
 pub mod rewrite;
 pub mod walk;

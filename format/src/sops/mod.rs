@@ -23,7 +23,7 @@ mod write;
 
 pub use cipher::{Cipher, FileKey, Token, TokenError, Type};
 pub use metadata::{BLOCK_KEY, Group, Metadata, MetadataError, Service, Wrap};
-pub use output::{Output, OutputError};
+pub use output::{Output, OutputError, Plain, Plains};
 pub use read::{At, Layout, Opened, ReadError, Value};
 pub use scalar::{ScalarError, Seen, normalised, see};
 pub use selector::{DEFAULT_SUFFIX, Expression, FIELDS, Selector, SelectorError};

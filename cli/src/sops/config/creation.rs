@@ -71,9 +71,21 @@ impl Creation {
     }
 }
 
+/// What configurations say of a file.
+pub(crate) enum Ruling {
+    /// There is none, or it has no rules.
+    Silent,
+    /// None of the rules matches.
+    NoMatch,
+    /// The first that does.
+    Rule(Box<Creation>),
+}
+
 /// The configurations of this run, each read once.
 #[derive(Default)]
 pub(crate) struct Configs {
+    /// The only one, whatever stands above a file.
+    named: Option<PathBuf>,
     accepted: Mutex<HashMap<PathBuf, Arc<Accepted>>>,
     read: Mutex<HashMap<PathBuf, Arc<Config>>>,
 }
@@ -91,8 +103,26 @@ impl Configs {
 
     /// The rule for a file: the first that matches in the nearest configuration upward, if there is one.
     pub(crate) fn of(&self, file: &Path) -> Result<Option<Creation>, CommandError> {
+        match self.ruling(file, None)? {
+            Ruling::Rule(creation) => Ok(Some(*creation)),
+            Ruling::Silent | Ruling::NoMatch => Ok(None),
+        }
+    }
+
+    /// With this configuration and no other.
+    pub(crate) fn named(path: PathBuf) -> Self {
+        Self { named: Some(path), ..Self::default() }
+    }
+
+    /// The configuration for a file.
+    pub(crate) fn path(&self, file: &Path) -> Result<Option<PathBuf>, CommandError> {
+        Ok(self.find(&absolute(file)?))
+    }
+
+    /// What the configuration for a file says of it. Keys that are given stand in for those of the rule.
+    pub(crate) fn ruling(&self, file: &Path, given: Option<&[Wrap]>) -> Result<Ruling, CommandError> {
         let absolute = absolute(file)?;
-        let Some(path) = Self::find(&absolute) else { return Ok(None) };
+        let Some(path) = self.find(&absolute) else { return Ok(Ruling::Silent) };
         let config = self.load(&path)?;
         let shown = shown(&path);
         let folder = absolute_folder(&path)?;
@@ -100,11 +130,13 @@ impl Configs {
         for (position, rule) in config.creation_rules.iter().flatten().enumerate() {
             let name = format!("creation_rules[{position}] of {shown}");
             if matches(rule, &relative).map_err(|reason| CommandError::usage(format!("{name}: {reason}")))? {
-                let source = Source { config: path.clone(), position };
-                return rule.creation(name).map(|creation| Some(Creation { source: Some(source), ..creation }));
+                let source = Some(Source { config: path.clone(), position });
+                let creation = Creation { source, ..rule.creation(name, given)? };
+                return Ok(Ruling::Rule(Box::new(creation)));
             }
         }
-        Ok(None)
+        let has_rules = config.creation_rules.as_ref().is_some_and(|rules| !rules.is_empty());
+        Ok(if has_rules { Ruling::NoMatch } else { Ruling::Silent })
     }
 
     /// Agrees to the readers of a rule, as [`Accepted::check`] does: whoever can change a `.sops.yaml` could add a reader
@@ -122,7 +154,10 @@ impl Configs {
         }
     }
 
-    fn find(file: &Path) -> Option<PathBuf> {
+    fn find(&self, file: &Path) -> Option<PathBuf> {
+        if let Some(named) = &self.named {
+            return Some(named.clone());
+        }
         if let Some(named) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
             return Some(named.into());
         }
@@ -174,7 +209,7 @@ impl Config {
         let mut subjects: Vec<Subject> = Vec::new();
         for rule in self.creation_rules.iter().flatten() {
             let title = rule.path_regex.as_deref().unwrap_or("every file");
-            let groups = rule.creation(String::new()).map(|creation| creation.groups).unwrap_or_default();
+            let groups = rule.creation(String::new(), None).map(|creation| creation.groups).unwrap_or_default();
             let readers = groups.iter().flat_map(|group| &group.wraps).map(keys::shown).collect();
             let after = subjects.iter().map(|subject| subject.name.clone()).collect();
             subjects.push(Subject { name: accepted::rule_name(title), readers, after });
@@ -190,9 +225,10 @@ fn matches(rule: &CreationRule, relative: &str) -> Result<bool, String> {
 }
 
 impl CreationRule {
-    fn creation(&self, rule: String) -> Result<Creation, CommandError> {
+    fn creation(&self, rule: String, given: Option<&[Wrap]>) -> Result<Creation, CommandError> {
         let wrong = |reason: String| CommandError::usage(format!("{rule}: {reason}"));
         let groups = match self.key_groups.as_deref() {
+            _ if given.is_some() => Ok(vec![group(given.unwrap_or_default().to_vec())]),
             Some(groups) if !groups.is_empty() => groups.iter().map(GroupKeys::group).collect::<Result<Vec<_>, _>>(),
             _ => self.keys.group().map(|group| vec![group]),
         };
@@ -204,7 +240,8 @@ impl CreationRule {
                 wrong(format!("key_groups[{position}] names no key, so nobody could open its share"))
             });
         }
-        let threshold = self.shamir_threshold.filter(|threshold| *threshold > 0);
+        // Keys that are given are one group.
+        let threshold = self.shamir_threshold.filter(|threshold| *threshold > 0 && given.is_none());
         if let Some(threshold) = threshold.filter(|threshold| *threshold > groups.len()) {
             return Err(wrong(format!("shamir_threshold is {threshold}, and there are {} key groups", groups.len())));
         }

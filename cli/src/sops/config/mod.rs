@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use sealwax_format::sops::{Selector, SelectorError};
 use serde::Deserialize;
 
-pub(crate) use creation::{Configs, Creation};
+pub(crate) use creation::{Configs, Creation, Ruling};
 
 /// The name of the file.
 pub(crate) const NAME: &str = ".sops.yaml";

@@ -11,8 +11,6 @@
 //! | `wrap` | the data key, or its shares, for each key of the groups |
 //! | `failure` | why nothing opened, in one error |
 
-#![allow(dead_code, unused_imports, reason = "the commands that write files of SOPS use the rest")]
-
 mod age;
 mod entry;
 mod failure;

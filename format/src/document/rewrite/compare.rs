@@ -1,6 +1,7 @@
 //! The check of every edit: the old and the new tree walked side by side.
 
-use super::{Inserted, Replacement, Rewrite, RewriteError};
+use super::items::items;
+use super::{Inserted, Item, Replacement, Rewrite, RewriteError};
 use crate::document::ini::DEFAULT as DEFAULT_SECTION;
 use crate::document::present::head_range;
 use crate::document::resolve::resolve;
@@ -47,8 +48,8 @@ impl Comparison<'_, '_, '_> {
         let mut added = edits.items.get(&(self.document, parent)).into_iter().flatten().peekable();
         let mut new = new.iter();
         for (position, item) in old.iter().enumerate() {
-            while let Some((_, text)) = added.next_if(|(before, _)| *before <= position) {
-                if new.next().and_then(Node::text) != Some(text.as_str()) {
+            while let Some((_, written)) = added.next_if(|(before, _)| *before <= position) {
+                if !new.next().is_some_and(|new| edits.is_written(written, new)) {
                     return false;
                 }
             }
@@ -57,7 +58,7 @@ impl Comparison<'_, '_, '_> {
                 return false;
             }
         }
-        added.all(|(_, text)| new.next().and_then(Node::text) == Some(text.as_str())) && new.next().is_none()
+        added.all(|(_, written)| new.next().is_some_and(|new| edits.is_written(written, new))) && new.next().is_none()
     }
 
     fn same_entries(&mut self, parent: usize, old: &[(Node, Node)], new: &[(Node, Node)]) -> bool {
@@ -110,6 +111,17 @@ impl Rewrite<'_, '_> {
             }
         }
         if wrong.is_empty() { Ok(()) } else { Err(RewriteError::Values(wrong)) }
+    }
+
+    /// Whether an item reads back as what was written.
+    fn is_written(&self, item: &Item, node: &Node) -> bool {
+        let text = match item {
+            Item::Text(text) => return node.text() == Some(text.as_str()),
+            Item::Alike(text) => text,
+        };
+        let alone = File::parse(text, self.file.syntax).ok();
+        let expected = alone.as_ref().and_then(|alone| items(&alone.documents.first()?.root).first());
+        expected.is_some_and(|expected| alike(expected, node))
     }
 
     /// Whether the value of a new entry is what the entry says by itself: what stands around it in the file must not

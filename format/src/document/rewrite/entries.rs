@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+use super::items::items;
 use super::{Inserted, Rewrite, RewriteError};
 use crate::document::{Kind, Node, Style, Syntax};
 
@@ -76,7 +77,8 @@ impl Rewrite<'_, '_> {
 
     /// Remembers an entry as a document of its own.
     pub(super) fn expect_entry(&mut self, document: usize, mapping: &Node, key: &str, text: &str) {
-        let text = if mapping.is_flow() { format!("{{{text}}}") } else { text.to_owned() };
+        // A text of several lines may end with a line break, which is that of its last line.
+        let text = if mapping.is_flow() { format!("{{{text}}}") } else { format!("{text}{}", self.file.line_break()) };
         let inserted = Inserted { key: key.to_owned(), text: Zeroizing::new(text) };
         self.inserted.entry((document, mapping.id)).or_default().push(inserted);
     }
@@ -120,9 +122,11 @@ pub(super) fn end_of_line(source: &str, from: usize) -> usize {
     if source[from..end].ends_with('\r') { end - 1 } else { end }
 }
 
-/// The start of the line after the last line of a block mapping's content.
-fn after_content(source: &str, mapping: &Node) -> usize {
-    let end = mapping.entries().last().map_or(mapping.span.end, |(key, value)| entry_end(key, value));
+/// The start of the line after the last line of a block mapping's or list's content.
+pub(super) fn after_content(source: &str, mapping: &Node) -> usize {
+    let last_item = items(mapping).last().map(|item| item.span.end);
+    let last_entry = mapping.entries().last().map(|(key, value)| entry_end(key, value));
+    let end = last_entry.or(last_item).unwrap_or(mapping.span.end);
     let mut at = source[end..].find('\n').map_or(source.len(), |length| end + length + 1);
     let keeps = keeps_blank_lines(mapping, source);
     let mut next = at;

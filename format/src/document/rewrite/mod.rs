@@ -2,6 +2,7 @@
 
 mod compare;
 mod entries;
+mod items;
 mod place;
 
 use std::collections::{HashMap, HashSet};
@@ -46,8 +47,8 @@ pub struct Rewrite<'f, 's> {
     replaced: Vec<Vec<Option<Replacement>>>,
     inserted: HashMap<(usize, usize), Vec<Inserted>>,
     removed: HashSet<(usize, usize)>,
-    /// Items added to lists: how many of the old ones stand before each, and its text.
-    items: HashMap<(usize, usize), Vec<(usize, String)>>,
+    /// Items added to lists: how many of the old ones stand before each, and what it is.
+    items: HashMap<(usize, usize), Vec<(usize, Item)>>,
     /// The ends of the comments that they were.
     item_ends: Vec<usize>,
     /// Mappings that change between braces and lines, because their only entry comes or goes.
@@ -58,6 +59,14 @@ pub struct Rewrite<'f, 's> {
 struct Inserted {
     key: String,
     text: Zeroizing<String>,
+}
+
+/// An item that was written.
+enum Item {
+    /// A scalar with this text.
+    Text(String),
+    /// The only item of this flow list.
+    Alike(Zeroizing<String>),
 }
 
 struct Replacement {
@@ -136,7 +145,7 @@ impl<'f, 's> Rewrite<'f, 's> {
         };
         self.item_ends.push(range.end);
         self.splice(range, format!("- {text}"));
-        self.items.entry((document, list.id)).or_default().push((before, text.to_owned()));
+        self.items.entry((document, list.id)).or_default().push((before, Item::Text(text.to_owned())));
     }
 
     /// The edited text, if it differs from the old one in nothing but the edits.

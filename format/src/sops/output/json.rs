@@ -22,7 +22,8 @@ fn map(entries: &[(String, Plain)], depth: usize, out: &mut String) -> Result<()
     })
 }
 
-fn value(plain: &Plain, depth: usize, name: &str, out: &mut String) -> Result<(), OutputError> {
+/// A value by itself.
+pub(super) fn value(plain: &Plain, depth: usize, name: &str, out: &mut String) -> Result<(), OutputError> {
     match plain {
         Plain::Null => out.push_str("null"),
         Plain::Map(entries) => map(entries, depth, out)?,

@@ -13,7 +13,7 @@ use super::read::{Layout, Opened};
 use super::scalar::{Seen, normalised, see};
 use super::tree::collect_anchors;
 use crate::document::{File, Kind, Node, Syntax, ini};
-use crate::path::MAX_DEPTH;
+use crate::path::{MAX_DEPTH, Path, Step};
 
 /// A type of file that values are printed as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,50 +49,148 @@ pub enum OutputError {
 }
 
 /// A value in the clear.
-enum Plain {
+#[derive(PartialEq, Eq)]
+pub enum Plain {
+    /// Nothing.
     Null,
+    /// A value and its text, as SOPS encrypts it.
     Value(Type, Zeroizing<Vec<u8>>),
+    /// A mapping.
     Map(Vec<(String, Plain)>),
+    /// A list.
     List(Vec<Plain>),
+}
+
+/// The values of a file in the clear, without its comments.
+pub struct Plains {
+    documents: Vec<Plain>,
 }
 
 impl Layout<'_> {
     /// Prints the values of an opened file as another type of file. Its comments are not printed.
     pub fn print(&self, file: &File<'_>, opened: &[Opened], output: Output) -> Result<Zeroizing<Vec<u8>>, OutputError> {
+        Plains::opened(self, file, opened)?.print(output)
+    }
+}
+
+impl Plains {
+    /// Of a file that was opened.
+    pub fn opened(layout: &Layout<'_>, file: &File<'_>, opened: &[Opened]) -> Result<Self, OutputError> {
         let values = opened.iter().filter_map(|one| {
-            let value = self.values.get(one.value)?;
+            let value = layout.values.get(one.value)?;
             Some(((value.document, value.leaf.node.id), one))
         });
-        let opened = values.collect();
+        Self::gathered(file, &values.collect())
+    }
+
+    /// Of a file that is not encrypted.
+    pub fn of(file: &File<'_>) -> Result<Self, OutputError> {
+        Self::gathered(file, &HashMap::new())
+    }
+
+    /// Of bytes, which are one value.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        let data = Plain::Value(Type::Text, Zeroizing::new(bytes.to_vec()));
+        Self { documents: vec![Plain::Map(vec![("data".to_owned(), data)])] }
+    }
+
+    fn gathered(file: &File<'_>, opened: &HashMap<(usize, usize), &Opened>) -> Result<Self, OutputError> {
         let mut documents = Vec::with_capacity(file.documents.len());
         for (index, document) in file.documents.iter().enumerate() {
             let mut anchors = HashMap::new();
             collect_anchors(&document.root, &mut anchors);
-            let gather = Gather { syntax: file.syntax, document: index, opened: &opened, anchors };
-            documents.push(match gather.node(&document.root, 0, "")? {
-                Plain::Map(entries) => entries,
-                _ => Vec::new(),
-            });
+            let gather = Gather { syntax: file.syntax, document: index, opened, anchors };
+            documents.push(gather.node(&document.root, 0, "")?);
         }
         // INI always has this section, and SOPS prints it elsewhere.
-        if let Some(first) = documents.first_mut()
+        if let Some(Plain::Map(first)) = documents.first_mut()
             && file.syntax == Syntax::Ini
             && first.iter().all(|(name, _)| name != ini::DEFAULT)
         {
             first.insert(0, (ini::DEFAULT.to_owned(), Plain::Map(Vec::new())));
         }
-        // The others hold one document.
-        let first = documents.first().map_or(&[][..], Vec::as_slice);
-        let mut text = Zeroizing::new(String::new());
-        match output {
-            Output::Binary => return data(first),
-            Output::Text(Syntax::Dotenv) => print::dotenv(first, &mut text)?,
-            Output::Text(Syntax::Ini) => print::ini(first, &mut text)?,
-            Output::Text(Syntax::Json) => json::document(first, &mut text)?,
-            Output::Text(Syntax::Yaml) => print::yaml(&documents, &mut text)?,
-        }
-        Ok(Zeroizing::new(text.as_bytes().to_vec()))
+        Ok(Self { documents })
     }
+
+    /// What every document holds.
+    pub fn documents(&self) -> &[Plain] {
+        &self.documents
+    }
+
+    /// The entries of the first document.
+    pub fn first(&self) -> &[(String, Plain)] {
+        self.documents.first().map_or(&[], Plain::entries)
+    }
+
+    /// What stands at a path of the first document.
+    pub fn at(&self, path: &Path) -> Option<&Plain> {
+        path.0.iter().try_fold(self.documents.first()?, |plain, step| match (plain, step) {
+            (Plain::Map(entries), Step::Key(key)) => {
+                entries.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+            }
+            (Plain::List(items), Step::Item(index)) => items.get(*index),
+            _ => None,
+        })
+    }
+
+    /// The values as a file of this type.
+    pub fn print(&self, output: Output) -> Result<Zeroizing<Vec<u8>>, OutputError> {
+        if output != Output::Text(Syntax::Yaml) {
+            // The others hold one document.
+            return print(self.first(), output);
+        }
+        let mut text = Zeroizing::new(String::new());
+        let documents: Vec<_> = self.documents.iter().map(Plain::entries).collect();
+        print::yaml(&documents, &mut text)?;
+        Ok(bytes_of(&text))
+    }
+}
+
+impl Plain {
+    fn entries(&self) -> &[(String, Self)] {
+        if let Self::Map(entries) = self { entries } else { &[] }
+    }
+
+    /// The value by itself: a text as it is, a mapping as a file of this type, and anything else as it would stand in one.
+    pub fn print(&self, output: Output, name: &str) -> Result<Zeroizing<Vec<u8>>, OutputError> {
+        let mut out = Zeroizing::new(String::new());
+        match (self, output) {
+            (Self::Value(Type::Text | Type::Bytes, bytes), _) => return Ok(bytes.clone()),
+            (Self::Map(entries), _) => return print(entries, output),
+            (_, Output::Binary) => return Err(OutputError::NoData),
+            (Self::List(items), Output::Text(Syntax::Yaml)) if !items.is_empty() => {
+                print::list(items, 0, name, &mut out)?;
+            }
+            (_, Output::Text(Syntax::Yaml)) => {
+                print::value(self, 0, name, &mut out)?;
+                out.remove(0);
+            }
+            (_, Output::Text(Syntax::Json)) => json::value(self, 0, name, &mut out)?,
+            (_, Output::Text(Syntax::Dotenv | Syntax::Ini)) => return Ok(bytes_of(&self.text(name)?)),
+        }
+        Ok(bytes_of(&out))
+    }
+
+    /// The value as a text without a type, as SOPS prints it where there are none.
+    pub fn text(&self, name: &str) -> Result<Zeroizing<String>, OutputError> {
+        print::untyped(self, name)
+    }
+}
+
+fn bytes_of(text: &str) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(text.as_bytes().to_vec())
+}
+
+fn print(entries: &[(String, Plain)], output: Output) -> Result<Zeroizing<Vec<u8>>, OutputError> {
+    let mut text = Zeroizing::new(String::new());
+    match output {
+        Output::Binary => return data(entries),
+        Output::Text(Syntax::Dotenv) => print::dotenv(entries, &mut text)?,
+        Output::Text(Syntax::Ini) => print::ini(entries, &mut text)?,
+        Output::Text(Syntax::Json) => json::document(entries, &mut text)?,
+        Output::Text(Syntax::Yaml) => print::yaml(&[entries], &mut text)?,
+    }
+    Ok(bytes_of(&text))
 }
 
 /// Makes plain values of nodes.

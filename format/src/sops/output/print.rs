@@ -41,7 +41,7 @@ pub(super) fn ini(sections: &[(String, Plain)], out: &mut String) -> Result<(), 
 }
 
 /// A value in a file without types, as SOPS prints it there.
-fn untyped(plain: &Plain, name: &str) -> Result<Zeroizing<String>, OutputError> {
+pub(super) fn untyped(plain: &Plain, name: &str) -> Result<Zeroizing<String>, OutputError> {
     let (kind, bytes) = match plain {
         Plain::Null => return Ok(Zeroizing::new("<nil>".to_owned())),
         Plain::Map(_) | Plain::List(_) => return Err(OutputError::Nested(name.to_owned())),
@@ -72,7 +72,7 @@ fn float(text: &str) -> String {
 }
 
 /// Documents in block style.
-pub(super) fn yaml(documents: &[Vec<(String, Plain)>], out: &mut String) -> Result<(), OutputError> {
+pub(super) fn yaml(documents: &[&[(String, Plain)]], out: &mut String) -> Result<(), OutputError> {
     for (index, entries) in documents.iter().enumerate() {
         out.push_str(if index > 0 { "---\n" } else { "" });
         out.push_str(if entries.is_empty() { "{}\n" } else { "" });
@@ -89,8 +89,27 @@ fn map(entries: &[(String, Plain)], column: usize, out: &mut String) -> Result<(
     Ok(())
 }
 
+/// Items in lines of their own.
+pub(super) fn list(items: &[Plain], column: usize, name: &str, out: &mut String) -> Result<(), OutputError> {
+    for item in items {
+        let start = out.len();
+        match item {
+            Plain::Map(entries) if !entries.is_empty() => {
+                map(entries, column + 2, out)?;
+                // The dash stands before the first key.
+                out.replace_range(start + column..=start + column, "-");
+            }
+            item => {
+                out.push_str(&format!("{}-", " ".repeat(column)));
+                value(item, column, name, out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// After `name:` or `-`, to the end of the last line.
-fn value(of: &Plain, column: usize, name: &str, out: &mut String) -> Result<(), OutputError> {
+pub(super) fn value(of: &Plain, column: usize, name: &str, out: &mut String) -> Result<(), OutputError> {
     match of {
         Plain::Null => out.push_str(" null\n"),
         Plain::Map(entries) if entries.is_empty() => out.push_str(" {}\n"),
@@ -101,10 +120,7 @@ fn value(of: &Plain, column: usize, name: &str, out: &mut String) -> Result<(), 
         }
         Plain::List(items) => {
             out.push('\n');
-            for item in items {
-                out.push_str(&format!("{}-", " ".repeat(column + INDENT)));
-                value(item, column + INDENT, name, out)?;
-            }
+            list(items, column + INDENT, name, out)?;
         }
         Plain::Value(kind, bytes) => {
             let around = Around { flow: false, column };
