@@ -9,13 +9,13 @@ use crate::ui::Ui;
 /// The command line of SOPS: its commands, flags, variables and exit codes, on this engine
 ///
 /// The same program does this when it is called by the name sops: a link of that name serves the
-/// tools that call SOPS. `sealwax sops --help` lists its commands.
+/// tools that call SOPS. `sealwax sops help` lists its commands and flags.
 ///
 /// Examples:
 ///   sealwax sops decrypt secrets.yaml
 ///   ln -s "$(command -v sealwax)" ~/.local/bin/sops
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment, disable_help_flag = true)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// What SOPS would be called with
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]

@@ -219,7 +219,8 @@ fn keys_are_shown_in_the_editor_and_taken_out_there() {
     let both = format!("{},{}", bob.recipient, desk.alice.recipient);
     desk.sops(["encrypt", "-i", "--age", &both, "two.yaml"]).run().ok();
     // Bob's entry is the first.
-    let body = format!("sed -i '/^        - enc/,/recipient: {}/d' \"$1\"", bob.recipient);
+    let end = format!("/recipient: {}/", bob.recipient);
+    let body = format!("sed -i '1,{end}{{/^ *- enc/,{end}d}}' \"$1\"");
     let editor = desk.sandbox.script("editor", &body);
     desk.sops(["edit", "-s", "two.yaml"]).env("EDITOR", &editor).run().ok();
     let text = desk.sandbox.read("two.yaml");
