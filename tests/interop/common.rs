@@ -40,9 +40,17 @@ pub(crate) fn sops_oracle() -> PathBuf {
     given("SEALWAX_TEST_SOPS_ORACLE").unwrap_or_else(|| tools::sops(&quiet).unwrap().oracle)
 }
 
-/// The stock `sops`.
+/// The real `sops`.
 pub(crate) fn sops() -> PathBuf {
     given("SEALWAX_TEST_SOPS").unwrap_or_else(|| tools::sops(&quiet).unwrap().sops)
+}
+
+/// The servers that hold keys: OpenBao's `bao`, and `moto_server` for AWS.
+pub(crate) fn source_servers() -> [PathBuf; 2] {
+    match (given("SEALWAX_TEST_BAO"), given("SEALWAX_TEST_MOTO")) {
+        (Some(bao), Some(moto)) => [bao, moto],
+        _ => tools::source_servers(&quiet).unwrap(),
+    }
 }
 
 /// A script of this folder.

@@ -76,7 +76,7 @@ fn a_rule_of_sops_yaml_encrypts_where_no_policy_is() {
         encrypted_regex: "^password"
         lastmodified: "NOW"
         mac: ENC[AES256_GCM,data:BASE64,iv:BASE64,tag:BASE64,type:str]
-        version: "3.13.3"
+        version: 3.13.3
     "#);
     assert_eq!(decrypt(&sandbox, &alice).ok(), VALUES.replace("\"s3cr3t-pass\"", "s3cr3t-pass").replace('\'', ""));
     assert_snapshot!(sandbox.sealwax(["encrypt", "values.yaml"]).run(), @"

@@ -57,6 +57,14 @@ fn ini(fields: &[(&'static str, Field)], line_break: &str) -> String {
     std::iter::once(format!("[{BLOCK_KEY}]")).chain(lines).collect::<Vec<_>>().join(line_break)
 }
 
+/// A text of the block: SOPS quotes no version, which is no number in any reading of it.
+pub(super) fn plain_if_safe(text: &str) -> String {
+    let mut parts = text.split('.');
+    let is_version = parts.clone().count() == 3
+        && parts.all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    if is_version { text.to_owned() } else { quote_if_needed(text) }
+}
+
 /// How a file with braces is laid out: JSON in lines has its own indentation.
 struct Braces {
     /// A line break and one step of indentation, where there are lines.
@@ -197,7 +205,7 @@ impl Field {
                 let _ = write!(out, " {text}");
             }
             Self::Text(text) => {
-                let _ = write!(out, " {}", quote_if_needed(text));
+                let _ = write!(out, " {}", plain_if_safe(text));
             }
             Self::Number(number) => {
                 let _ = write!(out, " {number}");

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::block;
 use super::cipher::Token;
 use super::metadata::{BLOCK_KEY, Metadata, field};
-use crate::document::present::{double_quoted, quote_if_needed};
+use crate::document::present::double_quoted;
 use crate::document::rewrite::{EntryPlace, Rewrite};
 use crate::document::{File, Node, Scalar, Style, Syntax};
 
@@ -81,7 +81,7 @@ impl KeptBlock {
             _ => quoted(&metadata.last_modified),
         };
         let version = match self.version.style {
-            Style::Plain => quote_if_needed(&metadata.version),
+            Style::Plain => block::plain_if_safe(&metadata.version),
             _ => quoted(&metadata.version),
         };
         let unchanged = old.last_modified == metadata.last_modified && self.last_modified.style != Style::Plain;

@@ -12,17 +12,22 @@ use super::scalar::normalised;
 use crate::document::present::{self, Expected, Target};
 use crate::document::resolve::plain_type;
 use crate::document::rewrite::Rewrite;
+use crate::document::walk::Around;
 use crate::document::{File, Syntax};
 use crate::padding::ValueType;
 use crate::path::{Path, Step};
 use crate::secret::SecretBytes;
 
+/// What canonical block scalars are indented by.
+const LEAST_INDENT: usize = 2;
+
 impl Layout<'_> {
     /// The file without encryption. SOPS prints the same values; unlike SOPS, this keeps layout, quoting and blank lines.
     pub fn decrypt(&self, file: &File<'_>, cipher: &Cipher, opened: &[Opened]) -> Result<Zeroizing<String>, At> {
         let mut rewrite = Rewrite::new(file);
+        let step = indentation(file);
         for one in opened {
-            self.put(file, one, &mut rewrite)?;
+            self.put(file, one, step, &mut rewrite)?;
         }
         for comment in self.comments(file, cipher) {
             if let Some((_, plain)) = &comment.opened {
@@ -43,7 +48,7 @@ impl Layout<'_> {
         rewrite.finish().map_err(of_file)
     }
 
-    fn put(&self, file: &File<'_>, opened: &Opened, rewrite: &mut Rewrite<'_, '_>) -> Result<(), At> {
+    fn put(&self, file: &File<'_>, opened: &Opened, step: usize, rewrite: &mut Rewrite<'_, '_>) -> Result<(), At> {
         let Some(value) = self.values.get(opened.value) else { return Ok(()) };
         let leaf = &value.leaf;
         let unwritable = || At {
@@ -60,6 +65,7 @@ impl Layout<'_> {
             return rewrite.item_to_comment(value.document, list, *index, text).map_err(of_file);
         }
         let (Some(scalar), Some(around)) = (leaf.scalar, leaf.around) else { return Err(unwritable()) };
+        let around = if is_item(&leaf.path) { around } else { indented(around, step) };
         let target = Target { syntax: file.syntax, around, line_break: file.line_break() };
         let (value_type, text) = plain(opened.kind, &opened.plaintext, file.syntax).ok_or_else(unwritable)?;
         let written = present::canonical(value_type, &text, target).ok_or_else(unwritable)?;
@@ -93,6 +99,28 @@ impl Layout<'_> {
         }
         found
     }
+}
+
+/// How far a file indents: by as much as its first mapping within another, where there is one.
+fn indentation(file: &File<'_>) -> usize {
+    let entries = file.documents.iter().flat_map(|document| document.root.entries());
+    let own = entries.filter(|(key, _)| key.text() != Some(BLOCK_KEY)).map(|(_, value)| value.column);
+    own.filter(|column| *column > 0).min().unwrap_or(LEAST_INDENT)
+}
+
+/// The same place, so that lines below it are indented as go-yaml does it: to the next multiple of the file's step.
+fn indented(around: Around, step: usize) -> Around {
+    if step <= LEAST_INDENT {
+        return around;
+    }
+    let next = (around.column / step + 1) * step;
+    // What is written there goes in by the least.
+    Around { column: next.saturating_sub(LEAST_INDENT), ..around }
+}
+
+/// Whether a value is an item of a list: lines below those stand under the item's own text.
+fn is_item(path: &Path) -> bool {
+    matches!(path.0.last(), Some(Step::Item(_)))
 }
 
 /// Whether an empty mapping is written with braces.

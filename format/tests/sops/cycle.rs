@@ -135,6 +135,35 @@ fn tokens_come_back_as_they_were_written() {
 }
 
 #[test]
+fn lines_are_indented_as_the_file_is() {
+    let bench = Bench::new();
+    for plain in [
+        "a:\n  b: |\n    one\n    two\n",
+        "a:\n    b: |-\n        one\n        two\nc: |\n    one\n    two\n",
+        "a:\n    - |-\n      one\n      two\nc:\n    d:\n        - e: |\n            one\n            two\n",
+        "a: |\n  one\n  two\n",
+    ] {
+        let report = bench.encrypt(plain, Syntax::Yaml, None).unwrap();
+        assert_eq!(open(&report.text, Syntax::Yaml, &bench.cipher).0, plain);
+    }
+}
+
+#[test]
+fn a_version_stays_without_quotes() {
+    let bench = Bench::new();
+    let text = bench.encrypt("a: one\n", Syntax::Yaml, None).unwrap().text;
+    assert!(text.ends_with("    version: 3.13.3\n"), "{}", text.as_str());
+    let (plain, stash, metadata) = open(&text, Syntax::Yaml, &bench.cipher);
+    let plain = File::parse(&plain, Syntax::Yaml).unwrap();
+    for (version, written) in [("3.14.0", "3.14.0"), ("3.14", "\"3.14\"")] {
+        let metadata = metadata.clone().modified(4_000_000_000, version);
+        let request = Request { metadata: &metadata, cipher: &bench.cipher, stash: Some(&stash), allow_nothing: true };
+        let again = encrypt(&plain, &request, &mut OsRandom).unwrap().text;
+        assert!(again.ends_with(&format!("    version: {written}\n")), "{}", again.as_str());
+    }
+}
+
+#[test]
 fn empty_files_and_values_come_back() {
     let bench = Bench::new();
     for plain in

@@ -5,6 +5,7 @@ mod both_ways;
 mod flux;
 mod json;
 mod lines;
+mod matrix;
 mod model;
 mod oracle;
 mod ours;
