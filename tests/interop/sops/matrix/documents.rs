@@ -121,7 +121,7 @@ impl Leaf {
 
     /// As `sops set` wants it.
     pub(crate) fn for_sops(self) -> String {
-        self.path.iter().map(|name| format!("[\"{name}\"]")).collect()
+        format!("[\"{}\"]", self.path.join("\"][\""))
     }
 }
 

@@ -110,7 +110,7 @@ fn gpg_home(home: &Cli) -> PathBuf {
     home.home().join(GPG_HOME)
 }
 
-/// A key of GnuPG without a passphrase; its fingerprint.
+/// A key of gpg without a passphrase; its fingerprint.
 fn pgp_key(home: &Cli) -> String {
     let folder = gpg_home(home);
     fs::create_dir(&folder).unwrap();

@@ -20,7 +20,6 @@ use plan::{Account, plan};
 const AT_A_TIME: usize = 4;
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the counts are part of what the run says")]
 fn every_cell() {
     let (plan, impossible) = plan();
     let (world, account) = (World::new(), Account::default());
