@@ -1,14 +1,17 @@
 //! Merging files of SOPS: their values, their keys, and a checksum over the result. Needs a key of the file.
 
-use sealwax_format::OsRandom;
-use sealwax_format::document::File;
+use std::collections::HashSet;
+
+use sealwax_format::document::{File, Syntax};
 use sealwax_format::native::{Conflict, Markers, Texts};
 use sealwax_format::sops::merge::{Merged, Side, merge};
 use sealwax_format::sops::{FileKey, Group, Layout, Metadata, Stash, Wrap};
+use sealwax_format::{OsRandom, Path};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::keys::{self, Keys};
+use super::opened::TELLING;
 use super::store::Store;
 use super::{Open, Rest, open, opened};
 
@@ -37,7 +40,7 @@ pub(crate) fn merged(texts: &Texts<'_>, store: Store, markers: &Markers<'_>, key
     let theirs_leads =
         opened_base.as_ref().is_some_and(|base| same(&base.key, &our.key) && !same(&our.key, &their.key));
     let leading = if theirs_leads { (&theirs, &their) } else { (&ours, &our) };
-    let metadata = metadata(opened_base.as_ref().map(|open| &open.layout.metadata), &our, &their, leading.1, keys)?;
+    let metadata = metadata(opened_base.as_ref().map(|open| &open.layout.metadata), &our, &their, leading.1)?;
     let base = base.as_ref().zip(opened_base.as_ref()).map(|(file, open)| side(file, open));
     let (ours, theirs) = (side(&ours, &our), side(&theirs, &their));
     let first = if theirs_leads { &theirs } else { &ours };
@@ -51,7 +54,9 @@ pub(crate) fn merged(texts: &Texts<'_>, store: Store, markers: &Markers<'_>, key
                 stash.add(&other.layout, other_file, &open.cipher, &other.values);
             }
             let report = opened::write("", plain.as_bytes(), store, &metadata, &open.key, Rest::Was(&stash)).ok()?;
-            Some(MergedFile { text: report.text, conflicts: Vec::new() })
+            // The selector is not in the checksum either, and one side may have narrowed it.
+            let exposes = exposes(&report.text, syntax, &[&our, &their]);
+            (!exposes).then(|| MergedFile { text: report.text, conflicts: Vec::new() })
         }
     }
 }
@@ -66,13 +71,7 @@ fn same(one: &FileKey, other: &FileKey) -> bool {
 
 /// The merged metadata: readers as sets, so that who was removed on one side stays removed; `None` where both sides
 /// changed something that is no set.
-fn metadata(
-    base: Option<&Metadata>,
-    ours: &Open<'_>,
-    theirs: &Open<'_>,
-    leading: &Open<'_>,
-    keys: &Keys<'_>,
-) -> Option<Metadata> {
+fn metadata(base: Option<&Metadata>, ours: &Open<'_>, theirs: &Open<'_>, leading: &Open<'_>) -> Option<Metadata> {
     let (our, their) = (&ours.layout.metadata, &theirs.layout.metadata);
     let selector = |metadata: &Metadata| {
         let (field, text) = metadata.selector.field();
@@ -89,14 +88,37 @@ fn metadata(
         ([our], [their]) => {
             let none = Group::default();
             let base = base.and_then(|base| base.groups.first()).unwrap_or(&none);
-            let wanted = Group { wraps: readers(base, our, their) };
-            keys.rewrap(&known, &[wanted], None, &leading.key).ok()?
+            let wraps = readers(base, our, their);
+            let known = known.groups.first()?;
+            let holds = |wrap: &Wrap| known.wraps.iter().find(|held| keys::is_same(held, wrap)).cloned();
+            // The list of readers is not in the checksum: anyone can write one into it. So nobody gets the data key here
+            // who was not given it by somebody who had it.
+            let wraps =
+                if same(&ours.key, &theirs.key) { wraps } else { wraps.iter().map(holds).collect::<Option<_>>()? };
+            vec![Group { wraps }]
         }
         // Shares are made together: of two sides that changed their groups, none has the other's.
         (our, their) if keys::are_same(our, their) => known.groups.clone(),
         _ => return None,
     };
     Some(Metadata { groups, selector: ruling.selector.clone(), mac_only_encrypted: ruling.mac_only_encrypted, ..known })
+}
+
+/// Whether something that a side has encrypted stands in the clear in a text.
+fn exposes(text: &str, syntax: Syntax, sides: &[&Open<'_>]) -> bool {
+    let Ok(file) = File::parse(text, syntax) else { return true };
+    let Ok(layout) = Layout::read(&file) else { return true };
+    let values = sides.iter().flat_map(|side| {
+        side.values
+            .iter()
+            .filter_map(|one| Some((&side.layout.values.get(one.value)?.leaf.path, one.plaintext.as_slice())))
+    });
+    let secrets: HashSet<(&Path, &[u8])> = values.collect();
+    let telling: HashSet<&[u8]> = secrets.iter().map(|(_, text)| *text).filter(|text| text.len() >= TELLING).collect();
+    let clear = layout.values.iter().filter(|value| value.token.is_none());
+    clear
+        .filter_map(|value| Some((&value.leaf.path, value.leaf.scalar?.value.as_bytes())))
+        .any(|(path, text)| !text.is_empty() && (telling.contains(text) || secrets.contains(&(path, text))))
 }
 
 /// Ours, without those whom they removed, and with those whom they added.

@@ -22,7 +22,7 @@ use crate::ui::Note;
 const VERSION: &str = "3.13.3";
 
 /// The length from which on a value that stands somewhere else is taken for the same secret, and not for chance.
-const TELLING: usize = 8;
+pub(super) const TELLING: usize = 8;
 
 /// A file that was opened and whose checksum holds.
 pub(crate) struct Opened {

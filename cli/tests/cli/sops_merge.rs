@@ -154,3 +154,52 @@ fn readers_and_entries_of_both_sides_come_together() {
         assert_eq!(run.ok(), expected, "{person}");
     }
 }
+
+#[test]
+fn nobody_is_merged_into_the_readers() {
+    // The list of readers is not in the checksum, so that anyone can write one into it.
+    for rotated in [false, true] {
+        let planted = |three: &Three| {
+            let mallory = three.sandbox.person("mallory");
+            let text = three.sandbox.read("file.yaml");
+            let entry = format!("    age:\n        - enc: x\n          recipient: {}\n", mallory.recipient);
+            assert!(text.contains("    age:\n"), "{text}");
+            three.sandbox.write("file.yaml", text.replacen("    age:\n", &entry, 1));
+        };
+        let edits = |three: &Three| {
+            if rotated {
+                three.sandbox.sealwax(["rotate", "file.yaml"]).by(&three.alice).run().ok();
+            }
+            three.set("db.password", "s3cr3t-edited");
+        };
+        let three = Three::new(edits, planted);
+        let _ = three.merge(Some(&three.alice));
+        assert!(three.sandbox.read("A.yaml").contains("ENC["));
+        let file = three.sandbox.root().join("people/mallory.txt");
+        let run = three.sandbox.sealwax(["decrypt", "A.yaml"]).env("SOPS_AGE_KEY_FILE", file).run();
+        assert_ne!(run.code, Some(0), "{run}");
+    }
+}
+
+#[test]
+fn a_narrower_selector_leaves_nothing_of_the_other_side_in_the_clear() {
+    let three = Three::new(
+        |three| three.set("db.token", "s3cr3t-edited"),
+        |three| {
+            let text = three.sandbox.read("file.yaml");
+            // Not in the checksum: no value that is there now is selected otherwise.
+            three
+                .sandbox
+                .write("file.yaml", text.replace("unencrypted_regex: ^user$", "unencrypted_regex: ^(user|smtp)$"));
+            three
+                .sandbox
+                .write("file.yaml", three.sandbox.read("file.yaml").replace("\"^user$\"", "\"^(user|smtp)$\""));
+        },
+    );
+    three.sandbox.write("file.yaml", three.sandbox.read("A.yaml"));
+    three.set("smtp.password", "s3cr3t-smtp");
+    three.sandbox.write("A.yaml", three.sandbox.read("file.yaml"));
+    let _ = three.merge(Some(&three.alice));
+    let text = three.sandbox.read("A.yaml");
+    assert!(!text.contains("s3cr3t"), "{text}");
+}
