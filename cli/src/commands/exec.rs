@@ -123,7 +123,7 @@ fn command(args: &Args, place: Option<&Path>) -> Result<Command, CommandError> {
         command.env_clear();
     }
     // It gets these values, and not the key to all others.
-    command.env_remove(keyring::KEY_VARIABLE);
+    command.env_remove(keyring::KEY_VARIABLE).env_remove("SOPS_AGE_KEY");
     Ok(command)
 }
 

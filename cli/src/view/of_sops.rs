@@ -33,7 +33,10 @@ pub(crate) fn masked(file: &File<'_>, keys: &Keys<'_>, tags: &Tags) -> Option<St
     let mut edits = Vec::new();
     // Values, the checksum and comments alike, wherever they stand.
     for (start, _) in file.source.match_indices(START) {
-        let Some(length) = file.source[start..].find(']') else { continue };
+        // The first bracket after its own decides, so that a line of nothing but beginnings takes no longer than others.
+        let rest = &file.source[start + START.len()..];
+        let Some(length) = rest.find(['[', ']', '\n']).filter(|at| rest[*at..].starts_with(']')) else { continue };
+        let length = length + START.len();
         let text = &file.source[start..=start + length];
         let Ok(token) = Token::parse(text) else { continue };
         let tag = known.get(text).copied().unwrap_or_else(|| tags.of_bytes(token.sealed(), None));

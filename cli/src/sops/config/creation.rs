@@ -201,7 +201,9 @@ fn absolute(file: &Path) -> Result<PathBuf, CommandError> {
 }
 
 fn absolute_folder(config: &Path) -> Result<PathBuf, CommandError> {
-    Ok(absolute(config)?.parent().unwrap_or(Path::new("/")).to_owned())
+    // Of the link, if it is one: SOPS holds expressions against paths from there.
+    let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    absolute(folder)
 }
 
 impl Config {

@@ -73,7 +73,12 @@ fn look(shown: &str, file: &File<'_>, node: &Node, known: &Known, path: &Path) -
         }
         let here = path.child(sealwax_format::Step::Key(name.to_owned()));
         // A plain name with a dot before it holds anchors.
-        let anchors = name.starts_with('.') || name == "<<";
+        let anchors = name.starts_with('.');
+        if name == "<<" {
+            let line = file.line(key.span.start);
+            return Err(CommandError::usage(format!("{shown}:{line}: {here}: merge keys are not followed here"))
+                .hint("Write out what the anchor holds."));
+        }
         if !known.names.contains(&name) && !anchors {
             let line = file.line(key.span.start);
             let error =
