@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use sealwax_format::keys::{Fingerprint, Label, Recipient};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use crate::{files, state, ui};
 
 /// What has been agreed to for the policy of one folder.
 pub(crate) struct Accepted {
-    /// What the record is for: a folder with a policy, or a `.sops.yaml`.
+    /// What the record is for: a folder with a policy, or a `.sops.yaml`; absolute.
     root: PathBuf,
     /// The file that says who reads.
     policy: PathBuf,
@@ -34,6 +34,14 @@ pub(crate) struct Subject {
     pub(crate) readers: BTreeSet<String>,
     /// The rules that are tried before it: what one of them matches is no business of this one.
     pub(crate) after: BTreeSet<String>,
+}
+
+/// What decided for a file before, in another policy.
+pub(crate) struct Former {
+    /// The record of that policy.
+    pub(crate) accepted: Arc<Accepted>,
+    /// The rule that decided, where that is known.
+    pub(crate) rule: Option<String>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -75,16 +83,30 @@ impl Accepted {
 
     /// For a `.sops.yaml`.
     pub(crate) fn of_sops(config: &Path) -> Self {
-        Self { root: config.to_owned(), policy: config.to_owned(), record: Mutex::default() }
+        // It may have been named from anywhere.
+        let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
+        Self { root: config.clone(), policy: config, record: Mutex::default() }
     }
 
     /// Agrees to the readers of a rule or the members of a team: because they are those of last time, because it is the
     /// first time, because `accept` says so, or because someone at the terminal does. `rules` are all of the policy:
     /// the first use of a policy agrees to them together, so that a rule that appears later is seen.
     pub(crate) fn check(&self, subject: &Subject, rules: &[Subject], accept: bool) -> Result<(), CommandError> {
+        self.check_after(None, subject, rules, accept)
+    }
+
+    /// The same for a file for which another policy decided before: the rule takes the file from that one's.
+    pub(crate) fn check_after(
+        &self,
+        former: Option<&Former>,
+        subject: &Subject,
+        rules: &[Subject],
+        accept: bool,
+    ) -> Result<(), CommandError> {
+        let gained = former.and_then(|former| former.accepted.gives_away(former.rule.as_deref(), subject));
         let mut record = self.record.lock().map_err(|_| CommandError::refused("another thread failed"))?;
         let record = record.get_or_insert_with(|| self.load());
-        let change = record.change(subject);
+        let change = record.change(subject).or(gained);
         if change.is_none() && record.agreed.contains_key(&subject.name) {
             return Ok(());
         }
@@ -98,7 +120,31 @@ impl Accepted {
             }
         }
         self.agree(record, subject, rules);
+        if let Some(former) = former {
+            former.accepted.end();
+        }
         Ok(())
+    }
+
+    /// Whether any rule was agreed to.
+    pub(crate) fn knows_rules(&self) -> bool {
+        self.record.lock().is_ok_and(|mut record| record.get_or_insert_with(|| self.load()).knows_rules())
+    }
+
+    /// Who reads by a rule of another policy, and did not by this one: by the rule that decided, or else by each.
+    fn gives_away(&self, rule: Option<&str>, now: &Subject) -> Option<String> {
+        let mut record = self.record.lock().ok()?;
+        let record = record.get_or_insert_with(|| self.load());
+        let rule = rule.filter(|rule| record.agreed.contains_key(*rule));
+        let mut rules = record.agreed.keys().filter(|name| rule.map_or(name.starts_with(RULE), |rule| rule == *name));
+        rules.find_map(|other| record.takes_from(now, other, &format!("{other} of {}", self.shown())))
+    }
+
+    /// Forgets what a policy said that is gone.
+    fn end(&self) {
+        if let Some(file) = self.file().filter(|_| !self.policy.exists()) {
+            let _ = std::fs::remove_file(file);
+        }
     }
 
     /// What differs from what was agreed to last; for people.
@@ -151,18 +197,18 @@ impl Record {
             if before.readers != now.readers {
                 return Some(format!("the readers of {} changed: {}", now.name, change(&before.readers, &now.readers)));
             }
-            return before.after.difference(&now.after).find_map(|other| self.takes_from(now, other));
+            return before.after.difference(&now.after).find_map(|other| self.takes_from(now, other, other));
         }
         // A rule that is new, renamed or split: it takes files from those that are not tried before it.
         let others = self.agreed.keys().filter(|name| name.starts_with(RULE) && !now.after.contains(*name));
-        others.filter(|_| now.name.starts_with(RULE)).find_map(|other| self.takes_from(now, other))
+        others.filter(|_| now.name.starts_with(RULE)).find_map(|other| self.takes_from(now, other, other))
     }
 
     /// Who reads by one rule, and did not by another that decided before.
-    fn takes_from(&self, now: &Subject, other: &str) -> Option<String> {
+    fn takes_from(&self, now: &Subject, other: &str, shown: &str) -> Option<String> {
         let readers = self.agreed.get(other).map(|agreed| agreed.readers.clone()).unwrap_or_default();
         let came: Vec<_> = now.readers.difference(&readers).map(|label| format!("{label} came")).collect();
-        (!came.is_empty()).then(|| format!("{} may now decide for files of {other}: {}", now.name, came.join(", ")))
+        (!came.is_empty()).then(|| format!("{} may now decide for files of {shown}: {}", now.name, came.join(", ")))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The command line: the root parser and the table of subcommands.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands::{
     check, completions, copy, decrypt, diff, doctor, edit, encrypt, exec, get, git, import, init, inspect, keygen,
@@ -25,8 +25,21 @@ Examples:
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage or policy, 3 an input could not be read.";
 
-/// What to do.
+impl Cli {
+    /// The command line of this process; wrong ones, and questions for help, end it.
+    pub(crate) fn of_process() -> Self {
+        let mut command = Self::command();
+        // The help of all commands lists what each says of itself.
+        if std::env::args_os().nth(1).is_none_or(|first| first.as_encoded_bytes().starts_with(b"-")) {
+            command.build();
+        }
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// What to do. The flags of a command are made when it is called: to make those of all takes longer than most commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     Init(init::Args),
     Doctor(doctor::Args),

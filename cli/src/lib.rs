@@ -7,7 +7,7 @@
 //! | `policy` | `.sealwax.toml`: which rule governs a file, and who reads it |
 //! | `team` | one key for many people |
 //! | `view` | encrypted files for people, every value masked |
-//! | `values`, `mask` | values by name, for programs; hidden in the log of a CI job |
+//! | `values`, `mask`, `obeyed` | values by name, for programs; hidden in the log of a CI job; names that are none for values |
 //! | `setup` | what a clone and its machine need |
 //! | `sops` | files of SOPS, opened |
 //! | `sops_command` | the command line of SOPS |
@@ -24,9 +24,9 @@
 //! | `check` | the gate: the rules of `sealwax check`, and how findings are written |
 //! | `history`, `exposure` | tokens of Git's HEAD used again; nothing encrypted left in the clear |
 //! | `vault` | Vault as its user's own command would be used |
+//! | `migrate` | a repository from SOPS to the format here, and back |
 //! | `import` | values of Vault and AWS, read as whoever runs this |
 //! | `cluster` | the only use of Kubernetes |
-//! | `exposure` | refuses results that show what was encrypted |
 //! | `outcomes` | what came of each of several files |
 //! | `files`, `unix` | reading, atomic replacing, private temporary files |
 //! | `editor` | a private copy, and an editor over it |
@@ -48,6 +48,7 @@ mod keyring;
 mod manifest;
 mod mask;
 mod migrate;
+mod obeyed;
 mod open;
 mod outcomes;
 mod paths;
@@ -72,8 +73,6 @@ mod view;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use args::Cli;
 use ui::Ui;
 
@@ -83,7 +82,7 @@ pub fn run() -> ExitCode {
     if sops_command::is_called() {
         return sops_command::run(std::env::args_os().skip(1).collect(), &Ui::new());
     }
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     let ui = Ui::new();
     match commands::run(cli, &ui) {
         Ok(code) => code,

@@ -18,6 +18,7 @@ use crate::job::{Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::policy::Policy;
 use crate::sops::Opened;
+use crate::sops::config::{Configs, Selection};
 use crate::ui::{self, Note, Ui};
 
 /// Open a file's values in your editor and seal what you changed
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     };
     let identities = Identities::new(&args.identities);
     let subject = match Opened::with(&input, &identities, !args.ignore_mac)? {
-        Some(opened) => Subject::Sops(Box::new(opened)),
+        Some(opened) => Subject::Sops(Box::new(opened), Configs::default().selection(path)?),
         None => Subject::Ours(open(&input, path, &identities)?),
     };
     let plain = subject.plain();
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     loop {
         run_editor(&session)?;
         let edited = session.read()?;
-        if edited.expose() == plain && !(args.ignore_mac && matches!(subject, Subject::Sops(_))) {
+        if edited.expose() == plain && !(args.ignore_mac && matches!(subject, Subject::Sops(..))) {
             ui.notes(&[Note::Done(format!("{shown}: nothing changed"))]);
             return Ok(Code::Done);
         }
@@ -79,14 +80,14 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
 /// What is edited.
 enum Subject {
     Ours(Ours),
-    Sops(Box<Opened>),
+    Sops(Box<Opened>, Option<Selection>),
 }
 
 impl Subject {
     fn plain(&self) -> &[u8] {
         match self {
             Self::Ours(ours) => ours.plain.as_bytes(),
-            Self::Sops(opened) => &opened.plain,
+            Self::Sops(opened, _) => &opened.plain,
         }
     }
 
@@ -104,7 +105,7 @@ impl Subject {
                 let text = text.map_err(|_| CommandError::unreadable(format!("{}: not UTF-8 text", input.shown)))?;
                 reseal(args, input, path, ours, text)
             }
-            Self::Sops(opened) => opened.reseal(edited),
+            Self::Sops(opened, rule) => opened.reseal(edited, rule.as_ref()),
         }
     }
 }

@@ -139,7 +139,7 @@ fn one(
 ) -> Result<Encrypted, CommandError> {
     let input = Input::read(path)?;
     let shown = input.shown.as_str();
-    if let Some(done) = bytes(args, configs, keys, path, &input)? {
+    if let Some(done) = bytes(args, (configs, keys), policies, path, &input)? {
         return Ok(done);
     }
     let governed = if path == Path::new(STDIN) { args.path.as_deref() } else { Some(path) };
@@ -188,8 +188,8 @@ fn one(
 /// A file of bytes, which only SOPS's rules are for.
 fn bytes(
     args: &Args,
-    configs: &Configs,
-    keys: &Keys<'_>,
+    (configs, keys): (&Configs, &Keys<'_>),
+    policies: &Policies,
     path: &Path,
     input: &Input,
 ) -> Result<Option<Encrypted>, CommandError> {
@@ -199,7 +199,7 @@ fn bytes(
         Some(Codec::Sealwax) => return Ok(None),
         Some(Codec::Sops) if !args.write.to.is_empty() => args.for_recipients(&input.shown)?,
         Some(Codec::Sops) => configs.required(governed)?,
-        None if !args.write.to.is_empty() => return Ok(None),
+        None if !args.write.to.is_empty() || has_governed_text(governed, policies, input)? => return Ok(None),
         None => match configs.of(governed)? {
             Some(creation) => creation,
             None => return Ok(None),
@@ -208,6 +208,15 @@ fn bytes(
     configs.agree(&creation, args.write.accept_recipients)?;
     let (text, notes) = crate::sops::encrypt_bytes(&input.shown, &input.bytes, &creation, keys)?;
     encrypted(args, input, text, notes).map(Some)
+}
+
+/// Whether the policy has a rule for it, read as documents: what it is called does not say that it holds none.
+fn has_governed_text(path: &Path, policies: &Policies, input: &Input) -> Result<bool, CommandError> {
+    let file = input.text().ok().and_then(|text| File::parse(text, files::syntax_of(Some(path))).ok());
+    match file {
+        Some(file) => is_governed(path, policies.of(path)?.as_deref(), &file),
+        None => Ok(false),
+    }
 }
 
 fn encrypted(args: &Args, input: &Input, text: Zeroizing<String>, notes: Vec<Note>) -> Result<Encrypted, CommandError> {

@@ -15,6 +15,7 @@ use crate::error::CommandError;
 use crate::files::{self, Input};
 use crate::job::Policies;
 use crate::keyring::{self, Identities, IdentityArgs};
+use crate::obeyed::is_obeyed;
 use crate::paths::DocumentArgs;
 use crate::sops::Opened;
 use crate::ui::Ui;
@@ -159,31 +160,6 @@ fn with_variables(args: &Args, shown: &str, values: BTreeMap<String, SecretBytes
     }
     drop(values);
     Err(cannot_run(args, &unix::become_command(&mut command)))
-}
-
-/// Variables that make loaders, shells and interpreters run other programs: a value needs no key to be written.
-const OBEYED: [&str; 17] = [
-    "BASHOPTS",
-    "BASH_ENV",
-    "ENV",
-    "GIT_ASKPASS",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "IFS",
-    "LD_AUDIT",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "NODE_OPTIONS",
-    "PATH",
-    "PERL5OPT",
-    "PYTHONPATH",
-    "RUBYOPT",
-    "SHELLOPTS",
-];
-
-fn is_obeyed(name: &str) -> bool {
-    OBEYED.contains(&name) || name.starts_with("DYLD_")
 }
 
 fn with_files(

@@ -1,7 +1,5 @@
 //! One file from one form to the other, compared with what it was.
 
-use std::collections::HashSet;
-
 use sealwax_format::document::{File, Node};
 use sealwax_format::native::{self, Layout, Opener};
 use sealwax_format::{Error, OsRandom, Path, SecretBytes};
@@ -12,14 +10,12 @@ use crate::error::CommandError;
 use crate::files::{self, Input};
 use crate::job::WriteArgs;
 use crate::manifest;
-use crate::sops::{self, Opened, Store};
+use crate::sops::{self, Opened, Secrets, Store};
 use crate::survey::Found;
 use crate::ui::{Note, count};
 
 /// How SOPS marks a comment that it encrypted.
 const COMMENT: &str = ",type:comment]";
-/// The length from which on equal values are taken for the same secret, and not for chance.
-const TELLING: usize = 8;
 
 /// What a file says, and what of it was encrypted.
 struct Plain {
@@ -167,15 +163,14 @@ fn refuse_exposed(
     secrets: &[(usize, Path, SecretBytes)],
     to: Target,
 ) -> Result<(), CommandError> {
-    let known: HashSet<&[u8]> = secrets.iter().map(|(.., value)| value.expose()).collect();
-    let paths: HashSet<(usize, &Path)> = secrets.iter().map(|(document, path, _)| (*document, path)).collect();
+    let secrets = Secrets::of(secrets.iter().map(|(document, path, value)| (*document, path, value.expose())));
     for index in 0..result.documents.len() {
         let layout = Layout::read(result, index).map_err(|error| CommandError::in_file(shown, &error))?;
         for leaf in &layout.leaves {
             let text = leaf.scalar.map(|scalar| scalar.value.as_bytes()).unwrap_or_default();
             let token = layout.token(result, leaf).map_err(|error| CommandError::in_file(shown, &error))?;
-            let same_place = to != Target::EncryptedSecret && paths.contains(&(index, &leaf.path));
-            if token.is_none() && !text.is_empty() && (same_place || text.len() >= TELLING && known.contains(text)) {
+            let same_place = to != Target::EncryptedSecret && secrets.stood_at(index, &leaf.path);
+            if token.is_none() && !text.is_empty() && (same_place || secrets.tells(text)) {
                 let message = format!("{shown}: {}: was encrypted, and no pattern of the policy selects it", leaf.path);
                 return Err(CommandError::usage(message).hint("Add it to encrypt in the rule of the policy."));
             }

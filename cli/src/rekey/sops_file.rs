@@ -23,7 +23,7 @@ impl Work<'_> {
         let creation = match self.configs.of(&found.path)? {
             Some(creation) => creation,
             None if found.named => self.configs.required(&found.path)?,
-            None => return Ok(self.done(input, found, Vec::new(), None)),
+            None => return Ok(done(input, found, Vec::new(), None)),
         };
         let layout = Layout::read(file).map_err(|at| in_file(shown, &at))?;
         let change = Change::between(&layout.metadata, &creation);
@@ -44,12 +44,7 @@ impl Work<'_> {
                 Some(Staged::write(&found.path, Some(&input.bytes), report.text.as_bytes())?)
             }
         };
-        Ok(self.done(input, found, vec![document], staged))
-    }
-
-    #[expect(clippy::unused_self, reason = "beside what it finishes")]
-    fn done(&self, input: &Input, found: &Found, documents: Vec<Document>, staged: Option<Staged>) -> Done {
-        Done { shown: input.shown.clone(), path: found.path.clone(), documents, staged }
+        Ok(done(input, found, vec![document], staged))
     }
 
     /// Whether its data key is another one than at HEAD.
@@ -57,6 +52,10 @@ impl Work<'_> {
         let before = self.heads.get(&found.path).filter(|wraps| !wraps.is_empty());
         before.is_some_and(|before| metadata.wraps().all(|wrap| !before.contains(&wrap.enc)))
     }
+}
+
+fn done(input: &Input, found: &Found, documents: Vec<Document>, staged: Option<Staged>) -> Done {
+    Done { shown: input.shown.clone(), path: found.path.clone(), documents, staged }
 }
 
 impl Change {

@@ -11,9 +11,8 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::keys::{self, Keys};
-use super::opened::TELLING;
 use super::store::Store;
-use super::{Open, Rest, open, opened};
+use super::{Open, Rest, Secrets, open, opened};
 
 /// A merged file.
 pub(crate) struct MergedFile {
@@ -113,12 +112,13 @@ fn exposes(text: &str, syntax: Syntax, sides: &[&Open<'_>]) -> bool {
             .iter()
             .filter_map(|one| Some((&side.layout.values.get(one.value)?.leaf.path, one.plaintext.as_slice())))
     });
-    let secrets: HashSet<(&Path, &[u8])> = values.collect();
-    let telling: HashSet<&[u8]> = secrets.iter().map(|(_, text)| *text).filter(|text| text.len() >= TELLING).collect();
+    // A document may stand at another position in each of them.
+    let at_paths: HashSet<(&Path, &[u8])> = values.collect();
+    let secrets = Secrets::of(at_paths.iter().map(|(path, text)| (0, *path, *text)));
     let clear = layout.values.iter().filter(|value| value.token.is_none());
     clear
         .filter_map(|value| Some((&value.leaf.path, value.leaf.scalar?.value.as_bytes())))
-        .any(|(path, text)| !text.is_empty() && (telling.contains(text) || secrets.contains(&(path, text))))
+        .any(|(path, text)| !text.is_empty() && (secrets.tells(text) || at_paths.contains(&(path, text))))
 }
 
 /// Ours, without those whom they removed, and with those whom they added.

@@ -6,6 +6,7 @@
 //! | `keys` | the services that hold data keys |
 //! | `creating` | a plain file becomes one of SOPS |
 //! | `change` | what separates a file from its rule |
+//! | `exposed` | what would stand in the clear after a change |
 //! | `merge` | three versions become one |
 //! | `opened` | a file with everything open, and the way back |
 //! | `store` | the types of files |
@@ -13,6 +14,7 @@
 mod change;
 pub(crate) mod config;
 mod creating;
+mod exposed;
 pub(crate) mod keys;
 mod merge;
 mod opened;
@@ -26,12 +28,16 @@ use zeroize::Zeroizing;
 
 pub(crate) use change::Change;
 pub(crate) use creating::{encrypt, encrypt_bytes, is_clear};
+pub(crate) use exposed::Secrets;
 pub(crate) use merge::merged;
 pub(crate) use opened::{Opened, Rest, mint, write};
 pub(crate) use store::Store;
 
 use crate::error::{CommandError, chain};
 use keys::Keys;
+
+/// The version of SOPS whose way of writing files this is, and whose command line. SOPS compares it with its own.
+pub(crate) const VERSION: &str = "3.13.3";
 
 /// A file that was opened and whose checksum holds.
 pub(crate) struct Open<'d> {

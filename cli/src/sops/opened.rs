@@ -1,28 +1,20 @@
 //! A file of SOPS with everything in it open, and the way back: what is left alone keeps its ciphertext and its writing.
 
-use std::collections::HashSet;
-
 use k8s_openapi::jiff::Timestamp;
 use sealwax_format::document::{File, Syntax};
 use sealwax_format::sops::{self, FileKey, Layout, Metadata, Report, Request, Stash};
 use sealwax_format::{OsRandom, Path, SecretBytes};
 use zeroize::Zeroizing;
 
-use super::config::Creation;
+use super::config::{Creation, Selection};
 use super::keys::Keys;
 use super::store::Store;
-use super::{in_file, unwritten};
+use super::{VERSION, in_file, unwritten};
 use crate::error::CommandError;
 use crate::files::{self, Input};
 use crate::keyring::Identities;
 use crate::survey::claims_values;
 use crate::ui::Note;
-
-/// The version of SOPS whose way of writing files this is. SOPS compares it with its own.
-const VERSION: &str = "3.13.3";
-
-/// The length from which on a value that stands somewhere else is taken for the same secret, and not for chance.
-pub(super) const TELLING: usize = 8;
 
 /// A file that was opened and whose checksum holds.
 pub(crate) struct Opened {
@@ -37,7 +29,7 @@ pub(crate) struct Opened {
     /// Keys and selector.
     pub(crate) metadata: Metadata,
     /// What was encrypted, and where.
-    secrets: Vec<(usize, Path, SecretBytes)>,
+    pub(super) secrets: Vec<(usize, Path, SecretBytes)>,
     key: FileKey,
     stash: Stash,
 }
@@ -119,10 +111,18 @@ impl Opened {
         write(&self.shown, edited, self.store, &self.metadata, &self.key, Rest::Was(&self.stash))
     }
 
-    /// The same, if nothing that was encrypted stands in the clear after it; and what is to be said of it.
-    pub(crate) fn reseal(&self, edited: &[u8]) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
+    /// The same, if nothing stands in the clear after it that was encrypted, or that is new and may be meant to be, as
+    /// `rule` of `.sops.yaml` has another selector; and what is to be said of it.
+    pub(crate) fn reseal(
+        &self,
+        edited: &[u8],
+        rule: Option<&Selection>,
+    ) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
         let report = self.seal(edited)?;
-        self.refuse_exposed(&report.text)?;
+        self.refuse_exposed(edited, &report.text)?;
+        if let Some(rule) = rule {
+            self.refuse_added(edited, &report.text, rule)?;
+        }
         let (sealed, kept, readers) = (report.sealed, report.kept, self.creation().readers());
         let note = format!("{}: sealed {sealed} ({kept} kept) for {readers}", self.shown);
         Ok((report.text, vec![Note::Done(note)]))
@@ -137,48 +137,6 @@ impl Opened {
     pub(crate) fn placed_secrets(&self) -> Vec<(usize, Path, SecretBytes)> {
         let secrets = self.secrets.iter();
         secrets.map(|(document, path, value)| (*document, path.clone(), value.duplicate())).collect()
-    }
-
-    /// Refuses a result in which a value at one of these paths is not encrypted: the file's selector, which came with it,
-    /// decides. Empty values never are.
-    pub(crate) fn refuse_clear<'p>(
-        &self,
-        result: &str,
-        places: impl IntoIterator<Item = (usize, &'p Path)>,
-    ) -> Result<(), CommandError> {
-        let file = files::parse(&self.shown, result, self.store.syntax())?;
-        let layout = Layout::read(&file).map_err(|at| in_file(&self.shown, &at))?;
-        let clear = layout.values.iter().filter(|value| value.token.is_none());
-        let clear: HashSet<(usize, &Path)> = clear
-            .filter(|value| value.leaf.scalar.is_none_or(|scalar| !scalar.value.is_empty()))
-            .map(|value| (value.document, &value.leaf.path))
-            .collect();
-        let Some((_, path)) = places.into_iter().find(|place| clear.contains(place)) else { return Ok(()) };
-        let (field, text) = self.metadata.selector.field();
-        let message = format!("{}: {path}: the file's selector ({field}: {text}) leaves it in the clear", self.shown);
-        Err(CommandError::usage(message)
-            .hint("Choose another name, or change the rule in .sops.yaml and apply it with `sealwax rekey`."))
-    }
-
-    /// Refuses a result in which a value that was encrypted stands in the clear, at its path or at another.
-    fn refuse_exposed(&self, result: &str) -> Result<(), CommandError> {
-        let file = files::parse(&self.shown, result, self.store.syntax())?;
-        let layout = Layout::read(&file).map_err(|at| in_file(&self.shown, &at))?;
-        let before: HashSet<&[u8]> = self.secrets.iter().map(|(.., value)| value.expose()).collect();
-        let paths: HashSet<(usize, &Path)> = self.secrets.iter().map(|(document, path, _)| (*document, path)).collect();
-        for value in layout.values.iter().filter(|value| value.token.is_none() && value.leaf.scalar.is_some()) {
-            let text = value.leaf.scalar.map(|scalar| scalar.value.as_bytes()).unwrap_or_default();
-            // Short ones stand everywhere.
-            let moved = text.len() >= TELLING && before.contains(text);
-            if (moved || paths.contains(&(value.document, &value.leaf.path))) && !text.is_empty() {
-                let (line, path) = (file.line(value.leaf.node.span.start), &value.leaf.path);
-                let message = format!("{}:{line}: {path}: was encrypted and would stand in the clear", self.shown);
-                return Err(CommandError::refused(message).hint(
-                    "The file's selector does not select it there. Keep its name, or change the rule in .sops.yaml.",
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// The same file under the same data key for other keys.

@@ -57,7 +57,8 @@ fn existing(call: &Call<'_>, path: &Path) -> Result<ExitCode, Failure> {
                     "No master keys were provided, so sops can't encrypt the file.",
                 ));
             }
-            let groups = keys.rewrap(&metadata, &metadata.groups, metadata.threshold, opened.key())?;
+            // What the editor left in the entry of another key is for the key that was there.
+            let groups = keys.rewrap(&old, &metadata.groups, metadata.threshold, opened.key())?;
             opened.sealed(plain.as_bytes(), &Metadata { groups, ..metadata })
         })?
     } else {

@@ -18,6 +18,8 @@ use crate::{files, unix};
 
 /// Between two looks at whether a pipe is still being read.
 const PAUSE: Duration = Duration::from_millis(5);
+/// How many such looks: somebody whom the command left behind may hold the pipe open for ever.
+const LOOKS: usize = 400;
 
 /// The name of the file where none is given.
 const NAME: &str = "tmp-file";
@@ -92,14 +94,15 @@ impl Writer {
         Self { pipe: pipe.to_owned(), thread }
     }
 
-    /// After the command: lets a writer go that nobody has read from.
+    /// After the command: lets a writer go that nobody has read from. One that is stuck ends with this process.
     fn end(self) {
-        while !self.thread.is_finished() {
+        for _ in 0..LOOKS {
+            if self.thread.is_finished() {
+                break;
+            }
             // It waits for a reader, or for one that is gone: this one opens the pipe, and reads nothing.
             drop(unix::open_to_read(&self.pipe));
             std::thread::sleep(PAUSE);
         }
-        // It does not panic, and there is nothing to be done if it did.
-        let _ = self.thread.join();
     }
 }

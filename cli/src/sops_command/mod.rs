@@ -47,6 +47,7 @@ use failure::{Code, Failure};
 use flags::{Flags, Given, Placing};
 
 use crate::keyring::{Identities, IdentityArgs};
+use crate::sops::VERSION;
 use crate::ui::{Note, Ui};
 
 /// A command: its name may be two words.
@@ -155,9 +156,6 @@ fn dispatch(words: Vec<OsString>, ui: &Ui) -> Result<ExitCode, Failure> {
     warn_of_misplaced(&root, &name, ui);
     with(&root, &given, ui, command.run)
 }
-
-/// The version of SOPS whose command line this is.
-const VERSION: &str = "3.13.3";
 
 /// The command that words begin with, and how many of them name it.
 fn find(words: &[OsString]) -> Option<(&'static Command, usize)> {

@@ -120,3 +120,71 @@ fn a_change_that_would_break_the_policy_is_not_made() {
         assert_eq!(sandbox.read(".sealwax.toml"), policy, "{outcome}");
     }
 }
+
+/// A rule of `.sops.yaml` for all files.
+fn everything_for(readers: &[&Person]) -> String {
+    let readers: Vec<_> = readers.iter().map(|reader| reader.recipient.as_str()).collect();
+    format!("creation_rules:\n  - age: {}\n", readers.join(","))
+}
+
+#[test]
+fn a_nearer_sops_yaml_is_seen_and_so_is_one_that_went() {
+    let sandbox = Sandbox::new();
+    let (alice, mallory) = (sandbox.person("alice"), sandbox.person("mallory"));
+    sandbox.write(".sops.yaml", everything_for(&[&alice]));
+    sandbox.write("prod/db.yaml", "password: s3cr3t-pass\n");
+    let encrypt = ["encrypt", "prod/db.yaml"];
+    sandbox.sealwax(encrypt).run().ok();
+    let before = sandbox.read("prod/db.yaml");
+    let rekey = || sandbox.sealwax(["rekey", "prod/db.yaml"]).by(&alice).run();
+
+    sandbox.write("prod/.sops.yaml", everything_for(&[&alice, &mallory]));
+    assert_snapshot!(rekey(), @"
+    exit 1
+    err: error: [HOME]/repo/prod/.sops.yaml: the rule for every file may now decide for files of the rule for every file of [HOME]/repo/.sops.yaml: age RECIPIENT came; nothing was written
+    err: hint: Is it meant? `git log -p` shows who changed the policy; then pass --accept-recipients.
+    ");
+    assert_eq!(sandbox.read("prod/db.yaml"), before);
+    // The same readers as above, then somebody else once they were looked at.
+    sandbox.write("prod/.sops.yaml", everything_for(&[&alice]));
+    sandbox.write("prod/mq.yaml", "password: s3cr3t-mq\n");
+    sandbox.sealwax(["encrypt", "prod/mq.yaml"]).by(&alice).run().ok();
+    sandbox.write("prod/.sops.yaml", everything_for(&[&alice, &mallory]));
+    assert_eq!(rekey().code, Some(1));
+    sandbox.write("prod/.sops.yaml", everything_for(&[&alice]));
+    sandbox.write(".sops.yaml", everything_for(&[&alice, &mallory]));
+    sandbox.write("dev.yaml", "password: s3cr3t-dev\n");
+    sandbox.sealwax(["encrypt", "--accept-recipients", "dev.yaml"]).by(&alice).run().ok();
+    rekey().ok();
+
+    // mallory reads what is above, and nobody said that it decides for prod.
+    std::fs::remove_file(sandbox.path("prod/.sops.yaml")).unwrap();
+    assert_snapshot!(rekey(), @"
+    exit 1
+    err: error: [HOME]/repo/.sops.yaml: the rule for every file may now decide for files of the rule for every file of [HOME]/repo/prod/.sops.yaml: age RECIPIENT came; nothing was written
+    err: hint: Is it meant? `git log -p` shows who changed the policy; then pass --accept-recipients.
+    ");
+    assert_eq!(sandbox.read("prod/db.yaml"), before);
+    sandbox.sealwax(["rekey", "--accept-recipients", "prod/db.yaml"]).by(&alice).run().ok();
+    assert_ne!(sandbox.read("prod/db.yaml"), before);
+    rekey().ok();
+}
+
+/// A key of SSH; whoever makes keys can choose the end of the line, and all of them start alike.
+const RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDHhsoRu8KeC9wz8zshcrfWLgqPNavrYMPTr2MpYejLbKAbfxIHsPvz2uHpI5OrUwW52pACFgSnxGph+h/zE682SFDe1w9kGg0dbtkeoSQaOhXp/DF9wkFBvrs9Tawcgiwpjz4jBKvSiMI/zfBrF3bZZ7tSsBMsjktPPPHUUskswmjXEL1HL4yxXrgfkN1Fq59RDuqhmg3DY87+hN/WTx5+lDZwdvwcboeJcvpyQDeC1MjH0Ooih/pkZFiKnJS7buTDVhkGiKUE4H7LurF35BIID3SfKLI/FfB1BfW7Rz4uoMBOTs5uXvSxZBeqNWjawkm9n0nsSRy/E5oUIESWcbwH team@example.com";
+
+#[test]
+fn a_long_key_is_another_one_although_both_ends_are_alike() {
+    let sandbox = Sandbox::new();
+    let alice = sandbox.person("alice");
+    let rule = |rsa: &str| format!("creation_rules:\n  - age: {},{rsa}\n", alice.recipient);
+    sandbox.write(".sops.yaml", rule(RSA));
+    sandbox.write("db.yaml", "password: s3cr3t-pass\n");
+    sandbox.sealwax(["encrypt", "db.yaml"]).run().ok();
+    let before = sandbox.read("db.yaml");
+    sandbox.write(".sops.yaml", rule(&RSA.replacen("PPHUUs", "pphuuS", 1)));
+    let outcome = sandbox.sealwax(["rekey", "db.yaml"]).run();
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(outcome.stderr.contains("changed: age ssh-rsa AAAA… (fingerprint "), "{outcome}");
+    assert_eq!(sandbox.read("db.yaml"), before);
+}

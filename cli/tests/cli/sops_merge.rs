@@ -203,3 +203,19 @@ fn a_narrower_selector_leaves_nothing_of_the_other_side_in_the_clear() {
     let text = three.sandbox.read("A.yaml");
     assert!(!text.contains("s3cr3t"), "{text}");
 }
+
+#[test]
+fn two_new_data_keys_become_one_and_both_edits_are_under_it() {
+    let rotated = |path: &'static str, value: &'static str| {
+        move |three: &Three| {
+            three.sandbox.sealwax(["rotate", "file.yaml"]).by(&three.alice).run().ok();
+            three.set(path, value);
+        }
+    };
+    let three = Three::new(rotated("db.password", "s3cr3t-ours"), rotated("db.token", "s3cr3t-theirs"));
+    assert_eq!(three.merge(Some(&three.alice)).to_string(), "exit 0\n");
+    let expected = VALUES.replace("s3cr3t-1", "s3cr3t-ours").replace("s3cr3t-2", "s3cr3t-theirs");
+    for person in [&three.alice, &three.bob] {
+        assert_eq!(three.plain(person).ok(), expected);
+    }
+}

@@ -8,7 +8,7 @@ use sealwax_format::sops::{Expression, Group, Metadata, Selector, Wrap};
 
 use super::groups::group;
 use super::{Config, CreationRule, NAME, strict};
-use crate::accepted::{self, Accepted, Subject};
+use crate::accepted::Accepted;
 use crate::error::{CommandError, chain};
 use crate::files;
 use crate::sops::keys;
@@ -33,11 +33,22 @@ pub(crate) struct Creation {
     pub(super) source: Option<Source>,
 }
 
+/// Which values a rule wants to be encrypted.
+pub(crate) struct Selection {
+    /// As [`Creation::rule`] says.
+    pub(crate) rule: String,
+    pub(crate) selector: Selector,
+}
+
 /// The place of a rule.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
-    config: PathBuf,
-    position: usize,
+    /// The configuration.
+    pub(super) config: PathBuf,
+    /// Which of its rules.
+    pub(super) position: usize,
+    /// The file that the rule was looked up for.
+    pub(super) file: PathBuf,
 }
 
 impl Creation {
@@ -87,7 +98,7 @@ pub(crate) enum Ruling {
 pub(crate) struct Configs {
     /// The only one, whatever stands above a file.
     named: Option<PathBuf>,
-    accepted: Mutex<HashMap<PathBuf, Arc<Accepted>>>,
+    pub(super) accepted: Mutex<HashMap<PathBuf, Arc<Accepted>>>,
     read: Mutex<HashMap<PathBuf, Arc<Config>>>,
 }
 
@@ -125,34 +136,41 @@ impl Configs {
         let absolute = absolute(file)?;
         let Some(path) = self.find(&absolute) else { return Ok(Ruling::Silent) };
         let config = self.load(&path)?;
-        let shown = shown(&path);
-        let folder = absolute_folder(&path)?;
-        let relative = absolute.strip_prefix(&folder).unwrap_or(&absolute).to_string_lossy();
-        for (position, rule) in config.creation_rules.iter().flatten().enumerate() {
-            let name = format!("creation_rules[{position}] of {shown}");
-            if matches(rule, &relative).map_err(|reason| CommandError::usage(format!("{name}: {reason}")))? {
-                let source = Some(Source { config: path.clone(), position });
-                let creation = Creation { source, ..rule.creation(name, given)? };
-                return Ok(Ruling::Rule(Box::new(creation)));
-            }
-        }
-        let has_rules = config.creation_rules.as_ref().is_some_and(|rules| !rules.is_empty());
-        Ok(if has_rules { Ruling::NoMatch } else { Ruling::Silent })
+        let rules = config.creation_rules.as_deref().unwrap_or_default();
+        let found = self.first_match(&path, &absolute)?;
+        let Some((position, rule)) = found.and_then(|position| Some((position, rules.get(position)?))) else {
+            return Ok(if rules.is_empty() { Ruling::Silent } else { Ruling::NoMatch });
+        };
+        let creation = rule.creation(name_of(&path, position), given)?;
+        let source = Some(Source { config: path, position, file: absolute });
+        Ok(Ruling::Rule(Box::new(Creation { source, ..creation })))
     }
 
-    /// Agrees to the readers of a rule, as [`Accepted::check`] does: whoever can change a `.sops.yaml` could add a reader
-    /// whom the next honest write would hand the values.
-    pub(crate) fn agree(&self, creation: &Creation, accept: bool) -> Result<(), CommandError> {
-        let Some(Source { config, position }) = &creation.source else { return Ok(()) };
-        let mut known = self.accepted.lock().map_err(|_| CommandError::refused("another thread failed"))?;
-        let accepted = known.entry(config.clone()).or_insert_with(|| Arc::new(Accepted::of_sops(config)));
-        let accepted = Arc::clone(accepted);
-        drop(known);
-        let subjects = self.load(config)?.subjects();
-        match subjects.get(*position) {
-            Some(subject) => accepted.check(subject, &subjects, accept),
-            None => Ok(()),
+    /// Which values the rule for a file wants to be encrypted; its keys need not be such as can be used here.
+    pub(crate) fn selection(&self, file: &Path) -> Result<Option<Selection>, CommandError> {
+        let absolute = absolute(file)?;
+        let Some(path) = self.find(&absolute) else { return Ok(None) };
+        let Some(position) = self.first_match(&path, &absolute)? else { return Ok(None) };
+        let config = self.load(&path)?;
+        let Some(fields) = config.creation_rules.iter().flatten().nth(position).map(|rule| &rule.fields) else {
+            return Ok(None);
+        };
+        let rule = name_of(&path, position);
+        let selector = fields.selector().map_err(|error| CommandError::usage(format!("{rule}: {}", chain(&error))))?;
+        Ok(Some(Selection { rule, selector }))
+    }
+
+    /// Which rule of a configuration is the first that matches a file, by the absolute paths of both.
+    pub(super) fn first_match(&self, config: &Path, file: &Path) -> Result<Option<usize>, CommandError> {
+        let folder = absolute_folder(config)?;
+        let relative = file.strip_prefix(&folder).unwrap_or(file).to_string_lossy();
+        for (position, rule) in self.load(config)?.creation_rules.iter().flatten().enumerate() {
+            let wrong = |reason| CommandError::usage(format!("{}: {reason}", name_of(config, position)));
+            if matches(rule, &relative).map_err(wrong)? {
+                return Ok(Some(position));
+            }
         }
+        Ok(None)
     }
 
     fn find(&self, file: &Path) -> Option<PathBuf> {
@@ -168,7 +186,7 @@ impl Configs {
         above.map(|folder| folder.join(NAME)).find(|path| path.is_file())
     }
 
-    fn load(&self, path: &Path) -> Result<Arc<Config>, CommandError> {
+    pub(super) fn load(&self, path: &Path) -> Result<Arc<Config>, CommandError> {
         let mut read = self.read.lock().map_err(|_| CommandError::refused("another thread failed"))?;
         if let Some(known) = read.get(path) {
             return Ok(Arc::clone(known));
@@ -182,6 +200,11 @@ impl Configs {
         read.insert(path.to_owned(), Arc::clone(&config));
         Ok(config)
     }
+}
+
+/// What messages call a rule.
+fn name_of(config: &Path, position: usize) -> String {
+    format!("creation_rules[{position}] of {}", shown(config))
 }
 
 /// As people in this folder know it.
@@ -204,21 +227,6 @@ fn absolute_folder(config: &Path) -> Result<PathBuf, CommandError> {
     // Of the link, if it is one: SOPS holds expressions against paths from there.
     let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     absolute(folder)
-}
-
-impl Config {
-    /// The rules as somebody agrees to them: one that cannot be used has no readers.
-    fn subjects(&self) -> Vec<Subject> {
-        let mut subjects: Vec<Subject> = Vec::new();
-        for rule in self.creation_rules.iter().flatten() {
-            let title = rule.path_regex.as_deref().unwrap_or("every file");
-            let groups = rule.creation(String::new(), None).map(|creation| creation.groups).unwrap_or_default();
-            let readers = groups.iter().flat_map(|group| &group.wraps).map(keys::shown).collect();
-            let after = subjects.iter().map(|subject| subject.name.clone()).collect();
-            subjects.push(Subject { name: accepted::rule_name(title), readers, after });
-        }
-        subjects
-    }
 }
 
 fn matches(rule: &CreationRule, relative: &str) -> Result<bool, String> {

@@ -1,5 +1,6 @@
 //! `.sops.yaml`, as it is written: which files SOPS is meant to encrypt, which of their values, and for whom.
 
+mod agreed;
 mod creation;
 mod groups;
 mod strict;
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 use sealwax_format::sops::{Selector, SelectorError};
 use serde::Deserialize;
 
-pub(crate) use creation::{Configs, Creation, Ruling};
+pub(crate) use creation::{Configs, Creation, Ruling, Selection};
 
 /// The name of the file.
 pub(crate) const NAME: &str = ".sops.yaml";

@@ -1,5 +1,6 @@
 //! What an entry of a file's block says of its key: the fields, whether another names the same key, and how people know it.
 
+use sealwax_format::keys::Fingerprint;
 use sealwax_format::sops::{Group, Service, Wrap};
 
 /// When the data key was wrapped.
@@ -26,20 +27,43 @@ pub(super) fn field<'w>(wrap: &'w Wrap, name: &str) -> Option<&'w str> {
     found.map(|(_, text)| text.as_str()).filter(|text| !text.is_empty())
 }
 
-/// Whether both name the same key: what opens one opens the other. The profile is a name on one machine only.
-pub(crate) fn is_same(one: &Wrap, other: &Wrap) -> bool {
-    let named = |wrap: &Wrap| {
-        let fields = [ROLE, ENGINE_PATH, KEY_NAME, NAME, VERSION].map(|name| field(wrap, name).map(str::to_owned));
+/// What tells a key from any other, however it is written.
+#[derive(Eq, PartialEq)]
+struct Identity {
+    service: Service,
+    key: String,
+    fields: Vec<(&'static str, String)>,
+    context: Vec<(String, String)>,
+}
+
+impl Identity {
+    fn of(wrap: &Wrap) -> Self {
+        let named = [ENGINE_PATH, KEY_NAME, NAME, VERSION, ROLE];
+        let fields = named.into_iter().filter_map(|name| Some((name, field(wrap, name)?.to_owned()))).collect();
         let mut context = wrap.context.clone();
         context.sort();
-        // An SSH key may have a comment after it.
-        let mut key = wrap.key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
-        if wrap.service == Service::Pgp {
-            key.make_ascii_uppercase();
-        }
-        (wrap.service, key, fields, context)
-    };
-    named(one) == named(other)
+        let key = match wrap.service {
+            Service::Pgp => wrap.key.trim_start_matches("0x").to_ascii_uppercase(),
+            // An SSH key may have a comment after it.
+            Service::Age => wrap.key.split_whitespace().take(2).collect::<Vec<_>>().join(" "),
+            _ => wrap.key.clone(),
+        };
+        Self { service: wrap.service, key, fields, context }
+    }
+}
+
+/// Whether both name the same key: what opens one opens the other. The profile is a name on one machine only.
+pub(crate) fn is_same(one: &Wrap, other: &Wrap) -> bool {
+    Identity::of(one) == Identity::of(other)
+}
+
+/// All that tells a key from any other, as somebody agrees to it: no two keys have the same text.
+pub(crate) fn identified(wrap: &Wrap) -> String {
+    let Identity { service, key, fields, context } = Identity::of(wrap);
+    let context = context.iter().map(|(name, value)| format!(" with {name:?}: {value:?}"));
+    let fields = fields.iter().map(|(name, value)| format!(" {name} {}", value.escape_debug()));
+    let rest: String = fields.chain(context).collect();
+    format!("{} {}{rest}", service.shown(), shortened(&key).escape_debug())
 }
 
 /// Whether the same keys are in the same groups, in whatever order.
@@ -59,14 +83,15 @@ pub(crate) fn shown(wrap: &Wrap) -> String {
     format!("{service} {}", shortened(&key).escape_debug())
 }
 
-/// Post-quantum and RSA keys are longer than a screen is wide; both ends tell them apart.
+/// Post-quantum and RSA keys are longer than a screen is wide; their fingerprints tell them apart, as in a policy.
 fn shortened(key: &str) -> String {
-    let length = key.chars().count();
-    if length <= LONGEST {
+    let key = key.trim();
+    if key.chars().count() <= LONGEST {
         return key.to_owned();
     }
-    let (start, end): (String, String) = (key.chars().take(24).collect(), key.chars().skip(length - 12).collect());
-    format!("{start}…{end}")
+    let key = key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    let start: String = key.chars().take(12).collect();
+    format!("{start}… (fingerprint {})", Fingerprint::of(&key))
 }
 
 #[cfg(test)]
@@ -85,13 +110,33 @@ mod tests {
         };
         assert!(is_same(&kms(&[("a", "1"), ("b", "2")], Some("x")), &kms(&[("b", "2"), ("a", "1")], None)));
         assert!(!is_same(&kms(&[("a", "1")], None), &kms(&[("a", "2")], None)));
+        let pgp = |text: &str| super::super::name::parse_pgp(text).unwrap();
+        assert!(is_same(&pgp("0xfbc7b9e2a4f9289a"), &pgp("FBC7B9E2A4F9289A")));
+        assert!(!is_same(&pgp("FBC7B9E2A4F9289A"), &pgp("FBC7B9E2A4F9289A!")), "this key of several, and no other");
         let transit = |name: &str| parse_vault_transit(&format!("https://v/v1/transit/keys/{name}")).unwrap();
         assert!(!is_same(&transit("a"), &transit("b")));
     }
 
     #[test]
-    fn long_keys_are_shown_by_their_ends() {
-        let long = format!("age1pq1{}end", "q".repeat(2000));
-        assert_eq!(shown(&parse_age(&long).unwrap()), format!("age age1pq1{}…{}end", "q".repeat(17), "q".repeat(9)));
+    fn long_keys_are_shown_by_their_fingerprint() {
+        let long =
+            |middle: &str| parse_age(&format!("age1pq1{}{middle}{}", "q".repeat(1000), "q".repeat(1000))).unwrap();
+        let (one, other) = (long("a"), long("b"));
+        assert_eq!(shown(&one), format!("age age1pq1qqqqq… (fingerprint {})", Fingerprint::of(&one.key)));
+        assert_ne!(shown(&one), shown(&other), "alike at both ends");
+        assert_ne!(identified(&one), identified(&other));
+    }
+
+    #[test]
+    fn what_is_agreed_to_is_the_key_with_what_it_is_used_by() {
+        let ssh = |comment: &str| parse_age(&format!("ssh-rsa {} {comment}", "A".repeat(400))).unwrap();
+        assert_eq!(identified(&ssh("alice")), identified(&ssh("bob, who has the same key")));
+        let kms = |role: &str, context: &[(&str, &str)]| {
+            let context = context.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+            identified(&parse_kms(&format!("arn:aws:kms:us-east-1:1:key/1{role}"), context, None).unwrap())
+        };
+        assert_ne!(kms("", &[]), kms("+arn:aws:iam::1:role/a", &[]));
+        assert_ne!(kms("", &[("a", "1")]), kms("", &[("a", "2")]));
+        assert_eq!(kms("", &[("a", "1")]), r#"AWS KMS arn:aws:kms:us-east-1:1:key/1 with "a": "1""#);
     }
 }

@@ -37,7 +37,7 @@ use pgp::Pgp;
 use crate::error::CommandError;
 use crate::keyring::Identities;
 
-pub(crate) use entry::{are_same, is_same, shown};
+pub(crate) use entry::{are_same, identified, is_same, shown};
 pub(crate) use name::{
     parse_age, parse_azure, parse_context, parse_gcp_kms, parse_huawei_kms, parse_kms, parse_pgp, parse_vault_transit,
 };
@@ -262,7 +262,8 @@ mod tests {
         let args = IdentityArgs::default();
         let identities = Identities::new(&args);
         let keys = Keys::new(&identities);
-        let (_folder, pgp) = pgp::tests::pretending("cat >/dev/null; echo -----BEGIN PGP MESSAGE-----");
+        let (_folder, pgp) =
+            pgp::tests::pretending("cat >/dev/null; echo -----BEGIN PGP MESSAGE-----; echo -----END PGP MESSAGE-----");
         assert!(keys.pgp.set(pgp).is_ok());
         let mut named = parse_pgp("0123456789ABCDEF").unwrap();
         named.enc = "old".to_owned();
@@ -270,7 +271,7 @@ mod tests {
         let key = FileKey::mint(&mut OsRandom).unwrap();
         let wrapped = keys.wrap(&[group(&[&named])], None, &key).unwrap();
         let wrap = &wrapped[0].wraps[0];
-        assert_eq!(wrap.enc, "-----BEGIN PGP MESSAGE-----");
+        assert_eq!(wrap.enc, "-----BEGIN PGP MESSAGE-----\n-----END PGP MESSAGE-----");
         let [("created_at", time)] = wrap.fields.as_slice() else { panic!("{:?}", wrap.fields) };
         assert!(time.len() == 20 && time.ends_with('Z') && time.parse::<jiff::Timestamp>().is_ok(), "{time}");
     }

@@ -34,7 +34,8 @@ pub(crate) fn parse_pgp(text: &str) -> Result<Wrap, CommandError> {
     let digits = fingerprint.strip_suffix('!').unwrap_or(&fingerprint);
     // Also keeps anything that gpg would take for an option, or for somebody's name, away from its command line.
     let digits = digits.strip_prefix("0x").unwrap_or(digits);
-    if !(8..=64).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    // Keys with the same eight digits are made in seconds.
+    if !(16..=64).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let shown = fingerprint.escape_debug();
         return Err(CommandError::usage(format!("{shown} is not the fingerprint of a PGP key"))
             .hint("gpg --list-keys --fingerprint shows it: 40 hexadecimal digits."));
@@ -222,7 +223,7 @@ mod tests {
     #[test]
     fn a_fingerprint_is_hexadecimal() {
         assert_eq!(parse_pgp("FBC7 B9E2 A4F9 289A!").unwrap().key, "FBC7B9E2A4F9289A!");
-        for wrong in ["", "alice", "--output", "FBC7B9E2A4F9289A!!", "-rFBC7B9E2A4F9289A"] {
+        for wrong in ["", "alice", "--output", "FBC7B9E2A4F9289A!!", "-rFBC7B9E2A4F9289A", "A4F9289A", "0xA4F9289A"] {
             assert!(parse_pgp(wrong).is_err(), "{wrong}");
         }
     }

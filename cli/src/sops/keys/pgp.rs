@@ -99,7 +99,7 @@ impl Pgp {
             )));
         }
         match std::str::from_utf8(&output.printed) {
-            Ok(text) if text.starts_with("-----BEGIN PGP MESSAGE-----") => Ok(text.trim().to_owned()),
+            Ok(text) if is_message(text.trim()) => Ok(text.trim().to_owned()),
             _ => Err(failed("gpg printed no message".to_owned())),
         }
     }
@@ -111,6 +111,11 @@ impl Pgp {
     fn cannot_run(&self, error: &io::Error) -> String {
         format!("{} cannot be run: {error}", self.program)
     }
+}
+
+/// Whether a text is an armored message from its first line to its last.
+fn is_message(text: &str) -> bool {
+    text.starts_with("-----BEGIN PGP MESSAGE-----") && text.ends_with("-----END PGP MESSAGE-----")
 }
 
 /// The last thing that gpg complains of, which is the reason.
@@ -147,14 +152,15 @@ pub(super) mod tests {
 
     #[test]
     fn encrypts_with_the_arguments_of_sops() {
-        let (_folder, pgp) = pretending("printf -- '-----BEGIN PGP MESSAGE-----\n%s\n' \"$*\"; cat >&2");
+        let (_folder, pgp) =
+            pretending("printf -- '-----BEGIN PGP MESSAGE-----\n%s\n-----END PGP MESSAGE-----\n' \"$*\"; cat >&2");
         let text = pgp.wrap(FINGERPRINT, b"share").unwrap();
         let expected = "--no-default-recipient --yes --encrypt -a -r 0123456789ABCDEF0123456789ABCDEF01234567 \
              --trusted-key 89ABCDEF01234567 --no-encrypt-to";
-        assert_eq!(text, format!("-----BEGIN PGP MESSAGE-----\n{expected}"));
+        assert_eq!(text, format!("-----BEGIN PGP MESSAGE-----\n{expected}\n-----END PGP MESSAGE-----"));
         let subkey = pgp.wrap(&format!("{FINGERPRINT}!"), b"share").unwrap();
         assert!(subkey.contains("--trusted-key 89ABCDEF01234567! "), "{subkey}");
-        let (_folder, pgp) = pretending("cat");
+        let (_folder, pgp) = pretending("echo -----BEGIN PGP MESSAGE-----; cat");
         assert!(pgp.wrap(FINGERPRINT, b"share").is_err(), "no message");
         assert!(pgp.wrap("--output", b"share").is_err());
     }

@@ -52,3 +52,15 @@ fn exec_file_gives_the_file_once_or_as_often_as_it_is_read() {
     assert_eq!(run(&["--background", "e.env", "true"]).code, Some(1));
     desk.sandbox.assert_clean();
 }
+
+#[test]
+fn exec_file_ends_with_the_command_whoever_holds_the_pipe_open() {
+    let desk = desk();
+    desk.sandbox.write("large.bin", vec![b'x'; 1 << 20]);
+    desk.sops(["encrypt", "-i", "large.bin"]).run().ok();
+    let held = "sleep 600 < {} > /dev/null 2>&1 & printf %s $!";
+    let pid = desk.sops(["exec-file", "large.bin", held]).run().ok();
+    let stopped = desk.sandbox.command("kill").args(["-KILL", &pid]).status().unwrap();
+    assert!(stopped.success(), "nothing held it open any more: {pid}");
+    desk.sandbox.assert_clean();
+}

@@ -227,3 +227,15 @@ fn keys_are_shown_in_the_editor_and_taken_out_there() {
     assert!(!text.contains(&bob.recipient) && text.contains(&desk.alice.recipient), "{text}");
     assert_eq!(desk.sops(["decrypt", "two.yaml"]).run().ok(), VALUES);
 }
+
+#[test]
+fn a_key_that_is_typed_over_another_gets_the_data_key_of_its_own() {
+    let desk = Desk::with_file();
+    let bob = desk.sandbox.person("bob");
+    let body = format!("sed -i 's/{}/{}/' \"$1\"", desk.alice.recipient, bob.recipient);
+    let editor = desk.sandbox.script("editor", &body);
+    desk.sops(["edit", "-s", "e.yaml"]).env("EDITOR", &editor).run().ok();
+    assert_ne!(desk.code(["decrypt", "e.yaml"]), Some(0));
+    let by_bob = desk.stranger(["decrypt", "e.yaml"]).env("SOPS_AGE_KEY_FILE", &bob.file).run();
+    assert_eq!(by_bob.ok(), VALUES);
+}

@@ -1,50 +1,9 @@
-//! Files of SOPS through the commands that write: by `.sops.yaml`, with the layout kept and nothing left in the clear.
+//! Which rule governs a file, and what becomes of a file whose rule has changed.
 
 use insta::assert_snapshot;
 
-use crate::common::{Outcome, Person, Sandbox};
-
-const VALUES: &str = "\
-# head
-db:
-  user: app     # who
-  password: \"s3cr3t-pass\"   # why
-
-  port: 5432
-list:
-  - password: 's3cr3t-one'
-  - password: |
-      s3cr3t-two
-      lines
-";
-
-/// A `.sops.yaml` that encrypts passwords for these people.
-fn rules(sandbox: &Sandbox, people: &[&Person], more: &str) {
-    let age: Vec<_> = people.iter().map(|person| person.recipient.as_str()).collect();
-    let rule = format!("  - path_regex: \\.yaml$\n    encrypted_regex: ^password\n    age: {}\n", age.join(","));
-    sandbox.write(".sops.yaml", format!("creation_rules:\n{rule}{more}"));
-}
-
-fn encrypted() -> (Sandbox, Person) {
-    let sandbox = Sandbox::new();
-    let alice = sandbox.person("alice");
-    rules(&sandbox, &[&alice], "");
-    sandbox.write("values.yaml", VALUES);
-    sandbox.sealwax(["encrypt", "values.yaml"]).run().ok();
-    (sandbox, alice)
-}
-
-/// The lines in which two texts differ, of those outside the metadata.
-fn changed<'t>(before: &'t str, after: &'t str) -> Vec<(&'t str, &'t str)> {
-    let body = |text: &'t str| text.split("\nsops:\n").next().unwrap_or_default();
-    let (before, after) = (body(before), body(after));
-    assert_eq!(before.lines().count(), after.lines().count());
-    before.lines().zip(after.lines()).filter(|(one, other)| one != other).collect()
-}
-
-fn decrypt(sandbox: &Sandbox, person: &Person) -> Outcome {
-    sandbox.sealwax(["decrypt", "values.yaml"]).by(person).run()
-}
+use super::{VALUES, changed, decrypt, encrypted, rules};
+use crate::common::Sandbox;
 
 #[test]
 fn a_rule_of_sops_yaml_encrypts_where_no_policy_is() {
@@ -158,69 +117,6 @@ fn what_sops_passes_over_is_an_error() {
 }
 
 #[test]
-fn only_the_line_of_a_changed_value_differs() {
-    let (sandbox, alice) = encrypted();
-    let before = sandbox.read("values.yaml");
-    let set = |path: &str| sandbox.sealwax(["set", "values.yaml", path]).input("s3cr3t-set").by(&alice).run();
-    assert_snapshot!(set("db.password"), @"
-    exit 0
-    err: values.yaml: sealed db.password for age RECIPIENT
-    ");
-    let after = sandbox.read("values.yaml");
-    let lines = changed(&before, &after);
-    assert_eq!(lines.len(), 1);
-    assert!(lines[0].1.starts_with("  password: ENC[") && lines[0].1.ends_with("   # why"), "{lines:?}");
-    assert_eq!(sandbox.sealwax(["get", "values.yaml", "db.password"]).by(&alice).run().ok(), "s3cr3t-set");
-    assert_snapshot!(set("db.pass"), @"
-    exit 2
-    err: error: values.yaml: db.pass: the file's selector (encrypted_regex: ^password) leaves it in the clear
-    err: hint: Choose another name, or change the rule in .sops.yaml and apply it with `sealwax rekey`.
-    ");
-    assert_eq!(sandbox.read("values.yaml"), after);
-
-    sandbox.sealwax(["set", "values.yaml", "smtp.password"]).input("s3cr3t-smtp").by(&alice).run().ok();
-    assert_eq!(sandbox.sealwax(["get", "values.yaml", "smtp.password"]).by(&alice).run().ok(), "s3cr3t-smtp");
-    sandbox.sealwax(["unset", "values.yaml", "db.password"]).by(&alice).run().ok();
-    let plain = decrypt(&sandbox, &alice).ok();
-    assert!(!plain.contains("s3cr3t-set") && plain.contains("s3cr3t-smtp"), "{plain}");
-    assert_snapshot!(sandbox.sealwax(["set", "values.yaml", "db.password"]).input("x").run(), @"
-    exit 1
-    err: error: values.yaml: none of its keys opens it
-    err:   age RECIPIENT: none of your identities is for it
-    err: hint: Pass --identity FILE, or set SEALWAX_IDENTITY, SOPS_AGE_KEY_FILE or SOPS_AGE_KEY to what holds your age key.
-    ");
-}
-
-#[test]
-fn an_editor_sees_the_plain_file_and_leaves_the_rest_alone() {
-    let (sandbox, alice) = encrypted();
-    let before = sandbox.read("values.yaml");
-    let edit = |body: &str| {
-        let editor = sandbox.script("editor", body);
-        sandbox.sealwax(["edit", "values.yaml"]).by(&alice).env("EDITOR", editor).run()
-    };
-    assert_snapshot!(edit("sed -i 's/s3cr3t-two/s3cr3t-2/' \"$1\""), @"
-    exit 0
-    err: values.yaml: sealed 1 (2 kept) for age RECIPIENT
-    ");
-    let after = sandbox.read("values.yaml");
-    assert_eq!(changed(&before, &after).len(), 1);
-    assert_snapshot!(edit("true"), @"
-    exit 0
-    err: values.yaml: nothing changed
-    ");
-    // A name that the selector does not match would leave the value in the clear.
-    assert_snapshot!(edit("sed -i 's/password: s3cr3t-pass/passwort: s3cr3t-pass/' \"$1\""), @"
-    exit 1
-    err: error: values.yaml:4: db.passwort: was encrypted and would stand in the clear
-    err: hint: The file's selector does not select it there. Keep its name, or change the rule in .sops.yaml.
-    err: hint: The file was left as it was, and the changes were dropped.
-    ");
-    assert_eq!(sandbox.read("values.yaml"), after);
-    sandbox.assert_clean();
-}
-
-#[test]
 fn rekey_follows_sops_yaml() {
     let (sandbox, alice) = encrypted();
     let (bob, carol) = (sandbox.person("bob"), sandbox.person("carol"));
@@ -288,63 +184,43 @@ fn rekey_follows_sops_yaml() {
 }
 
 #[test]
-fn diffs_show_that_values_changed_and_not_which() {
-    let (sandbox, alice) = encrypted();
-    sandbox.commit_all();
-    let masked = |person: Option<&Person>| {
-        let run = sandbox.sealwax(["git", "textconv", "values.yaml"]);
-        let run = if let Some(person) = person { run.by(person) } else { run };
-        run.run().ok()
-    };
-    let (with, without) = (masked(Some(&alice)), masked(None));
-    assert!(!with.contains("ENC[") && !without.contains("ENC[") && !with.contains("s3cr3t"), "{with}");
-    sandbox.sealwax(["set", "values.yaml", "db.password"]).input("s3cr3t-new").by(&alice).run().ok();
-    assert_eq!(changed(&with, &masked(Some(&alice))).len(), 1);
-    assert_eq!(changed(&without, &masked(None)).len(), 1);
-    assert_snapshot!(sandbox.sealwax(["diff"]).by(&alice).run(), @"
-    exit 0
-    out: values.yaml: document 1
-    out:   ~ db.password  <sealed TAG> -> <sealed TAG>
-    ");
-    let revealed = sandbox.sealwax(["git", "textconv", "--reveal", "values.yaml"]).by(&alice).run().ok();
-    assert!(revealed.contains("s3cr3t-new"));
+fn what_another_reader_of_yaml_would_see_otherwise_is_an_error() {
+    let sandbox = Sandbox::new();
+    let (alice, mallory) = (sandbox.person("alice"), sandbox.person("mallory"));
+    let shared = format!(".keys: &keys\n  age: {}\n", mallory.recipient);
+    let rule = format!("  - <<: *keys\n    encrypted_regex: ^password\n    age: {}\n", alice.recipient);
+    sandbox.write(".sops.yaml", format!("{shared}creation_rules:\n{rule}"));
+    sandbox.write("values.yaml", VALUES);
+    let outcome = sandbox.sealwax(["encrypt", "values.yaml"]).run();
+    assert_eq!(outcome.code, Some(2), "{outcome}");
+    assert!(outcome.stderr.contains(".sops.yaml") && outcome.stderr.contains("<<"), "{outcome}");
+    assert_eq!(sandbox.read("values.yaml"), VALUES);
 }
 
 #[test]
-fn commands_get_the_values() {
-    let (sandbox, alice) = encrypted();
-    let run = |arguments: &[&str]| sandbox.sealwax(["exec", "values.yaml"]).args(arguments).by(&alice).run().ok();
-    assert_eq!(run(&["--", "sh", "-c", "printf %s \"$db_password\""]), "s3cr3t-pass");
-    assert!(run(&["--as", "file", "--allow-disk", "--", "cat", "{}"]).contains("s3cr3t-two"));
-    let shown = sandbox.sealwax(["inspect", "values.yaml"]).run().to_string();
-    let (before, written) = shown.split_once(", written ").unwrap();
-    let (_, after) = written.split_once('\n').unwrap();
-    assert_snapshot!(format!("{before}\n{after}"), @"
-    exit 0
-    out: values.yaml file of SOPS 3.13.3
-    out:   selector:      encrypted_regex: ^password
-    out: values.yaml document 1: no Kubernetes object
-    out:   named readers: age RECIPIENT
-    out:   db.password (27 bytes)
-    out:   list[0].password (26 bytes)
-    out:   list[1].password (33 bytes)
-    ");
-    assert_snapshot!(sandbox.sealwax(["verify", "."]).by(&alice).run(), @"
-    exit 0
-    err: 3 values in 1 files open; 0 files failed
-    ");
+fn paths_are_held_against_from_where_a_link_to_the_rules_stands() {
+    let sandbox = Sandbox::new();
+    let alice = sandbox.person("alice");
+    let rule = format!("  - path_regex: ^prod/\n    age: {}\n", alice.recipient);
+    sandbox.write("shared/rules.yaml", format!("creation_rules:\n{rule}"));
+    std::os::unix::fs::symlink("shared/rules.yaml", sandbox.path(".sops.yaml")).unwrap();
+    sandbox.write("prod/values.yaml", VALUES);
+    sandbox.sealwax(["encrypt", "prod/values.yaml"]).run().ok();
+    sandbox.write("shared/prod/values.yaml", VALUES);
+    assert_eq!(sandbox.sealwax(["encrypt", "shared/prod/values.yaml"]).run().code, Some(2));
 }
 
 #[test]
-fn values_get_their_ciphertext_back_from_the_last_commit() {
-    let (sandbox, alice) = encrypted();
-    sandbox.commit_all();
-    let before = sandbox.read("values.yaml");
-    sandbox.sealwax(["decrypt", "--in-place", "--force", "values.yaml"]).by(&alice).run().ok();
-    sandbox.write("values.yaml", sandbox.read("values.yaml").replace("s3cr3t-two", "s3cr3t-2"));
-    assert_snapshot!(sandbox.sealwax(["encrypt", "values.yaml"]).by(&alice).run(), @"
-    exit 0
-    err: values.yaml: sealed 1 value (2 kept) by creation_rules[0] of .sops.yaml for age RECIPIENT
-    ");
-    assert_eq!(changed(&before, &sandbox.read("values.yaml")).len(), 1);
+fn a_policy_goes_before_also_where_the_name_says_nothing() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    let secret =
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: b}\nstringData: {password: s3cr3t-pass}\n";
+    sandbox.write("secret.txt", secret);
+    sandbox.write(".sops.yaml", format!("creation_rules:\n  - age: {}\n", alice.recipient));
+    let policy = sandbox.read(".sealwax.toml");
+    let rule = "\n[[rule]]\npath = \"secret.txt\"\nencrypt = [\"stringData.*\"]\nrecipients = [\"alice\"]\n";
+    sandbox.write(".sealwax.toml", policy + rule);
+    sandbox.sealwax(["encrypt", "secret.txt"]).run().ok();
+    let text = sandbox.read("secret.txt");
+    assert!(text.contains("kind: Secret") && !text.contains("s3cr3t") && !text.contains("sops"), "{text}");
 }

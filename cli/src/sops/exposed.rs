@@ -1,0 +1,136 @@
+//! Whether something stands in the clear after a change that was encrypted, or was meant to be.
+
+use std::collections::HashSet;
+
+use sealwax_format::Path;
+use sealwax_format::document::File;
+use sealwax_format::document::walk::leaves;
+use sealwax_format::sops::{Layout, Value};
+
+use super::config::Selection;
+use super::{Opened, in_file};
+use crate::error::CommandError;
+use crate::files;
+
+/// The length from which on a value that stands somewhere else is taken for the same secret, and not for chance.
+const TELLING: usize = 8;
+
+/// What was encrypted, and where.
+pub(crate) struct Secrets<'s> {
+    telling: HashSet<&'s [u8]>,
+    places: HashSet<(usize, &'s Path)>,
+}
+
+impl<'s> Secrets<'s> {
+    /// Of values by their document and path.
+    pub(crate) fn of(secrets: impl IntoIterator<Item = (usize, &'s Path, &'s [u8])>) -> Self {
+        let (mut telling, mut places) = (HashSet::new(), HashSet::new());
+        for (document, path, text) in secrets {
+            places.insert((document, path));
+            // Short ones stand everywhere.
+            if text.len() >= TELLING {
+                telling.insert(text);
+            }
+        }
+        Self { telling, places }
+    }
+
+    /// Whether a text in the clear is one of them, by its length and what it says.
+    pub(crate) fn tells(&self, text: &[u8]) -> bool {
+        self.telling.contains(text)
+    }
+
+    /// Whether one of them stood at a place.
+    pub(crate) fn stood_at(&self, document: usize, path: &Path) -> bool {
+        self.places.contains(&(document, path))
+    }
+}
+
+impl Opened {
+    /// Refuses a result in which a value at one of these paths is not encrypted: the file's selector, which came with it,
+    /// decides. Empty values never are.
+    pub(crate) fn refuse_clear<'p>(
+        &self,
+        result: &str,
+        places: impl IntoIterator<Item = (usize, &'p Path)>,
+    ) -> Result<(), CommandError> {
+        let file = files::parse(&self.shown, result, self.store.syntax())?;
+        let layout = Layout::read(&file).map_err(|at| in_file(&self.shown, &at))?;
+        let clear = layout.values.iter().filter(|value| value.token.is_none());
+        let clear: HashSet<(usize, &Path)> = clear
+            .filter(|value| value.leaf.scalar.is_none_or(|scalar| !scalar.value.is_empty()))
+            .map(|value| (value.document, &value.leaf.path))
+            .collect();
+        let Some((_, path)) = places.into_iter().find(|place| clear.contains(place)) else { return Ok(()) };
+        let (field, text) = self.metadata.selector.field();
+        let message = format!("{}: {path}: the file's selector ({field}: {text}) leaves it in the clear", self.shown);
+        Err(CommandError::usage(message)
+            .hint("Choose another name, or change the rule in .sops.yaml and apply it with `sealwax rekey`."))
+    }
+
+    /// Refuses a result in which a value that was encrypted stands in the clear, at its path or at another.
+    pub(super) fn refuse_exposed(&self, edited: &[u8], result: &str) -> Result<(), CommandError> {
+        let secrets = Secrets::of(self.secrets.iter().map(|(document, path, value)| (*document, path, value.expose())));
+        self.refuse(edited, result, |value, text| {
+            let exposed = secrets.tells(text.as_bytes()) || secrets.stood_at(value.document, &value.leaf.path);
+            exposed.then(|| {
+                CommandError::refused("was encrypted and would stand in the clear").hint(
+                    "The file's selector does not select it there. Keep its name, or change the rule in .sops.yaml.",
+                )
+            })
+        })
+    }
+
+    /// Refuses a result with new values in the clear where the rule of `.sops.yaml` has another selector than the file: the
+    /// file's is in no checksum, and whoever narrowed it would be shown what the next person adds.
+    pub(super) fn refuse_added(&self, edited: &[u8], result: &str, rule: &Selection) -> Result<(), CommandError> {
+        let ((field, text), (wanted, regex)) = (self.metadata.selector.field(), rule.selector.field());
+        if (field, text) == (wanted, regex) {
+            return Ok(());
+        }
+        let before = self.file()?;
+        let documents = before.documents.iter().enumerate();
+        let places: HashSet<(usize, Path)> = documents
+            .flat_map(|(index, document)| leaves(document).into_iter().map(move |leaf| (index, leaf.path)))
+            .collect();
+        self.refuse(edited, result, |value, _| {
+            let added = !places.contains(&(value.document, value.leaf.path.clone()));
+            added.then(|| {
+                let rule = &rule.rule;
+                let message = format!(
+                    "is new and would stand in the clear: the file says {field}: {text}, {rule} says {wanted}: {regex}"
+                );
+                CommandError::refused(message).hint("Apply the rule first, with `sealwax rekey`.")
+            })
+        })
+    }
+
+    /// The first reason against a value in the clear, with its path and its line in the edited file, which people see.
+    fn refuse(
+        &self,
+        edited: &[u8],
+        result: &str,
+        against: impl Fn(&Value<'_>, &str) -> Option<CommandError>,
+    ) -> Result<(), CommandError> {
+        let file = files::parse(&self.shown, result, self.store.syntax())?;
+        let layout = Layout::read(&file).map_err(|at| in_file(&self.shown, &at))?;
+        for value in layout.values.iter().filter(|value| value.token.is_none()) {
+            let Some(text) = value.leaf.scalar.map(|scalar| scalar.value.as_str()) else { continue };
+            if let Some(error) = against(value, text).filter(|_| !text.is_empty()) {
+                return Err(error.of(&self.place(edited, value)));
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, edited: &[u8], value: &Value<'_>) -> String {
+        let path = &value.leaf.path;
+        let file = std::str::from_utf8(edited).ok().and_then(|text| File::parse(text, self.store.syntax()).ok());
+        let line = file.as_ref().and_then(|file| {
+            let leaves = leaves(file.documents.get(value.document)?);
+            let leaf = leaves.iter().find(|leaf| leaf.path == *path)?;
+            Some(format!(":{}", file.line(leaf.node.span.start)))
+        });
+        format!("{}{}: {path}", self.shown, line.unwrap_or_default())
+    }
+}
