@@ -9,6 +9,7 @@ mod auth;
 mod chain;
 mod endpoints;
 mod error;
+#[cfg(feature = "people")]
 mod kms;
 mod parameter_store;
 mod secrets_manager;
@@ -31,6 +32,7 @@ use crate::{Kind, Payload, Source, SourceError, Tokens};
 use self::sessions::Renewing;
 
 pub use endpoints::Endpoints;
+#[cfg(feature = "people")]
 pub use kms::{Kms, KmsSettings};
 
 /// The longest wait for one answer.
