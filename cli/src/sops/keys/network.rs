@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use sealwax_format::sops::{Service, Wrap};
 use sealwax_format::{SecretBytes, base64};
-use sealwax_sources::SourceError;
 use sealwax_sources::aws::{Kms, KmsSettings};
 use sealwax_sources::vault::{Transit, TransitKey};
+use sealwax_sources::{Kind, SourceError};
 use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
@@ -24,6 +24,8 @@ pub(super) struct Network {
     kms: Clients<KmsSettings, Kms>,
     /// One for each server.
     transit: Clients<String, Result<Transit, CommandError>>,
+    /// Servers and regions that did not answer: a thousand files need not wait for each of them a thousand times.
+    away: Mutex<HashMap<String, SourceError>>,
 }
 
 impl Network {
@@ -33,11 +35,11 @@ impl Network {
             let blob = base64::decode(wrap.enc.trim());
             let blob = blob.ok_or_else(|| CommandError::refused("the encrypted data key is not base64"))?;
             let context = wrap.context.iter().cloned().collect();
-            self.wait(client.decrypt(&wrap.key, &context, blob))?
+            self.wait(wrap, client.decrypt(&wrap.key, &context, blob))?
         } else {
             let (client, key) = (self.transit(wrap)?, transit_key(wrap)?);
             let client = client.as_ref().as_ref().map_err(CommandError::clone)?;
-            self.wait(client.decrypt(key, wrap.enc.trim()))?
+            self.wait(wrap, client.decrypt(key, wrap.enc.trim()))?
         };
         Ok(Zeroizing::new(key.expose().to_vec()))
     }
@@ -47,11 +49,11 @@ impl Network {
         if wrap.service == Service::AwsKms {
             let client = self.kms(wrap)?;
             let context = wrap.context.iter().cloned().collect();
-            return self.wait(client.encrypt(&wrap.key, &context, &share)).map(|blob| base64::encode(&blob));
+            return self.wait(wrap, client.encrypt(&wrap.key, &context, &share)).map(|blob| base64::encode(&blob));
         }
         let (client, key) = (self.transit(wrap)?, transit_key(wrap)?);
         let client = client.as_ref().as_ref().map_err(CommandError::clone)?;
-        self.wait(client.encrypt(key, &share))
+        self.wait(wrap, client.encrypt(key, &share))
     }
 
     fn kms(&self, wrap: &Wrap) -> Result<Arc<Kms>, CommandError> {
@@ -69,8 +71,25 @@ impl Network {
         Ok(self.transit.get(&wrap.key, || transit::client(&wrap.key)))
     }
 
-    fn wait<T>(&self, call: impl Future<Output = Result<T, SourceError>>) -> Result<T, CommandError> {
-        self.runtime()?.block_on(call).map_err(source_failed)
+    fn wait<T>(&self, wrap: &Wrap, call: impl Future<Output = Result<T, SourceError>>) -> Result<T, CommandError> {
+        let place = match wrap.service {
+            Service::AwsKms => name::region_of(&wrap.key)?,
+            _ => &wrap.key,
+        };
+        if let Some(error) = self.away().get(place) {
+            return Err(source_failed(error.clone()));
+        }
+        let answer = self.runtime()?.block_on(call);
+        if let Err(error) = &answer
+            && matches!(error.kind, Kind::Unavailable { .. })
+        {
+            self.away().insert(place.to_owned(), error.clone());
+        }
+        answer.map_err(source_failed)
+    }
+
+    fn away(&self) -> MutexGuard<'_, HashMap<String, SourceError>> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn runtime(&self) -> Result<&Runtime, CommandError> {
@@ -150,6 +169,7 @@ mod tests {
                 std::thread::spawn(|| serve(stream));
             }
         });
+        let wrap = name::parse_vault_transit(&format!("{server}/v1/transit/keys/sops")).unwrap();
         let settings = Settings { server, ..Settings::default() };
         let network = Network::default();
         let client = Transit::new(&settings, SecretBytes::from("token".to_owned())).unwrap();
@@ -158,11 +178,30 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..20 {
-                        assert_eq!(network.wait(client.decrypt(key, "vault:v1:x")).unwrap().expose(), b"share");
+                        let share = network.wait(&wrap, client.decrypt(key, "vault:v1:x")).unwrap();
+                        assert_eq!(share.expose(), b"share");
                     }
                 });
             }
         });
+    }
+
+    #[test]
+    fn who_does_not_answer_is_asked_once() {
+        let network = Network::default();
+        let named = |server: &str| name::parse_vault_transit(&format!("{server}/v1/transit/keys/sops")).unwrap();
+        let asked = std::cell::Cell::new(0);
+        let ask = |wrap: &Wrap, kind: Kind| {
+            let answer = async {
+                asked.set(asked.get() + 1);
+                Err::<(), _>(SourceError::new("Vault", "decrypt", kind))
+            };
+            assert!(network.wait(wrap, answer).is_err());
+            asked.get()
+        };
+        let (away, here) = (named("https://away"), named("https://here"));
+        assert_eq!((ask(&away, Kind::Unavailable { after: None }), ask(&away, Kind::Denied)), (1, 1));
+        assert_eq!((ask(&here, Kind::Denied), ask(&here, Kind::Denied)), (2, 3), "the next file may be another key's");
     }
 
     #[test]
