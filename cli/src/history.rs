@@ -8,14 +8,14 @@ use sealwax_format::keys::Recipient;
 use sealwax_format::native::{self, Layout, Opener, Previous, TokenKey};
 use sealwax_format::sops;
 
-use crate::files::syntax_of;
+use crate::files::{Store, syntax_of};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::open::fingerprints;
 use crate::policy::Policy;
 use crate::repo::Repository;
 use crate::sops::config::Creation;
 use crate::sops::keys::Keys;
-use crate::sops::{Change, Opened, Store};
+use crate::sops::{Change, Opened};
 
 /// For each document that has no key block: its state at HEAD, opened, if that is possible. Anything that is not
 /// possible here costs nothing but new tokens, so nothing is an error.

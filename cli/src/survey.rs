@@ -8,8 +8,8 @@ use sealwax_format::native::Token;
 use sealwax_format::sops;
 
 use crate::error::{Code, CommandError};
+use crate::files::Store;
 use crate::repo::Repository;
-use crate::sops::Store;
 
 /// A file to look at.
 pub(crate) struct Found {

@@ -8,13 +8,13 @@ use sealwax_format::sops;
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
-use crate::files::{self, Input, Staged};
+use crate::files::{self, Input, Staged, Store};
 use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
 use crate::outcomes::Outcomes;
 use crate::repo::work_tree;
+use crate::sops::Opened;
 use crate::sops::keys::Keys;
-use crate::sops::{Opened, Store};
 use crate::ui::{Note, Ui};
 use crate::{mask, values};
 

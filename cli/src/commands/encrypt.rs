@@ -9,14 +9,13 @@ use sealwax_format::sops;
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
-use crate::files::{self, Input, STDIN, Staged};
+use crate::files::{self, Input, STDIN, Staged, Store};
 use crate::history;
 use crate::job::{self, Plan, Policies, WriteArgs};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::manifest;
 use crate::outcomes::Outcomes;
 use crate::policy::Policy;
-use crate::sops::Store;
 use crate::sops::config::{Configs, Creation};
 use crate::sops::keys::{self, Keys};
 use crate::ui::{Note, Ui};

@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 
 use super::{Comments, Migrated, Target, Work};
 use crate::error::CommandError;
-use crate::files::{self, Input};
+use crate::files::{self, Input, Store};
 use crate::job::WriteArgs;
 use crate::manifest;
-use crate::sops::{self, Opened, Secrets, Store};
+use crate::sops::{self, Opened, Secrets};
 use crate::survey::Found;
 use crate::ui::{Note, count};
 

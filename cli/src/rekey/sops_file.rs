@@ -10,10 +10,10 @@ use sealwax_format::sops::{Layout, Metadata, Service, Wrap};
 
 use super::{Document, Done, Exposed, Mode, Step, Work};
 use crate::error::CommandError;
-use crate::files::{Input, Staged};
+use crate::files::{Input, Staged, Store};
 use crate::sops::config::Creation;
 use crate::sops::keys;
-use crate::sops::{Change, Opened, Store, in_file};
+use crate::sops::{Change, Opened, in_file};
 use crate::survey::Found;
 
 impl Work<'_> {

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 use super::config::Creation;
 use super::keys::Keys;
-use super::store::Store;
 use super::{Opened, in_file, opened};
 use crate::error::CommandError;
+use crate::files::Store;
 use crate::ui::{Note, count};
 
 /// Encrypts a file by a rule; one that is encrypted already has to be so in whole. What an earlier state for the same

@@ -11,8 +11,8 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::keys::{self, Keys};
-use super::store::Store;
 use super::{Open, Rest, Secrets, open, opened};
+use crate::files::Store;
 
 /// A merged file.
 pub(crate) struct MergedFile {

@@ -9,7 +9,6 @@
 //! | `exposed` | what would stand in the clear after a change |
 //! | `merge` | three versions become one |
 //! | `opened` | a file with everything open, and the way back |
-//! | `store` | the types of files |
 
 mod change;
 pub(crate) mod config;
@@ -18,7 +17,6 @@ mod exposed;
 pub(crate) mod keys;
 mod merge;
 mod opened;
-mod store;
 
 use sealwax_format::Path;
 use sealwax_format::document::rewrite::Rewrite;
@@ -31,7 +29,6 @@ pub(crate) use creating::{encrypt, encrypt_bytes, is_clear};
 pub(crate) use exposed::Secrets;
 pub(crate) use merge::merged;
 pub(crate) use opened::{Opened, Rest, mint, write};
-pub(crate) use store::Store;
 
 use crate::error::{CommandError, chain};
 use keys::Keys;

@@ -8,10 +8,9 @@ use zeroize::Zeroizing;
 
 use super::config::{Creation, Selection};
 use super::keys::Keys;
-use super::store::Store;
 use super::{VERSION, in_file, unwritten};
 use crate::error::CommandError;
-use crate::files::{self, Input};
+use crate::files::{self, Input, Store};
 use crate::keyring::Identities;
 use crate::survey::claims_values;
 use crate::ui::Note;

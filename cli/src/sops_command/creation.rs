@@ -7,7 +7,7 @@ use sealwax_format::sops::{FIELDS, Group, Selector, Wrap};
 use super::call::Call;
 use super::failure::{Code, Failure};
 use crate::error::{CommandError, chain};
-use crate::sops::Store;
+use crate::files::Store;
 use crate::sops::config::{Creation, Ruling};
 use crate::sops::keys;
 use crate::ui::Note;

@@ -11,7 +11,7 @@ use super::failure::{Code, Failure};
 use super::source::{Opened, Source, cannot_print, output};
 use super::target::{self, Kind};
 use super::tree_path;
-use crate::sops::Store;
+use crate::files::Store;
 
 pub(super) fn run(call: &Call<'_>) -> Result<ExitCode, Failure> {
     if call.given.words.is_empty() && call.is_on("in-place") {

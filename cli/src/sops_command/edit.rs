@@ -14,8 +14,7 @@ use super::failure::{Code, Failure};
 use super::source::{Opened, Source, layout};
 use super::{creation, examples};
 use crate::editor::{Session, keep_beside};
-use crate::files::{self, Input};
-use crate::sops::Store;
+use crate::files::{self, Input, Store};
 use crate::ui;
 
 pub(super) fn run(call: &Call<'_>) -> Result<ExitCode, Failure> {

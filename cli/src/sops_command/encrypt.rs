@@ -12,9 +12,10 @@ use super::failure::{Code, Failure};
 use super::source::{Source, cannot_encrypt, cannot_print, output};
 use super::target::{self, Kind};
 use crate::error::CommandError;
+use crate::files::Store;
 use crate::sops::config::Creation;
 use crate::sops::keys::Keys;
-use crate::sops::{self, Rest, Store};
+use crate::sops::{self, Rest};
 
 pub(super) fn run(call: &Call<'_>) -> Result<ExitCode, Failure> {
     if call.given.words.is_empty() {

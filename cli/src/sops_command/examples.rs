@@ -1,6 +1,6 @@
 //! What stands in the editor when a new file is made.
 
-use crate::sops::Store;
+use crate::files::Store;
 
 const YAML: &str = "\
 hello: Welcome! Edit this file as you please.

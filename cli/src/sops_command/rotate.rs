@@ -9,8 +9,9 @@ use super::creation;
 use super::failure::{Code, Failure};
 use super::source::{Opened, Source, cannot_encrypt, layout};
 use super::target::{self, Kind};
+use crate::files::Store;
 use crate::sops::config::Creation;
-use crate::sops::{self, Rest, Store};
+use crate::sops::{self, Rest};
 
 /// The flags that change who can open a file.
 const CHANGING: [&str; 7] = ["kms", "gcp-kms", "hckms", "azure-kv", "hc-vault-transit", "pgp", "age"];

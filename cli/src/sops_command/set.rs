@@ -13,8 +13,8 @@ use super::call::Call;
 use super::failure::{Code, Failure};
 use super::source::{Opened, Source, cannot_print};
 use super::{target, tree_path};
-use crate::files::{self, Input};
-use crate::sops::{self, Store};
+use crate::files::{self, Input, Store};
+use crate::sops;
 use crate::ui::Note;
 
 pub(super) fn run(call: &Call<'_>) -> Result<ExitCode, Failure> {

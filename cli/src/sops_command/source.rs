@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 use super::call::Call;
 use super::failure::{Code, Failure};
 use crate::error::CommandError;
-use crate::files::{self, Input, STDIN};
+use crate::files::{self, Input, STDIN, Store};
 use crate::sops::keys::Keys;
-use crate::sops::{self as sops_files, Open, Rest, Store};
+use crate::sops::{self as sops_files, Open, Rest};
 
 /// A file, or standard input.
 pub(super) struct Source {

@@ -10,8 +10,8 @@ use super::set::no_values;
 use super::source::{Opened, Source};
 use super::{target, tree_path};
 use crate::error::chain;
-use crate::files;
-use crate::sops::{self, Store};
+use crate::files::{self, Store};
+use crate::sops;
 
 pub(super) fn run(call: &Call<'_>) -> Result<ExitCode, Failure> {
     let words = &call.given.words;

@@ -10,11 +10,11 @@ use sealwax_format::native::{self, Conflict, Markers, Texts};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, CommandError};
-use crate::files::{self, Input, syntax_of};
+use crate::files::{self, Input, Store, syntax_of};
 use crate::keyring::{Identities, IdentityArgs};
 use crate::repo::{self, MergedText};
+use crate::sops;
 use crate::sops::keys::Keys;
-use crate::sops::{self, Store};
 use crate::ui::{Note, Ui};
 
 /// Largest file that is merged value by value; larger ones are merged as text.
