@@ -33,7 +33,7 @@ pub(super) fn decrypted(call: &Call<'_>, source: &Source) -> Result<Zeroizing<Ve
     let path = tree_path::parse(call.text("extract"))
         .map_err(|error| Failure::new(Code::BadTreePath, format!("error parsing --extract path: {error}")))?;
     let file = source.parse()?;
-    let opened = Opened::of(source, &file, &keys, !call.is_on("ignore-mac"))?;
+    let opened = Opened::of(call, source, &file, &keys)?;
     if path.0.is_empty() {
         return opened.printed(store);
     }

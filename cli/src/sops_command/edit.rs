@@ -44,7 +44,7 @@ fn existing(call: &Call<'_>, path: &Path) -> Result<ExitCode, Failure> {
     let keys = call.keys()?;
     let file = source.parse()?;
     let old = layout(&source, &file)?.metadata;
-    let opened = Opened::of(&source, &file, &keys, !call.is_on("ignore-mac"))?;
+    let opened = Opened::of(call, &source, &file, &keys)?;
     let plain = opened.plain()?;
     let text = if call.is_on("show-master-keys") {
         let shown = with_keys(&source, &file, &plain)?;

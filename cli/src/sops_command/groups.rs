@@ -62,7 +62,7 @@ fn change(call: &Call<'_>, change: impl FnOnce(&mut Vec<Group>) -> Result<(), Fa
         );
         return Err(Failure::new(Code::Generic, message).hint("Lower it with --shamir-secret-sharing-threshold."));
     }
-    let opened = Opened::of(&source, &file, &keys, true)?;
+    let opened = Opened::of(call, &source, &file, &keys)?;
     let groups = keys.rewrap(&old, &groups, threshold, opened.key())?;
     let text = opened.sealed(&opened.plain()?, &Metadata { groups, threshold, ..old })?;
     target::write(call, &source, text.as_bytes(), Kind::Encrypted)

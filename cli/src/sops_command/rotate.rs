@@ -43,7 +43,7 @@ pub(super) fn rotated(call: &Call<'_>, source: &Source) -> Result<Zeroizing<Stri
     let keys = call.keys()?;
     let file = source.parse()?;
     let old = layout(source, &file)?.metadata;
-    let opened = Opened::of(source, &file, &keys, !call.is_on("ignore-mac"))?;
+    let opened = Opened::of(call, source, &file, &keys)?;
     let creation = Creation::of_file(source.shown(), &old);
     let creation = creation::changed(creation, added, &removed);
     let store = match call.output_store(&source.name) {

@@ -59,7 +59,7 @@ pub(super) fn set(call: &Call<'_>, source: &Source, path: &Path, json: &str) -> 
     let value = Json::parse(json, source.store).ok_or_else(not_json)?;
     let keys = call.keys()?;
     let file = source.parse()?;
-    let opened = Opened::of(source, &file, &keys, !call.is_on("ignore-mac"))?;
+    let opened = Opened::of(call, source, &file, &keys)?;
     let plain = opened.plain()?;
     let text = std::str::from_utf8(&plain).ok().filter(|_| source.store != Store::Binary);
     let text = text.ok_or_else(|| no_values(source))?;

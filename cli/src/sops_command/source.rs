@@ -8,10 +8,12 @@ use zeroize::Zeroizing;
 
 use super::call::Call;
 use super::failure::{Code, Failure};
+use super::table::VERBOSE;
 use crate::error::CommandError;
 use crate::files::{self, Input, STDIN, Store};
 use crate::sops::keys::Keys;
 use crate::sops::{self as sops_files, Open, Rest};
+use crate::ui;
 
 /// A file, or standard input.
 pub(super) struct Source {
@@ -74,14 +76,18 @@ pub(super) struct Opened<'f> {
 impl<'f> Opened<'f> {
     /// Opens a file, and holds its checksum against its values unless told not to.
     pub(super) fn of(
+        call: &Call<'_>,
         source: &'f Source,
         file: &'f File<'f>,
         keys: &Keys<'_>,
-        check_mac: bool,
     ) -> Result<Self, Failure> {
+        let check_mac = !call.is_on("ignore-mac");
         let shown = source.shown();
         let layout = layout(source, file)?;
         let key = keys.open(shown, &layout.metadata).map_err(|error| no_data_key(&layout.metadata, &error))?;
+        if call.root.is_on(VERBOSE) {
+            ui::message("[SOPS]\t msg=\"Data key recovered successfully\"");
+        }
         let cipher = key.cipher();
         let values = layout.open(file, &cipher, check_mac).map_err(|at| {
             let error = sops_files::in_file(shown, &at);

@@ -90,12 +90,15 @@ const MODES: &[Flag] = &[
     Flag::text(&["set"], "put a value into a file: '[\"a\"][0] JSON'"),
 ];
 
+/// Says more, of what scripts look for.
+pub(super) const VERBOSE: &str = "verbose";
+
 /// What commands take from the words before their name.
 pub(super) const GLOBAL: &[Flag] = &[
     Flag::text(&["config"], "the configuration to use instead of the .sops.yaml above the file").or("SOPS_CONFIG"),
     Flag::switch(&["mac-only-encrypted"], "have only encrypted values in the checksum"),
     Flag::number(&["indent"], "has no effect: files keep their layout"),
-    Flag::switch(&["verbose"], "has no effect"),
+    Flag::switch(&[VERBOSE], "say when the data key was found"),
     Flag::switch(&["disable-version-check"], "has no effect: no version is looked up").or("SOPS_DISABLE_VERSION_CHECK"),
     Flag::switch(&["check-for-updates"], "has no effect: no version is looked up"),
     Flag::switch(&["version", "v"], "print the version"),

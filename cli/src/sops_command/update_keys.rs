@@ -63,7 +63,7 @@ fn update(call: &Call<'_>, configs: &Configs, keys: &Keys<'_>, path: &Path) -> R
         tell(format!("File {shown} left unchanged"));
         return Ok(ExitCode::SUCCESS);
     }
-    let opened = Opened::of(&source, &file, keys, true)?;
+    let opened = Opened::of(call, &source, &file, keys)?;
     let groups = keys.rewrap(&old, &creation.groups, threshold, opened.key())?;
     let text = opened.sealed(&opened.plain()?, &Metadata { groups, threshold, ..old })?;
     let done = target::over(&source, text.as_bytes())?;

@@ -66,3 +66,13 @@ fn an_editor_that_copies_a_file_is_how_vscode_saves() {
     assert!(save("copy/x.yaml").ok().contains("\nsops:\n"));
     assert!(save("copy/other.yaml").stderr.contains("no matching creation rules found"));
 }
+
+#[test]
+fn who_asks_for_more_is_told_when_the_key_was_found() {
+    let desk = Desk::with_file();
+    let outcome = desk.sops(["--verbose", "--decrypt", "e.yaml"]).run();
+    assert!(outcome.stderr.contains("Data key recovered successfully"), "{outcome}");
+    assert_eq!(outcome.ok(), VALUES);
+    let unopened = desk.stranger(["--verbose", "--decrypt", "e.yaml"]).run();
+    assert!(!unopened.stderr.contains("recovered"), "{unopened}");
+}
