@@ -3,6 +3,8 @@
 
 #[path = "sops/cycle.rs"]
 mod cycle;
+#[path = "sops/hostile.rs"]
+mod hostile;
 #[path = "properties/generator.rs"]
 mod generator;
 

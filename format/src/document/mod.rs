@@ -2,6 +2,7 @@
 //!
 //! Nothing here changes text; [`rewrite`] does, and checks itself by parsing the result.
 
+pub(crate) mod allowance;
 pub(crate) mod dotenv;
 pub(crate) mod ini;
 mod json;
@@ -21,6 +22,7 @@ use std::sync::OnceLock;
 
 use zeroize::Zeroizing;
 
+use allowance::Allowance;
 pub use yaml_error::ParseError;
 
 use crate::path::{Path, Step};
@@ -195,7 +197,7 @@ impl fmt::Debug for File<'_> {
 }
 
 impl<'a> File<'a> {
-    /// Parses a file and refuses duplicate keys.
+    /// Parses a file; refuses duplicate keys, and keys that would fill the memory.
     pub fn parse(source: &'a str, syntax: Syntax) -> Result<Self, ParseError> {
         let documents = match syntax {
             Syntax::Yaml => spans::parse(source)?,
@@ -203,7 +205,10 @@ impl<'a> File<'a> {
             Syntax::Dotenv => vec![dotenv::parse(source)?],
             Syntax::Ini => vec![ini::parse(source)?],
         };
+        let mut allowance = Allowance::new();
         for document in &documents {
+            let heavy = |node: &Node| ParseError::Keys { line: line_of(source, node.span.start) };
+            allowance.paths(&document.root, 0).map_err(heavy)?;
             refuse_duplicates(source, &document.root)?;
         }
         Ok(Self { source, syntax, documents, breaks: OnceLock::new() })

@@ -10,6 +10,7 @@ use super::places::Places;
 use super::read::{At, ReadError, names};
 use super::scalar::{Seen, see};
 use super::selector::Selector;
+use crate::document::allowance::Allowance;
 use crate::document::walk::{Around, Hazard, Leaf};
 use crate::document::{File, Kind, Node};
 use crate::path::{MAX_DEPTH, Path, Step};
@@ -40,9 +41,6 @@ pub(super) struct TreeComment {
     pub(super) selected: bool,
 }
 
-/// Most values behind aliases: they multiply.
-const MAX_ALIASED: usize = 10_000;
-
 /// Walks a file.
 pub(super) fn tree<'d>(file: &'d File<'_>, selector: &Selector) -> Result<Tree<'d>, At> {
     let found = comments(file);
@@ -51,6 +49,7 @@ pub(super) fn tree<'d>(file: &'d File<'_>, selector: &Selector) -> Result<Tree<'
         refuse_unsure(file, selector, &found, &places)?;
     }
     let mut tree = Tree { values: Vec::new(), comments: Vec::new() };
+    let mut allowance = Allowance::new();
     for (index, document) in file.documents.iter().enumerate() {
         let mut anchors = HashMap::new();
         collect_anchors(&document.root, &mut anchors);
@@ -62,10 +61,10 @@ pub(super) fn tree<'d>(file: &'d File<'_>, selector: &Selector) -> Result<Tree<'
             document: index,
             anchors,
             active: Vec::new(),
-            aliased: 0,
+            allowance: &mut allowance,
             tree: &mut tree,
         };
-        walk.node(&document.root, &Path::default(), State { around: None, hazard: None, aliased: false })?;
+        walk.node(&document.root, &Path::default(), State { around: None, hazard: None, alias: None })?;
     }
     Ok(tree)
 }
@@ -103,32 +102,39 @@ struct Walk<'w, 'd, 's> {
     anchors: HashMap<usize, &'d Node>,
     /// For each level, the comments since the last item that is none.
     active: Vec<Vec<usize>>,
-    aliased: usize,
+    allowance: &'w mut Allowance,
     tree: &'w mut Tree<'d>,
 }
 
 /// What is known of a node from those around it.
 #[derive(Clone, Copy)]
-struct State {
+struct State<'d> {
     around: Option<Around>,
     hazard: Option<Hazard>,
-    aliased: bool,
+    /// The alias that leads to it.
+    alias: Option<&'d Node>,
 }
 
 impl<'d> Walk<'_, 'd, '_> {
-    fn node(&mut self, node: &'d Node, path: &Path, state: State) -> Result<(), At> {
+    fn node(&mut self, node: &'d Node, path: &Path, state: State<'d>) -> Result<(), At> {
         let hazard = state.hazard.or((node.anchor != 0).then_some(Hazard::Anchor));
         let state = State { hazard, ..state };
+        if let Some(alias) = state.alias
+            && !self.allowance.aliased(node, path.weight())
+        {
+            return Err(self.at(alias, path, ReadError::TooMuch));
+        }
         match &node.kind {
             Kind::Scalar(_) => self.leaf(node, path, state),
             Kind::Alias(target) => {
                 let target = self.anchors.get(target).copied().ok_or_else(|| self.at(node, path, ReadError::Alias))?;
-                self.aliased += 1;
-                if self.aliased > MAX_ALIASED || path.0.len() > 2 * MAX_DEPTH {
-                    return Err(self.at(node, path, ReadError::Alias));
+                let alias = state.alias.unwrap_or(node);
+                // One within its own anchor.
+                if path.0.len() > 2 * MAX_DEPTH {
+                    return Err(self.at(alias, path, ReadError::Alias));
                 }
                 let hazard = Some(state.hazard.filter(|hazard| *hazard != Hazard::Anchor).unwrap_or(Hazard::Alias));
-                self.node(target, path, State { hazard, aliased: true, ..state })
+                self.node(target, path, State { hazard, alias: Some(alias), ..state })
             }
             Kind::Mapping { flow, entries } => {
                 let state = State { around: Some(Around { flow: *flow, column: node.column }), ..state };
@@ -168,7 +174,7 @@ impl<'d> Walk<'_, 'd, '_> {
         text.map(|scalar| scalar.value.as_str()).ok_or_else(|| self.at(key, path, ReadError::Key))
     }
 
-    fn leaf(&mut self, node: &'d Node, path: &Path, state: State) -> Result<(), At> {
+    fn leaf(&mut self, node: &'d Node, path: &Path, state: State<'d>) -> Result<(), At> {
         let selected = self.selects(path, None);
         let depth = (path.0.len() > MAX_DEPTH).then_some(Hazard::Depth);
         let hazard = state.hazard.or(depth);
@@ -178,14 +184,14 @@ impl<'d> Walk<'_, 'd, '_> {
     }
 
     /// The comments before a child of a collection.
-    fn comments(&mut self, node: &Node, child: usize, path: &Path, state: State) {
+    fn comments(&mut self, node: &Node, child: usize, path: &Path, state: State<'d>) {
         for index in self.places.before(self.document, node.id, child) {
             if let Some(level) = self.active.last_mut() {
                 level.push(*index);
             }
             let selected = self.selects(path, Some(*index));
             let Some(Comment { text }) = self.found.get(*index).cloned() else { continue };
-            if !state.aliased {
+            if state.alias.is_none() {
                 self.tree.comments.push(TreeComment {
                     document: self.document,
                     text,

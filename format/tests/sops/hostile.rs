@@ -1,0 +1,88 @@
+//! Files made to fill the memory or the stack, or to take forever: they are refused, or read in linear time.
+
+use sealwax_format::document::walk::hidden;
+use sealwax_format::document::{File, ParseError, Syntax};
+use sealwax_format::sops::{At, Layout, OutputError, Plains, ReadError};
+
+const BLOCK: &str = "sops:\n  lastmodified: \"2026-01-02T03:04:05Z\"\n  version: 3.13.3\n";
+
+fn refused(text: &str) -> At {
+    Layout::read(&File::parse(text, Syntax::Yaml).unwrap()).map(|_| ()).unwrap_err()
+}
+
+#[test]
+fn values_behind_aliases_are_counted_one_by_one() {
+    let items = "1, ".repeat(300);
+    let aliases = "*x, ".repeat(50);
+    let text = format!("a_unencrypted: &x [{items}]\nb_unencrypted: [{aliases}]\n");
+    let at = refused(&format!("{text}{BLOCK}"));
+    assert!(matches!(at.error, ReadError::TooMuch), "{at:?}");
+    assert_eq!(at.line, Some(2), "the alias, and not what it stands for");
+    // Of every document of a file together.
+    let each = format!("a_unencrypted: &x [{items}]\nb_unencrypted: [{}]\n{BLOCK}", "*x, ".repeat(20));
+    assert!(Layout::read(&File::parse(&each, Syntax::Yaml).unwrap()).is_ok());
+    assert!(matches!(refused(&format!("{each}---\n{each}")).error, ReadError::TooMuch));
+
+    let file = File::parse(&text, Syntax::Yaml).unwrap();
+    assert!(matches!(Plains::of(&file), Err(OutputError::Aliases(name)) if name == "b_unencrypted"));
+    assert!(hidden(&file.documents[0]).is_none());
+}
+
+#[test]
+fn one_long_value_behind_many_aliases_is_too_much() {
+    let text = format!("a: &x {}\nb: [{}]\n", "v".repeat(100_000), "*x, ".repeat(5000));
+    assert!(matches!(refused(&format!("{text}{BLOCK}")).error, ReadError::TooMuch));
+    let file = File::parse(&text, Syntax::Yaml).unwrap();
+    assert!(matches!(Plains::of(&file), Err(OutputError::Aliases(_))));
+    assert!(hidden(&file.documents[0]).is_none());
+}
+
+/// Every value holds a copy of the keys above it.
+#[test]
+fn long_keys_above_many_values_are_refused() {
+    let (key, deep) = ("k".repeat(200_000), ("[".repeat(250), "]".repeat(250)));
+    let items = "1, ".repeat(30_000);
+    for (text, syntax, line) in [
+        (format!("{{\"{key}\":\n[{items}1]}}"), Syntax::Json, 2),
+        (format!("a: 1\n? {key}\n: b: [{items}]\n"), Syntax::Yaml, 3),
+        (format!("{}{}1{}", deep.0, "1, ".repeat(100_000), deep.1), Syntax::Json, 1),
+    ] {
+        let error = File::parse(&text, syntax).unwrap_err();
+        assert_eq!(error, ParseError::Keys { line }, "{syntax:?}");
+    }
+    // Behind aliases the values are fewer, and their keys as long.
+    let text = format!("a: &x [{items}]\n? {key}\n: *x\n", items = "1, ".repeat(2000));
+    assert!(matches!(refused(&format!("{text}{BLOCK}")).error, ReadError::TooMuch));
+    assert!(hidden(&File::parse(&text, Syntax::Yaml).unwrap().documents[0]).is_none());
+}
+
+#[test]
+fn nesting_ends_before_the_stack_does() {
+    let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    assert!(File::parse(&nested(255), Syntax::Json).is_ok() && File::parse(&nested(255), Syntax::Yaml).is_ok());
+    for levels in [256, 100_000] {
+        let error = File::parse(&format!("\n{}", nested(levels)), Syntax::Json).unwrap_err();
+        assert_eq!(error, ParseError::Nesting { line: 2 });
+        let maps = format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
+        assert_eq!(File::parse(&maps, Syntax::Json).unwrap_err(), ParseError::Nesting { line: 1 });
+        assert!(File::parse(&nested(levels), Syntax::Yaml).is_err());
+    }
+}
+
+#[test]
+fn a_flat_name_has_few_levels() {
+    let block = |name: &str| format!("sops_lastmodified=2026-01-02T03:04:05Z\nsops_version=3.13.3\nsops_{name}=x\n");
+    let read = |text: &str, syntax| {
+        let file = File::parse(text, syntax).unwrap();
+        Layout::read(&file).map(|_| ()).map_err(|at| at.error.to_string())
+    };
+    let kms = "key_groups__list_0__map_kms__list_0__map_context__map_name";
+    let enc = "key_groups__list_0__map_kms__list_0__map_enc";
+    read(&format!("{}sops_{enc}=x\n", block(kms)), Syntax::Dotenv).unwrap();
+    for step in ["__map_b", "__list_0"] {
+        let name = format!("a{}", step.repeat(100_000));
+        read(&block(&name), Syntax::Dotenv).unwrap_err();
+        let ini = block(&name).replace("sops_", "").replace('=', " = ");
+        read(&format!("[a]\nb = 1\n[sops]\n{ini}"), Syntax::Ini).unwrap_err();
+    }
+}
