@@ -3,10 +3,10 @@
 
 #[path = "sops/cycle.rs"]
 mod cycle;
-#[path = "sops/hostile.rs"]
-mod hostile;
 #[path = "properties/generator.rs"]
 mod generator;
+#[path = "sops/hostile.rs"]
+mod hostile;
 
 use std::path::PathBuf;
 

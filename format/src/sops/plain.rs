@@ -5,7 +5,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
-use super::comments::containers;
+use super::comments::Containers;
 use super::metadata::BLOCK_KEY;
 use super::read::{At, Layout, Opened, ReadError, associated};
 use super::scalar::normalised;
@@ -78,12 +78,12 @@ impl Layout<'_> {
     /// the source does not always tell which of those around it that is: the one that opens it.
     pub(super) fn comments(&self, file: &File<'_>, cipher: &Cipher) -> Vec<FoundComment> {
         let mut found = Vec::new();
-        let leaves: Vec<_> = self.values.iter().map(|value| &value.leaf).collect();
+        let mut containers = Containers::among(self.values.iter().map(|value| &value.leaf));
         for comment in &self.comments {
             let (document, text) = (comment.document, comment.text.clone());
             let source = file.source.get(text.clone()).unwrap_or_default();
-            let containers = containers(&comment.container, &leaves, text.start);
             let opened = Token::parse(source).ok().and_then(|token| {
+                let containers = containers.of(&comment.container, text.start);
                 let (container, bytes) =
                     containers.iter().find_map(|path| Some((path, cipher.open(&token, &associated(path))?)))?;
                 let text = std::str::from_utf8(&bytes)

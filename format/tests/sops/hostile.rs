@@ -2,7 +2,12 @@
 
 use sealwax_format::document::walk::hidden;
 use sealwax_format::document::{File, ParseError, Syntax};
-use sealwax_format::sops::{At, Layout, OutputError, Plains, ReadError};
+use sealwax_format::keys::{Keyring, Recipient};
+use sealwax_format::native::{self, Opener, Place};
+use sealwax_format::sops::{
+    At, FileKey, Layout, Metadata, OutputError, Plains, ReadError, Request, Selector, Stash, encrypt,
+};
+use sealwax_format::{OsRandom, Pattern};
 
 const BLOCK: &str = "sops:\n  lastmodified: \"2026-01-02T03:04:05Z\"\n  version: 3.13.3\n";
 
@@ -85,4 +90,63 @@ fn a_flat_name_has_few_levels() {
         let ini = block(&name).replace("sops_", "").replace('=', " = ");
         read(&format!("[a]\nb = 1\n[sops]\n{ini}"), Syntax::Ini).unwrap_err();
     }
+}
+
+/// A walk over all comments for each of them would take minutes here; one over each takes a second.
+#[test]
+fn many_comments_are_read_in_one_pass() {
+    let by_comment = BLOCK.replace("sops:\n", "sops:\n  encrypted_comment_regex: c\n");
+    let run = |line: &str| line.repeat(30_000);
+    for (text, comments) in [
+        (format!("a: 1\n{}b: 2\n{BLOCK}", run("# c\n")), true),
+        (format!("a:\n  b: 1\n{}c: 2\n{BLOCK}", run("  # c\n")), true),
+        (format!("a:\n- 1\n{}- 2\n{}{BLOCK}", run("# c\n"), run("  # c\n\n")), true),
+        (format!("a: [\n{}2]\n{BLOCK}", run("1, # c\n")), true),
+        (format!("{}b:\n{}  c: 2\n{by_comment}", run("# c\n"), run("  # c\n")), true),
+        (format!("a:\n  b: 1\n{}{by_comment}", run("  # c\n")), true),
+        (format!("a: &x{} 1\n{BLOCK}", "#".repeat(400_000)), false),
+    ] {
+        let file = File::parse(&text, Syntax::Yaml).unwrap();
+        let layout = Layout::read(&file).unwrap();
+        assert_eq!(format!("{layout:?}").contains("TreeComment"), comments);
+    }
+}
+
+/// Twenty thousand values on one line, and below them as many comments.
+fn wide() -> String {
+    format!("a: [{}2]\n{}b: 1\n", "1, ".repeat(20_000), "# c\n".repeat(20_000))
+}
+
+/// The same: quadratic in the values or comments, a cycle would take minutes.
+#[test]
+fn many_values_and_comments_come_back() {
+    let cipher = FileKey::mint(&mut OsRandom).unwrap().cipher();
+    let metadata = Metadata::new(Vec::new(), None, Selector::default(), false, 1_767_323_045, "3.13.3");
+    let plain = wide();
+    let file = File::parse(&plain, Syntax::Yaml).unwrap();
+    let request = Request { metadata: &metadata, cipher: &cipher, stash: None, allow_nothing: false };
+    let sealed = encrypt(&file, &request, &mut OsRandom).unwrap().text;
+    let sealed = File::parse(&sealed, Syntax::Yaml).unwrap();
+    let layout = Layout::read(&sealed).unwrap();
+    let opened = layout.open(&sealed, &cipher, true).unwrap();
+    assert!(*layout.decrypt(&sealed, &cipher, &opened).unwrap() == plain);
+    let stash = Stash::of(&layout, &sealed, &cipher, &opened);
+    let request = Request { metadata: &layout.metadata, stash: Some(&stash), ..request };
+    assert!(*encrypt(&file, &request, &mut OsRandom).unwrap().text == sealed.source);
+}
+
+#[test]
+fn many_values_and_comments_come_back_in_the_native_format() {
+    let identity = age::x25519::Identity::generate();
+    let readers = [Recipient::parse("alice", &identity.to_public().to_string()).unwrap()];
+    let mut keyring = Keyring::default();
+    keyring.add(readers[0].label().fingerprint().clone(), Box::new(identity));
+    let plain = wide();
+    let file = File::parse(&plain, Syntax::Yaml).unwrap();
+    let select = [Pattern::parse("**").unwrap()];
+    let place = Place::Context("tests".to_owned());
+    let request = native::Request { select: &select, place, readers: &readers[..], previous: None };
+    let (sealed, _) = native::encrypt(&file, &[Some(request)], &mut OsRandom).unwrap();
+    let sealed = File::parse(&sealed, Syntax::Yaml).unwrap();
+    assert!(*native::decrypt(&sealed, &mut Opener::new(&keyring)).unwrap().text == plain);
 }

@@ -140,7 +140,7 @@ impl<'f, 's> Rewrite<'f, 's> {
     /// The reverse: an item in the place of a comment that stands in a list, where its dash would stand.
     pub fn comment_to_item(&mut self, document: usize, list: &Node, range: Range<usize>, text: &str) {
         let before = match &list.kind {
-            Kind::Sequence { items, .. } => items.iter().filter(|item| item.span.start < range.start).count(),
+            Kind::Sequence { items, .. } => items.partition_point(|item| item.span.start < range.start),
             _ => 0,
         };
         self.item_ends.push(range.end);
