@@ -10,6 +10,7 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, Structu
 
 use zeroize::Zeroizing;
 
+use super::lines::line_start;
 use super::{Document, Kind, Node, ParseError, Scalar, Style, Tag, line_of};
 
 /// Parses every document of a source.
@@ -152,8 +153,7 @@ impl<'a> Builder<'a> {
 
     /// Columns before an offset; a byte order mark is none.
     fn column(&self, offset: usize) -> usize {
-        let line = &self.source[..offset];
-        let line = &line[line.rfind('\n').map_or(0, |at| at + 1)..];
+        let line = &self.source[line_start(self.source, offset)..offset];
         line.trim_start_matches('\u{feff}').chars().count()
     }
 

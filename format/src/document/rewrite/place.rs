@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::entries::{end_of_line, entry_end};
 use super::{Inserted, Rewrite, RewriteError};
+use crate::document::lines::line_start;
 use crate::document::{File, Node};
 
 /// Where an entry of a mapping stands among its neighbours, so that it can be put back after it was taken out.
@@ -141,10 +142,9 @@ fn lines_down(source: &str, from: usize, lines: usize) -> usize {
 
 /// The same upwards: the start of the line that an offset is on, or of one as far above it.
 fn lines_up(source: &str, from: usize, lines: usize) -> usize {
-    let start = |at: usize| source.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
-    let mut at = start(from);
+    let mut at = line_start(source, from);
     for _ in 0..lines {
-        let above = start(at.saturating_sub(1));
+        let above = line_start(source, at.saturating_sub(1));
         let line = source.get(above..at).unwrap_or_default().trim();
         if at == 0 || !(line.is_empty() || line.starts_with(['#', ';'])) {
             break;
