@@ -163,7 +163,7 @@ pub(super) fn plain(kind: Type, plaintext: &[u8], syntax: Syntax) -> Option<(Val
             ("NaN" | "+Inf" | "-Inf", _) => None,
             // Digits alone would read as an integer: minus zero as zero, and none between 2^63 and 2^64.
             (text, _) if text == "-0" || text.parse::<i64>().is_err() && text.parse::<u64>().is_ok() => {
-                number(&format!("{text}.0"))
+                number(&Zeroizing::new([text, ".0"].concat()))
             }
             (text, _) => number(text),
         },

@@ -13,7 +13,7 @@ impl Rewrite<'_, '_> {
     /// Whole lines at the start of a line; at the end of a text without a line break, after one and without one.
     pub(super) fn splice_lines(&mut self, at: usize, text: &str, line_break: &str) {
         let open_end = at == self.file.source.len() && !self.file.source.ends_with('\n');
-        self.splice(at..at, if open_end { format!("{line_break}{text}") } else { format!("{text}{line_break}") });
+        self.splice(at..at, if open_end { [line_break, text].concat() } else { [text, line_break].concat() });
     }
 
     /// Adds an entry after the last one of a mapping. `text` is the entry as it is to stand: in block style whole
@@ -21,7 +21,7 @@ impl Rewrite<'_, '_> {
     pub fn insert(&mut self, document: usize, mapping: &Node, key: &str, text: &str) {
         if mapping.is_flow() {
             let (at, text) = match mapping.entries().last() {
-                Some((key, value)) => (entry_end(key, value), format!("{}{text}", self.separator(mapping))),
+                Some((key, value)) => (entry_end(key, value), [&*self.separator(mapping), text].concat()),
                 None => (mapping.span.start + 1, text.to_owned()),
             };
             self.splice(at..at, text);
@@ -79,7 +79,7 @@ impl Rewrite<'_, '_> {
     /// Remembers an entry as a document of its own.
     pub(super) fn expect_entry(&mut self, document: usize, mapping: &Node, key: &str, text: &str) {
         // A text of several lines may end with a line break, which is that of its last line.
-        let text = if mapping.is_flow() { format!("{{{text}}}") } else { format!("{text}{}", self.file.line_break()) };
+        let text = if mapping.is_flow() { ["{", text, "}"] } else { [text, self.file.line_break(), ""] }.concat();
         let inserted = Inserted { key: key.to_owned(), text: Zeroizing::new(text) };
         self.inserted.entry((document, mapping.id)).or_default().push(inserted);
     }

@@ -15,12 +15,12 @@ impl Rewrite<'_, '_> {
         let items = items(list);
         if list.is_flow() {
             let (at, text) = match items.last() {
-                Some(last) => (last.span.end, format!("{}{text}", self.separator(list))),
+                Some(last) => (last.span.end, [&*self.separator(list), text].concat()),
                 None => (list.span.start + 1, text.to_owned()),
             };
             self.splice(at..at, text);
         } else {
-            let line = format!("{}- {text}", " ".repeat(list.column));
+            let line = Zeroizing::new([&*" ".repeat(list.column), "- ", text].concat());
             self.splice_lines(after_content(self.file.source, list), &line, self.file.line_break());
         }
         self.expect_item(document, list, items.len(), text);
@@ -49,7 +49,7 @@ impl Rewrite<'_, '_> {
     }
 
     fn expect_item(&mut self, document: usize, list: &Node, before: usize, text: &str) {
-        let item = Item::Alike(Zeroizing::new(format!("[{text}]")));
+        let item = Item::Alike(Zeroizing::new(["[", text, "]"].concat()));
         self.items.entry((document, list.id)).or_default().push((before, item));
     }
 

@@ -63,23 +63,23 @@ impl Rewrite<'_, '_> {
         let Some((neighbour_key, neighbour_value)) = neighbour.and_then(|index| entries.get(index)) else {
             if entries.is_empty() && mapping.is_flow() {
                 let at = mapping.span.start + 1..mapping.span.end - 1;
-                self.splice(at, format!("{}{text}{}", place.between.0, place.between.1));
+                self.splice(at, [&*place.between.0, text, &*place.between.1].concat());
                 return self.expect_entry(document, mapping, key, text);
             }
             return self.insert(document, mapping, key, text);
         };
         let first = place.after.is_none();
         if mapping.is_flow() {
-            let between = &place.between.0;
+            let between = place.between.0.as_str();
             let (at, text) = if first {
-                (neighbour_key.span.start, format!("{text}{between}"))
+                (neighbour_key.span.start, [text, between].concat())
             } else {
-                (entry_end(neighbour_key, neighbour_value), format!("{between}{text}"))
+                (entry_end(neighbour_key, neighbour_value), [between, text].concat())
             };
             self.splice(at..at, text);
         } else if first {
             let at = lines_up(self.file.source, neighbour_key.span.start, place.lines);
-            self.splice(at..at, format!("{text}{}", place.line_break));
+            self.splice(at..at, [text, place.line_break].concat());
         } else {
             let source = self.file.source;
             let end = entry_end(neighbour_key, neighbour_value);
@@ -102,7 +102,7 @@ impl Rewrite<'_, '_> {
             if before.trim_start_matches('\u{feff}').is_empty() || before.ends_with('\n') { "" } else { line_break };
         // Nothing stands in a document without a root: the line that its place is on belongs to what follows.
         let trail = if root.span.is_empty() && !after.starts_with(['\n', '\r']) { line_break } else { "" };
-        self.splice(root.span.clone(), format!("{lead}{text}{trail}"));
+        self.splice(root.span.clone(), [lead, text, trail].concat());
         self.turned.insert((document, root.id));
         let text = Zeroizing::new(text.to_owned());
         self.inserted.entry((document, root.id)).or_default().push(Inserted { key: key.to_owned(), text });

@@ -15,6 +15,7 @@ use super::tree::collect_anchors;
 use crate::document::allowance::Allowance;
 use crate::document::{File, Kind, Node, Scalar, Syntax, ini};
 use crate::path::{MAX_DEPTH, Path, Step};
+use crate::secret_text::SecretText;
 
 /// A type of file that values are printed as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,10 +146,10 @@ impl Plains {
             // The others hold one document.
             return print(self.first(), output);
         }
-        let mut text = Zeroizing::new(String::new());
+        let mut text = SecretText::default();
         let documents: Vec<_> = self.documents.iter().map(Plain::entries).collect();
         print::yaml(&documents, &mut text)?;
-        Ok(bytes_of(&text))
+        Ok(text.into_bytes())
     }
 }
 
@@ -159,7 +160,7 @@ impl Plain {
 
     /// The value by itself: a text as it is, a mapping as a file of this type, and anything else as it would stand in one.
     pub fn print(&self, output: Output, name: &str) -> Result<Zeroizing<Vec<u8>>, OutputError> {
-        let mut out = Zeroizing::new(String::new());
+        let mut out = SecretText::default();
         match (self, output) {
             (Self::Value(Type::Text | Type::Bytes, bytes), _) => return Ok(bytes.clone()),
             (Self::Map(entries), _) => return print(entries, output),
@@ -169,12 +170,13 @@ impl Plain {
             }
             (_, Output::Text(Syntax::Yaml)) => {
                 print::value(self, 0, name, &mut out)?;
-                out.remove(0);
+                // It would stand behind a name and a blank.
+                return Ok(bytes_of(out.strip_prefix(' ').unwrap_or(&out)));
             }
             (_, Output::Text(Syntax::Json)) => json::value(self, 0, name, &mut out)?,
             (_, Output::Text(Syntax::Dotenv | Syntax::Ini)) => return Ok(bytes_of(&self.text(name)?)),
         }
-        Ok(bytes_of(&out))
+        Ok(out.into_bytes())
     }
 
     /// The value as a text without a type, as SOPS prints it where there are none.
@@ -188,7 +190,7 @@ fn bytes_of(text: &str) -> Zeroizing<Vec<u8>> {
 }
 
 fn print(entries: &[(String, Plain)], output: Output) -> Result<Zeroizing<Vec<u8>>, OutputError> {
-    let mut text = Zeroizing::new(String::new());
+    let mut text = SecretText::default();
     match output {
         Output::Binary => return data(entries),
         Output::Text(Syntax::Dotenv) => print::dotenv(entries, &mut text)?,
@@ -196,7 +198,7 @@ fn print(entries: &[(String, Plain)], output: Output) -> Result<Zeroizing<Vec<u8
         Output::Text(Syntax::Json) => json::document(entries, &mut text)?,
         Output::Text(Syntax::Yaml) => print::yaml(&[entries], &mut text)?,
     }
-    Ok(bytes_of(&text))
+    Ok(text.into_bytes())
 }
 
 /// Makes plain values of nodes.
