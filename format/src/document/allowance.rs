@@ -5,6 +5,8 @@
 use super::{Kind, Node};
 use crate::path::STEP_WEIGHT;
 
+/// Deepest nesting of mappings and lists: every walk over a tree calls itself for each level, and the stack has an end.
+pub(super) const MAX_NESTING: usize = 255;
 /// Most nodes behind aliases.
 const MAX_ALIASED: usize = 10_000;
 /// Most bytes of copies. A million values five levels down stay below.

@@ -4,10 +4,8 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+use super::allowance::MAX_NESTING;
 use super::{Document, Kind, Node, ParseError, Scalar, Style, line_of};
-
-/// Deepest nesting, which is that of the parser of YAML: every walk over a tree calls itself for each level.
-pub(super) const MAX_NESTING: usize = 255;
 
 /// Parses the one document of a JSON source.
 pub(super) fn parse(source: &str) -> Result<Document, ParseError> {

@@ -109,7 +109,7 @@ pub struct Hidden {
     pub hazard: Hazard,
 }
 
-/// Deepest nesting with aliases followed; the parser itself stops at 255 without.
+/// Deepest nesting with aliases followed, somewhat deeper than without.
 const MAX_NESTING: usize = 300;
 
 /// The values behind aliases and merge keys, at the paths where programs see them; `None` if there are too many to

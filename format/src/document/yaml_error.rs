@@ -1,6 +1,6 @@
 //! Why a file cannot be read. Messages hold lines and reasons, never a piece of the file: it may be a secret.
 
-use super::json::MAX_NESTING;
+use super::allowance::MAX_NESTING;
 
 /// A file that is not valid, or not safe to edit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,8 +46,8 @@ pub enum ParseError {
         /// Line, counted from 1.
         line: usize,
     },
-    /// Brackets within brackets.
-    #[error("brackets and braces are nested deeper than {MAX_NESTING} levels")]
+    /// Mappings and lists within each other.
+    #[error("mappings and lists are nested deeper than {MAX_NESTING} levels")]
     Nesting {
         /// Line, counted from 1.
         line: usize,

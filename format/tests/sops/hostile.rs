@@ -5,7 +5,7 @@ use sealwax_format::document::{File, ParseError, Syntax};
 use sealwax_format::keys::{Keyring, Recipient};
 use sealwax_format::native::{self, Opener, Place};
 use sealwax_format::sops::{
-    At, FileKey, Layout, Metadata, OutputError, Plains, ReadError, Request, Selector, Stash, encrypt,
+    At, FileKey, Layout, Metadata, Output, OutputError, Plains, ReadError, Request, Selector, Stash, encrypt,
 };
 use sealwax_format::{OsRandom, Pattern};
 
@@ -65,13 +65,37 @@ fn long_keys_above_many_values_are_refused() {
 fn nesting_ends_before_the_stack_does() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     assert!(File::parse(&nested(255), Syntax::Json).is_ok() && File::parse(&nested(255), Syntax::Yaml).is_ok());
+    let both = |lines: usize| format!("\n{}{}", "- ".repeat(lines), nested(55));
+    assert!(File::parse(&both(200), Syntax::Yaml).is_ok());
+    assert_eq!(File::parse(&both(201), Syntax::Yaml).unwrap_err(), ParseError::Nesting { line: 2 });
     for levels in [256, 100_000] {
         let error = File::parse(&format!("\n{}", nested(levels)), Syntax::Json).unwrap_err();
         assert_eq!(error, ParseError::Nesting { line: 2 });
         let maps = format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
         assert_eq!(File::parse(&maps, Syntax::Json).unwrap_err(), ParseError::Nesting { line: 1 });
         assert!(File::parse(&nested(levels), Syntax::Yaml).is_err());
+        assert!(File::parse(&"- ".repeat(levels), Syntax::Yaml).is_err());
     }
+}
+
+/// The deepest that parses, behind an alias that stands as deep as one may: within the stack of a test, 2 MiB.
+#[test]
+fn the_deepest_file_is_read() {
+    let deep = format!("{}{}1{}", "- ".repeat(100), "[".repeat(150), "]".repeat(150));
+    let alias = format!("{}*x{}", "[".repeat(120), "]".repeat(120));
+    let text = format!("a_unencrypted: &x\n  {deep}\nb_unencrypted: {alias}\n");
+    let sealed = format!("{text}{BLOCK}");
+    let file = File::parse(&sealed, Syntax::Yaml).unwrap();
+    assert_eq!(Layout::read(&file).unwrap().values.len(), 2);
+    let file = File::parse(&text, Syntax::Yaml).unwrap();
+    Plains::of(&file).unwrap().print(Output::Text(Syntax::Yaml)).unwrap();
+    // The native side stops earlier.
+    assert!(hidden(&file.documents[0]).is_none());
+    // An alias in its own anchor has no end.
+    let text = "a_unencrypted: &x [*x]\n";
+    assert!(matches!(refused(&format!("{text}{BLOCK}")).error, ReadError::Alias));
+    let file = File::parse(text, Syntax::Yaml).unwrap();
+    assert!(matches!(Plains::of(&file), Err(OutputError::Aliases(_))) && hidden(&file.documents[0]).is_none());
 }
 
 #[test]
