@@ -9,8 +9,10 @@ use crate::path::STEP_WEIGHT;
 pub(super) const MAX_NESTING: usize = 255;
 /// Most nodes behind aliases.
 const MAX_ALIASED: usize = 10_000;
-/// Most bytes of copies. A million values five levels down stay below.
-const MAX_COPIES: usize = 1 << 28;
+/// Bytes of copies that every file may have. A million values five levels down stay below.
+const COPIES: usize = 1 << 28;
+/// Those that a larger file may have for each of its own: bundles of resource definitions are long and deep.
+const COPIES_PER_BYTE: usize = 32;
 
 /// What is left to one walk over a file.
 pub(crate) struct Allowance {
@@ -19,8 +21,9 @@ pub(crate) struct Allowance {
 }
 
 impl Allowance {
-    pub(crate) fn new() -> Self {
-        Self { aliased: MAX_ALIASED, copies: MAX_COPIES }
+    /// For a file of this many bytes.
+    pub(crate) fn of(bytes: usize) -> Self {
+        Self { aliased: MAX_ALIASED, copies: COPIES.max(bytes.saturating_mul(COPIES_PER_BYTE)) }
     }
 
     /// Takes for a node behind an alias and what it is copied with; whether it was left.

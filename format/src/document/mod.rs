@@ -210,7 +210,7 @@ impl<'a> File<'a> {
             Syntax::Dotenv => vec![dotenv::parse(source)?],
             Syntax::Ini => vec![ini::parse(source)?],
         };
-        let mut allowance = Allowance::new();
+        let mut allowance = Allowance::of(source.len());
         for document in &documents {
             let heavy = |node: &Node| ParseError::Keys { line: line_of(source, node.span.start) };
             allowance.paths(&document.root, 0).map_err(heavy)?;

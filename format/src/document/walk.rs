@@ -117,7 +117,8 @@ const MAX_NESTING: usize = 300;
 pub fn hidden(document: &Document) -> Option<Vec<Hidden>> {
     let mut anchors = HashMap::new();
     collect_anchors(&document.root, &mut anchors);
-    let mut seeker = Seeker { anchors, found: Vec::new(), allowance: Allowance::new(), depth: 0 };
+    let allowance = Allowance::of(document.root.span.len());
+    let mut seeker = Seeker { anchors, found: Vec::new(), allowance, depth: 0 };
     seeker.node(&document.root, &Path::default(), None)?;
     Some(seeker.found)
 }

@@ -52,7 +52,7 @@ pub(super) fn tree<'d>(file: &'d File<'_>, selector: &Selector) -> Result<Tree<'
     let deciding: Vec<_> = found.iter().map(decides).collect();
     refuse_unsure(file, &found, &deciding, &places)?;
     let mut tree = Tree { values: Vec::new(), comments: Vec::new() };
-    let mut allowance = Allowance::new();
+    let mut allowance = Allowance::of(file.source.len());
     for (index, document) in file.documents.iter().enumerate() {
         let mut anchors = HashMap::new();
         collect_anchors(&document.root, &mut anchors);

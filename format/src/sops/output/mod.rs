@@ -101,7 +101,7 @@ impl Plains {
 
     fn gathered(file: &File<'_>, opened: &HashMap<(usize, usize), &Opened>) -> Result<Self, OutputError> {
         let mut documents = Vec::with_capacity(file.documents.len());
-        let mut allowance = Allowance::new();
+        let mut allowance = Allowance::of(file.source.len());
         for (index, document) in file.documents.iter().enumerate() {
             let mut anchors = HashMap::new();
             collect_anchors(&document.root, &mut anchors);
