@@ -42,6 +42,7 @@ mod padding;
 mod path;
 mod primitives;
 mod secret;
+mod secret_text;
 mod select;
 pub mod sops;
 

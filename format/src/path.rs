@@ -5,6 +5,9 @@ use std::fmt;
 /// Deepest path that may hold an encrypted value.
 pub const MAX_DEPTH: usize = 64;
 
+/// Bytes that a step takes up besides the characters of its key, about.
+pub(crate) const STEP_WEIGHT: usize = 32;
+
 /// One step of a [`Path`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
@@ -32,6 +35,12 @@ impl Path {
         steps.extend_from_slice(&self.0);
         steps.push(step);
         Self(steps)
+    }
+
+    /// Bytes that a copy takes up, about.
+    pub(crate) fn weight(&self) -> usize {
+        let key = |step: &Step| if let Step::Key(key) = step { key.len() } else { 0 };
+        self.0.iter().map(|step| STEP_WEIGHT + key(step)).sum()
     }
 
     /// The bytes that stand for the path in the associated data: `u32be(n)`, then for each step `01 ‖ lp(key)`

@@ -5,6 +5,8 @@
 mod cycle;
 #[path = "properties/generator.rs"]
 mod generator;
+#[path = "sops/hostile.rs"]
+mod hostile;
 
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! New entries: a value under a path of which the last part, or more, does not exist yet.
 
+use zeroize::Zeroizing;
+
 use super::present::{self, Expected, Target, Written, double_quoted, quote_if_needed};
 use super::rewrite::Rewrite;
 use super::walk::{Around, Hazard, leaves};
@@ -124,9 +126,10 @@ fn append(
 }
 
 /// An item on one line.
-fn item(file: &File<'_>, value: &Value<'_>) -> Option<String> {
+fn item(file: &File<'_>, value: &Value<'_>) -> Option<Zeroizing<String>> {
     let around = Around { flow: true, column: 0 };
-    Some(value.write(Target { syntax: file.syntax, around, line_break: "\n" })?.head.clone())
+    let written = value.write(Target { syntax: file.syntax, around, line_break: "\n" })?;
+    Some(Zeroizing::new(written.head.clone()))
 }
 
 /// Adds a value under the deepest mapping of the path that exists, with the mappings in between. `write` gives its text
@@ -194,30 +197,25 @@ fn line_entry(
     in_root: bool,
     keys: &[&str],
     write: impl Fn(Target) -> Option<Written>,
-) -> Option<String> {
+) -> Option<Zeroizing<String>> {
     let around = Around { flow: false, column: 0 };
     let written = write(Target { syntax: file.syntax, around, line_break: file.line_break() })?;
-    let head = &written.head;
-    match (file.syntax, in_root, keys) {
-        (Syntax::Dotenv, true, [name]) => Some(format!("{name}={head}")),
-        (Syntax::Ini, false, [name]) => Some(format!("{name} = {head}")),
-        (Syntax::Ini, true, [section, name]) => Some(format!("[{section}]{}{name} = {head}", file.line_break())),
-        _ => None,
-    }
+    let name = match (file.syntax, in_root, keys) {
+        (Syntax::Dotenv, true, [name]) => format!("{name}="),
+        (Syntax::Ini, false, [name]) => format!("{name} = "),
+        (Syntax::Ini, true, [section, name]) => format!("[{section}]{}{name} = ", file.line_break()),
+        _ => return None,
+    };
+    Some(Zeroizing::new([&*name, &written.head].concat()))
 }
 
-fn flow_entry(file: &File<'_>, keys: &[&str], write: impl Fn(Target) -> Option<Written>) -> Option<String> {
+fn flow_entry(file: &File<'_>, keys: &[&str], write: impl Fn(Target) -> Option<Written>) -> Option<Zeroizing<String>> {
     let around = Around { flow: true, column: 0 };
     let quote =
         |key: &str| if file.syntax == Syntax::Json { double_quoted(key, Syntax::Json) } else { quote_if_needed(key) };
-    let mut text = write(Target { syntax: file.syntax, around, line_break: "\n" })?.head.clone();
-    for (position, key) in keys.iter().enumerate().rev() {
-        text = format!("{}: {text}", quote(key));
-        if position > 0 {
-            text = format!("{{{text}}}");
-        }
-    }
-    Some(text)
+    let names: Vec<_> = keys.iter().map(|key| format!("{}: ", quote(key))).collect();
+    let written = write(Target { syntax: file.syntax, around, line_break: "\n" })?;
+    Some(Zeroizing::new([&*names.join("{"), &written.head, &"}".repeat(keys.len().saturating_sub(1))].concat()))
 }
 
 fn block_entry(
@@ -225,19 +223,22 @@ fn block_entry(
     column: usize,
     keys: &[&str],
     write: impl Fn(Target) -> Option<Written>,
-) -> Option<String> {
-    let mut lines = Vec::new();
-    for (depth, key) in keys.iter().enumerate() {
-        lines.push(format!("{}{}:", " ".repeat(column + 2 * depth), quote_if_needed(key)));
+) -> Option<Zeroizing<String>> {
+    let indents = (column..).step_by(2);
+    let names: Vec<_> = keys
+        .iter()
+        .zip(indents)
+        .map(|(key, column)| format!("{}{}:", " ".repeat(column), quote_if_needed(key)))
+        .collect();
+    let around = Around { flow: false, column: column + 2 * keys.len().saturating_sub(1) };
+    let line_break = file.line_break();
+    let written = write(Target { syntax: file.syntax, around, line_break })?;
+    let names = names.join(line_break);
+    let mut pieces = vec![&*names, " ", &written.head];
+    if let Some(body) = &written.body {
+        pieces.extend([line_break, body]);
     }
-    let around = Around { flow: false, column: column + 2 * (keys.len() - 1) };
-    let written = write(Target { syntax: file.syntax, around, line_break: file.line_break() })?;
-    if let Some(line) = lines.last_mut() {
-        line.push(' ');
-        line.push_str(&written.head);
-    }
-    lines.extend(written.body.clone());
-    Some(lines.join(file.line_break()))
+    Some(Zeroizing::new(pieces.concat()))
 }
 
 #[cfg(test)]

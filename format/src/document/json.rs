@@ -4,15 +4,19 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{Document, Kind, Node, ParseError, Scalar, Style};
+use super::allowance::MAX_NESTING;
+use super::{Document, Kind, Node, ParseError, Scalar, Style, line_of};
 
 /// Parses the one document of a JSON source.
 pub(super) fn parse(source: &str) -> Result<Document, ParseError> {
     let offset = source.len() - source.trim_start_matches('\u{feff}').len();
     serde_json::from_str::<Valid>(&source[offset..]).map_err(|error| ParseError::Json { line: error.line() })?;
-    let mut scan = Scan { source, at: offset, next_id: 0 };
-    let root = scan.node().ok_or(ParseError::Json { line: 1 })?;
-    Ok(Document { root })
+    let mut scan = Scan { source, at: offset, next_id: 0, depth: 0 };
+    match scan.node() {
+        Some(root) => Ok(Document { root }),
+        None if scan.depth > MAX_NESTING => Err(ParseError::Nesting { line: line_of(source, scan.at) }),
+        None => Err(ParseError::Json { line: 1 }),
+    }
 }
 
 /// Any JSON value, checked to its end and dropped without a copy.
@@ -24,11 +28,14 @@ impl<'de> serde::Deserialize<'de> for Valid {
     }
 }
 
-/// Works on valid JSON only; every `None` here means "was not valid after all" and ends as an error.
+/// Works on valid JSON only; every `None` here means "was not valid after all" or "is nested too deep" and ends as an
+/// error.
 struct Scan<'a> {
     source: &'a str,
     at: usize,
     next_id: usize,
+    /// Collections around the place; of more than there may be at the one that is too deep.
+    depth: usize,
 }
 
 impl Scan<'_> {
@@ -38,12 +45,22 @@ impl Scan<'_> {
         self.skip_space();
         let from = self.at;
         let kind = match self.peek()? {
-            b'{' => self.mapping()?,
-            b'[' => self.sequence()?,
+            b'{' => self.within(Self::mapping)?,
+            b'[' => self.within(Self::sequence)?,
             b'"' => Kind::Scalar(self.string()?),
             _ => Kind::Scalar(self.word()),
         };
         Some(Node { id, span: from..self.at, column: 0, anchor: 0, tag: None, kind })
+    }
+
+    fn within(&mut self, collection: fn(&mut Self) -> Option<Kind>) -> Option<Kind> {
+        self.depth += 1;
+        if self.depth > MAX_NESTING {
+            return None;
+        }
+        let kind = collection(self)?;
+        self.depth -= 1;
+        Some(kind)
     }
 
     fn mapping(&mut self) -> Option<Kind> {

@@ -2,9 +2,11 @@
 //!
 //! Nothing here changes text; [`rewrite`] does, and checks itself by parsing the result.
 
+pub(crate) mod allowance;
 pub(crate) mod dotenv;
 pub(crate) mod ini;
 mod json;
+pub(crate) mod lines;
 mod spans;
 mod yaml_error;
 
@@ -21,6 +23,7 @@ use std::sync::OnceLock;
 
 use zeroize::Zeroizing;
 
+use allowance::Allowance;
 pub use yaml_error::ParseError;
 
 use crate::path::{Path, Step};
@@ -186,6 +189,10 @@ pub struct File<'a> {
     pub documents: Vec<Document>,
     /// Where its line breaks are, once a line was asked for: a file of a hundred thousand findings asks as often.
     breaks: OnceLock<Vec<usize>>,
+    /// Every value that is written asks for it, and the first line may be the whole file.
+    line_break: &'static str,
+    /// Whether the others are the same, once that was asked for.
+    mixed: OnceLock<bool>,
 }
 
 impl fmt::Debug for File<'_> {
@@ -195,7 +202,7 @@ impl fmt::Debug for File<'_> {
 }
 
 impl<'a> File<'a> {
-    /// Parses a file and refuses duplicate keys.
+    /// Parses a file; refuses duplicate keys, and keys that would fill the memory.
     pub fn parse(source: &'a str, syntax: Syntax) -> Result<Self, ParseError> {
         let documents = match syntax {
             Syntax::Yaml => spans::parse(source)?,
@@ -203,10 +210,20 @@ impl<'a> File<'a> {
             Syntax::Dotenv => vec![dotenv::parse(source)?],
             Syntax::Ini => vec![ini::parse(source)?],
         };
+        let mut allowance = Allowance::of(source.len());
         for document in &documents {
+            let heavy = |node: &Node| ParseError::Keys { line: line_of(source, node.span.start) };
+            allowance.paths(&document.root, 0).map_err(heavy)?;
             refuse_duplicates(source, &document.root)?;
         }
-        Ok(Self { source, syntax, documents, breaks: OnceLock::new() })
+        Ok(Self {
+            source,
+            syntax,
+            documents,
+            breaks: OnceLock::new(),
+            line_break: line_break(source, syntax),
+            mixed: OnceLock::new(),
+        })
     }
 
     /// The line of a byte offset, counted from 1.
@@ -217,11 +234,23 @@ impl<'a> File<'a> {
 
     /// The line break that the file uses: that of its first line.
     pub fn line_break(&self) -> &'static str {
-        match self.source.find('\n') {
-            // In dotenv a carriage return is part of a value.
-            Some(at) if self.source[..at].ends_with('\r') && self.syntax != Syntax::Dotenv => "\r\n",
-            _ => "\n",
-        }
+        self.line_break
+    }
+
+    /// Whether some lines end with a carriage return and others do not.
+    pub(crate) fn has_mixed_line_breaks(&self) -> bool {
+        *self.mixed.get_or_init(|| {
+            let crlf = self.source.matches("\r\n").count();
+            crlf > 0 && crlf < self.source.matches('\n').count()
+        })
+    }
+}
+
+fn line_break(source: &str, syntax: Syntax) -> &'static str {
+    match source.find('\n') {
+        // In dotenv a carriage return is part of a value.
+        Some(at) if source[..at].ends_with('\r') && syntax != Syntax::Dotenv => "\r\n",
+        _ => "\n",
     }
 }
 

@@ -5,12 +5,15 @@
 
 use std::ops::Range;
 
+use zeroize::Zeroizing;
+
 use super::resolve::{BINARY_TAG, plain_type};
 use super::walk::Around;
 use super::{Node, Scalar, Style, Syntax};
 use crate::base64;
 use crate::padding::ValueType;
 use crate::secret::SecretBytes;
+use crate::secret_text::SecretText;
 
 /// The source text of a value: on the line of its key, and the lines below it for block scalars.
 #[derive(Default, PartialEq, Eq, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
@@ -88,7 +91,7 @@ pub fn write(value_type: ValueType, value: &[u8], presentation: &[u8], to: Targe
             })
         }
         b'P' if rest.is_empty() => head(text?.to_owned()),
-        b'S' if rest.is_empty() => head(format!("'{}'", text?.replace('\'', "''"))),
+        b'S' if rest.is_empty() => head(single_quoted(text?)),
         b'D' if rest.is_empty() => head(double_quoted(text?, to.syntax)),
         b'L' => {
             let (&extra, indicators) = rest.split_first()?;
@@ -104,7 +107,10 @@ pub fn canonical(value_type: ValueType, value: &[u8], to: Target) -> Option<Writ
     let head = |head: String| Some(Written { head, body: None });
     if value_type == ValueType::Binary {
         return match to.syntax {
-            Syntax::Yaml => head(format!("!!binary {}", quote_if_needed(&base64::encode(value)))),
+            Syntax::Yaml => {
+                let text = Zeroizing::new(quote_if_needed(&Zeroizing::new(base64::encode(value))));
+                head(["!!binary ", &text].concat())
+            }
             Syntax::Json | Syntax::Dotenv | Syntax::Ini => None,
         };
     }
@@ -140,7 +146,7 @@ pub fn write_token(lines: &[String], to: Target) -> Written {
 
 fn literal(text: &str, indicators: &str, indent: usize, line_break: &str) -> Written {
     let indent = " ".repeat(indent);
-    let mut body = String::with_capacity(text.len() * 2);
+    let mut body = SecretText::with_capacity(text.len() * 2);
     for (number, line) in text.strip_suffix('\n').unwrap_or(text).split('\n').enumerate() {
         if number > 0 {
             body.push_str(line_break);
@@ -150,7 +156,7 @@ fn literal(text: &str, indicators: &str, indent: usize, line_break: &str) -> Wri
             body.push_str(line);
         }
     }
-    Written { head: format!("|{indicators}"), body: Some(body) }
+    Written { head: format!("|{indicators}"), body: Some(body.into_string()) }
 }
 
 /// Several lines that a literal block scalar holds without an indentation indicator or `+`.
@@ -177,9 +183,20 @@ pub(crate) fn quote_if_needed(text: &str) -> String {
     if safe { text.to_owned() } else { double_quoted(text, Syntax::Yaml) }
 }
 
+fn single_quoted(text: &str) -> String {
+    let mut quoted = SecretText::with_capacity(text.len() + 2);
+    quoted.push('\'');
+    for c in text.chars() {
+        quoted.push_str(if c == '\'' { "'" } else { "" });
+        quoted.push(c);
+    }
+    quoted.push('\'');
+    quoted.into_string()
+}
+
 /// JSON's escapes, which YAML understands too, and YAML's own for what JSON would split into surrogates.
 pub(crate) fn double_quoted(text: &str, syntax: Syntax) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
+    let mut quoted = SecretText::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {
         match c {
@@ -188,15 +205,20 @@ pub(crate) fn double_quoted(text: &str, syntax: Syntax) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            c if (c as u32) < 0x20 || (0x7f..=0x9f).contains(&(c as u32)) => {
-                quoted.push_str(&format!("\\u{:04x}", c as u32));
-            }
-            c if syntax == Syntax::Yaml && !is_printable(c) => quoted.push_str(&format!("\\u{:04x}", c as u32)),
+            c if (c as u32) < 0x20 || (0x7f..=0x9f).contains(&(c as u32)) => push_escape(c, &mut quoted),
+            c if syntax == Syntax::Yaml && !is_printable(c) => push_escape(c, &mut quoted),
             c => quoted.push(c),
         }
     }
     quoted.push('"');
-    quoted
+    quoted.into_string()
+}
+
+/// `\uXXXX`.
+pub(crate) fn push_escape(c: char, text: &mut SecretText) {
+    text.push_str("\\u");
+    let digit = |place: u32| char::from_digit((c as u32 >> (4 * place)) & 0xf, 16).unwrap_or('0');
+    (0..4).rev().for_each(|place| text.push(digit(place)));
 }
 
 /// What the document must hold where a value was written, for the check after splicing.

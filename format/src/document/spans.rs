@@ -10,6 +10,8 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, Structu
 
 use zeroize::Zeroizing;
 
+use super::allowance::MAX_NESTING;
+use super::lines::line_start;
 use super::{Document, Kind, Node, ParseError, Scalar, Style, Tag, line_of};
 
 /// Parses every document of a source.
@@ -21,8 +23,13 @@ pub(super) fn parse(source: &str) -> Result<Vec<Document>, ParseError> {
     }
     let mut options = Options::default();
     options.emit_comments = false;
-    let mut builder =
-        Builder { source, parser: Parser::new_from_str_with_options(source, options), next_id: 0, last_end: 0 };
+    let mut builder = Builder {
+        source,
+        parser: Parser::new_from_str_with_options(source, options),
+        next_id: 0,
+        depth: 0,
+        last_end: 0,
+    };
     let mut documents = Vec::new();
     loop {
         let (event, span) = builder.next()?;
@@ -46,6 +53,8 @@ struct Builder<'a> {
     source: &'a str,
     parser: Parser<'a, StrInput<'a>>,
     next_id: usize,
+    /// Collections around the place. The parser counts those in braces and those in lines apart.
+    depth: usize,
     /// End of the last token seen: the header of a block scalar is searched from here.
     last_end: usize,
 }
@@ -94,8 +103,17 @@ impl<'a> Builder<'a> {
                 self.last_end = end(&span);
                 (Kind::Alias(target), start(&span)..end(&span), 0)
             }
-            Event::SequenceStart(style, ..) => self.sequence(style == StructureStyle::Flow || parent.flow, &span)?,
-            Event::MappingStart(style, ..) => self.mapping(style == StructureStyle::Flow || parent.flow, &span)?,
+            Event::SequenceStart(..) | Event::MappingStart(..) if self.depth >= MAX_NESTING => {
+                return Err(ParseError::Nesting { line: span.start.line() });
+            }
+            Event::SequenceStart(style, ..) => {
+                self.depth += 1;
+                self.sequence(style == StructureStyle::Flow || parent.flow, &span)?
+            }
+            Event::MappingStart(style, ..) => {
+                self.depth += 1;
+                self.mapping(style == StructureStyle::Flow || parent.flow, &span)?
+            }
             _ => return Err(ParseError::Unplaced { line: span.start.line() }),
         };
         Ok(Node { id, span, column, anchor, tag, kind })
@@ -136,6 +154,7 @@ impl<'a> Builder<'a> {
 
     /// The end of a collection: its bracket, or the end of its last child.
     fn close(&mut self, flow: bool, span: &Span) -> usize {
+        self.depth = self.depth.saturating_sub(1);
         if flow {
             self.last_end = end(span).max(self.last_end);
         }
@@ -152,8 +171,7 @@ impl<'a> Builder<'a> {
 
     /// Columns before an offset; a byte order mark is none.
     fn column(&self, offset: usize) -> usize {
-        let line = &self.source[..offset];
-        let line = &line[line.rfind('\n').map_or(0, |at| at + 1)..];
+        let line = &self.source[line_start(self.source, offset)..offset];
         line.trim_start_matches('\u{feff}').chars().count()
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::allowance::Allowance;
 use super::resolve::plain_type;
 use super::{Document, Kind, Node, Scalar, Style};
 use crate::padding::ValueType;
@@ -108,9 +109,7 @@ pub struct Hidden {
     pub hazard: Hazard,
 }
 
-/// Most nodes that are followed behind aliases.
-const MAX_HIDDEN: usize = 10_000;
-/// Deepest nesting with aliases followed; the parser itself stops at 255 without.
+/// Deepest nesting with aliases followed, somewhat deeper than without.
 const MAX_NESTING: usize = 300;
 
 /// The values behind aliases and merge keys, at the paths where programs see them; `None` if there are too many to
@@ -118,9 +117,10 @@ const MAX_NESTING: usize = 300;
 pub fn hidden(document: &Document) -> Option<Vec<Hidden>> {
     let mut anchors = HashMap::new();
     collect_anchors(&document.root, &mut anchors);
-    let mut seeker = Seeker { anchors, found: Vec::new(), steps: 0, depth: 0 };
-    seeker.node(&document.root, &Path::default(), None);
-    (seeker.steps <= MAX_HIDDEN).then_some(seeker.found)
+    let allowance = Allowance::of(document.root.span.len());
+    let mut seeker = Seeker { anchors, found: Vec::new(), allowance, depth: 0 };
+    seeker.node(&document.root, &Path::default(), None)?;
+    Some(seeker.found)
 }
 
 fn collect_anchors<'d>(node: &'d Node, anchors: &mut HashMap<usize, &'d Node>) {
@@ -137,65 +137,61 @@ fn collect_anchors<'d>(node: &'d Node, anchors: &mut HashMap<usize, &'d Node>) {
     }
 }
 
-/// Walks a document as programs see it, with aliases and merges followed.
+/// Walks a document as programs see it, with aliases and merges followed, as far as it is allowed.
 struct Seeker<'d> {
     anchors: HashMap<usize, &'d Node>,
     found: Vec<Hidden>,
-    steps: usize,
+    allowance: Allowance,
     depth: usize,
 }
 
 impl<'d> Seeker<'d> {
     /// `through` is the alias or merge key that led here, if any.
-    fn node(&mut self, node: &'d Node, path: &Path, through: Option<(usize, Hazard)>) {
-        self.steps += usize::from(through.is_some());
-        if self.depth > MAX_NESTING {
-            self.steps = MAX_HIDDEN + 1;
-        }
-        if self.steps > MAX_HIDDEN {
-            return;
+    fn node(&mut self, node: &'d Node, path: &Path, through: Option<(usize, Hazard)>) -> Option<()> {
+        let allowed = through.is_none() || self.allowance.aliased(node, path.weight());
+        if !allowed || self.depth > MAX_NESTING {
+            return None;
         }
         self.depth += 1;
-        self.inside(node, path, through);
+        self.inside(node, path, through)?;
         self.depth -= 1;
+        Some(())
     }
 
-    fn inside(&mut self, node: &'d Node, path: &Path, through: Option<(usize, Hazard)>) {
+    fn inside(&mut self, node: &'d Node, path: &Path, through: Option<(usize, Hazard)>) -> Option<()> {
         match &node.kind {
             Kind::Scalar(_) => {
                 if let Some((offset, hazard)) = through {
                     self.found.push(Hidden { path: path.clone(), offset, hazard });
                 }
+                Some(())
             }
             Kind::Alias(target) => {
                 let through = through.unwrap_or((node.span.start, Hazard::Alias));
-                match self.anchors.get(target) {
-                    Some(target) => self.node(target, path, Some(through)),
-                    None => self.found.push(Hidden { path: path.clone(), offset: through.0, hazard: through.1 }),
+                if let Some(target) = self.anchors.get(target) {
+                    return self.node(target, path, Some(through));
                 }
+                self.found.push(Hidden { path: path.clone(), offset: through.0, hazard: through.1 });
+                Some(())
             }
-            Kind::Mapping { entries, .. } => {
-                for (key, value) in entries {
-                    if key_hazard(key) == Some(Hazard::Merge) {
-                        self.merged(value, path, through.unwrap_or((key.span.start, Hazard::Merge)));
-                    } else {
-                        let step = Step::Key(key.text().unwrap_or("?").to_owned());
-                        self.node(value, &path.child(step), through);
-                    }
+            Kind::Mapping { entries, .. } => entries.iter().try_for_each(|(key, value)| {
+                if key_hazard(key) == Some(Hazard::Merge) {
+                    return self.merged(value, path, through.unwrap_or((key.span.start, Hazard::Merge)));
                 }
-            }
+                let step = Step::Key(key.text().unwrap_or("?").to_owned());
+                self.node(value, &path.child(step), through)
+            }),
             Kind::Sequence { items, .. } => {
-                for (index, item) in items.iter().enumerate() {
-                    self.node(item, &path.child(Step::Item(index)), through);
-                }
+                let mut items = items.iter().enumerate();
+                items.try_for_each(|(index, item)| self.node(item, &path.child(Step::Item(index)), through))
             }
         }
     }
 
     /// The value of a merge key: a mapping or a list of mappings, whose entries appear around it.
-    fn merged(&mut self, value: &'d Node, path: &Path, through: (usize, Hazard)) {
+    fn merged(&mut self, value: &'d Node, path: &Path, through: (usize, Hazard)) -> Option<()> {
         match &value.kind {
-            Kind::Sequence { items, .. } => items.iter().for_each(|item| self.node(item, path, Some(through))),
+            Kind::Sequence { items, .. } => items.iter().try_for_each(|item| self.node(item, path, Some(through))),
             _ => self.node(value, path, Some(through)),
         }
     }

@@ -1,5 +1,7 @@
 //! Why a file cannot be read. Messages hold lines and reasons, never a piece of the file: it may be a secret.
 
+use super::allowance::MAX_NESTING;
+
 /// A file that is not valid, or not safe to edit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -44,6 +46,18 @@ pub enum ParseError {
         /// Line, counted from 1.
         line: usize,
     },
+    /// Mappings and lists within each other.
+    #[error("mappings and lists are nested deeper than {MAX_NESTING} levels")]
+    Nesting {
+        /// Line, counted from 1.
+        line: usize,
+    },
+    /// Keys that would fill the memory, as every value below them holds a copy.
+    #[error("the keys above the values are too long or too many in all; shorten them, or split the file")]
+    Keys {
+        /// Line of the value for which there was no room, counted from 1.
+        line: usize,
+    },
     /// A construct whose place in the source could not be found, so that editing it would be unsafe.
     #[error("a value is written in a way that cannot be edited safely; write it in quotes")]
     Unplaced {
@@ -62,6 +76,8 @@ impl ParseError {
             | Self::Ini { line, .. }
             | Self::DuplicateKey { line }
             | Self::LoneCarriageReturn { line }
+            | Self::Nesting { line }
+            | Self::Keys { line }
             | Self::Unplaced { line } => *line,
         }
     }

@@ -271,10 +271,13 @@ pub(super) fn put_token(
 ) {
     if let (Some(scalar), Some(around)) = (leaf.scalar, leaf.around) {
         let lines = token.lines();
-        let crowded = is_crowded(file.source, leaf.node.span.end, around.column + 2)
+        // Not for values within brackets: thousands of them may stand on the line above the same comments.
+        let crowded = || {
+            is_crowded(file.source, leaf.node.span.end, around.column + 2)
             // The line break after a block scalar's header goes with its body, and comes back as the file's usual one.
-            && (scalar.body.is_none() || !has_mixed_line_breaks(file.source));
-        let around = Around { flow: around.flow || crowded, ..around };
+            && (scalar.body.is_none() || !file.has_mixed_line_breaks())
+        };
+        let around = Around { flow: around.flow || crowded(), ..around };
         let written = present::write_token(&lines, layout.target(file, around));
         let value = SecretBytes::from(lines.join(" "));
         rewrite.replace(layout.index, leaf.node, scalar, written, Expected { value_type: ValueType::String, value });
@@ -296,11 +299,6 @@ fn is_crowded(source: &str, from: usize, indent: usize) -> bool {
         }
     }
     false
-}
-
-fn has_mixed_line_breaks(source: &str) -> bool {
-    let crlf = source.matches("\r\n").count();
-    crlf > 0 && crlf < source.matches('\n').count()
 }
 
 /// Adds the key block, or replaces the one that is there.

@@ -167,8 +167,10 @@ impl FileKey {
 }
 
 /// AES-256-GCM under the data key of a file, with the nonces that occur.
+///
+/// The key schedules are wiped when it is dropped. They are boxed, so that moving it does not copy them; but each is made
+/// on the stack and moved into its box once, and what the compiler leaves there of it is wiped by nobody.
 pub struct Cipher {
-    /// Boxed, so that moving it leaves no copy of the key schedule behind.
     usual: Box<AesGcm<Aes256, U32>>,
     others: Box<(AesGcm<Aes256, U12>, AesGcm<Aes256, U16>)>,
 }

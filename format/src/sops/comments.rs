@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::metadata::BLOCK_KEY;
+use crate::document::lines::Lines;
 use crate::document::walk::Leaf;
 use crate::document::{Document, File, Kind, Node, Syntax};
 use crate::path::Path;
@@ -117,38 +118,66 @@ impl Extents {
 }
 
 /// Whether a comment, its mark included, stands among the items of a list in block style, where a dash would stand.
-pub(super) fn stands_in_list(source: &str, list: &Node, comment: &Range<usize>) -> bool {
-    let line = source.get(..comment.start).map_or(0, |before| before.rfind('\n').map_or(0, |at| at + 1));
-    let before = source.get(line..comment.start).unwrap_or_default();
+pub(super) fn stands_in_list(source: &str, lines: &Lines, list: &Node, comment: &Range<usize>) -> bool {
+    let before = source.get(lines.start(comment.start)..comment.start).unwrap_or_default();
     // Above the first item, or after the last.
     let gap = if comment.start < list.span.start {
-        source.get(comment.end..list.span.start)
+        comment.end..list.span.start
     } else {
-        source.get(list.span.end.min(comment.start)..comment.start)
+        list.span.end.min(comment.start)..comment.start
     };
-    let mut gap = gap.unwrap_or_default().lines().map(str::trim);
+    let (first, last) = (lines.number(gap.start), lines.number(gap.end));
+    let ends = source.get(gap).unwrap_or_default();
+    let mut ends = [ends.split('\n').next(), ends.rsplit('\n').next()].into_iter().flatten().map(str::trim);
     // The list may begin on the line of an item around it.
     matches!(list.kind, Kind::Sequence { flow: false, .. })
         && list.column == before.len()
         && before.trim_start_matches([' ', '-']).is_empty()
-        && gap.all(|line| line.is_empty() || line.starts_with('#'))
+        && ends.all(|line| line.is_empty() || line.starts_with('#'))
+        && !lines.has_solid(first, last)
 }
 
-/// The collections that a comment may stand in besides the likeliest: of the values before it and after it, all around.
-pub(super) fn containers(likeliest: &Path, leaves: &[&Leaf<'_>], offset: usize) -> Vec<Path> {
-    let after = leaves.partition_point(|leaf| leaf.node.span.start < offset);
-    let neighbours = [after.checked_sub(1), Some(after)].into_iter().flatten();
-    let neighbours = neighbours.filter_map(|position| leaves.get(position)).map(|leaf| &leaf.path);
-    let mut paths = vec![likeliest.clone()];
-    for path in neighbours.chain([likeliest]) {
-        for length in 0..=path.0.len() {
-            let path = Path(path.0.iter().take(length).cloned().collect());
-            if !paths.contains(&path) {
-                paths.push(path);
-            }
-        }
+/// The collections that comments may stand in besides the likeliest: of the values before and after them, all around.
+pub(super) struct Containers<'l, 'd> {
+    leaves: Vec<&'l Leaf<'d>>,
+    /// Those of the last comment that was asked for, before which value it stands, and its likeliest: of many comments
+    /// in a row, each has the same.
+    last: Option<(usize, Vec<Path>)>,
+}
+
+impl<'l, 'd> Containers<'l, 'd> {
+    /// Among values in the order of the file.
+    pub(super) fn among(leaves: impl IntoIterator<Item = &'l Leaf<'d>>) -> Self {
+        Self { leaves: leaves.into_iter().collect(), last: None }
     }
-    paths
+
+    /// Those of a comment, the likeliest first.
+    pub(super) fn of(&mut self, likeliest: &Path, offset: usize) -> &[Path] {
+        let after = self.leaves.partition_point(|leaf| leaf.node.span.start < offset);
+        let known = self.last.take().filter(|(same, paths)| *same == after && paths.first() == Some(likeliest));
+        let known = known.unwrap_or_else(|| (after, self.around(likeliest, after)));
+        &self.last.insert(known).1
+    }
+
+    fn around(&self, likeliest: &Path, after: usize) -> Vec<Path> {
+        let neighbours = [after.checked_sub(1), Some(after)].into_iter().flatten();
+        let neighbours = neighbours.filter_map(|position| self.leaves.get(position)).map(|leaf| &leaf.path);
+        let mut paths = vec![likeliest.clone()];
+        let mut done: Vec<&Path> = Vec::new();
+        for path in neighbours.chain([likeliest]) {
+            // What two paths begin with is around both.
+            let shared = |other: &&Path| path.0.iter().zip(&other.0).take_while(|(a, b)| a == b).count();
+            let from = done.iter().map(shared).max().map_or(0, |shared| shared + 1);
+            for length in from..=path.0.len() {
+                let steps = path.0.get(..length).unwrap_or_default();
+                if steps != likeliest.0 {
+                    paths.push(Path(steps.to_vec()));
+                }
+            }
+            done.push(path);
+        }
+        paths
+    }
 }
 
 /// The pieces of source that are scalars: a `#` in them is none.
@@ -172,13 +201,14 @@ fn in_gap(gap: &str, offset: usize, source: &str, found: &mut Vec<Comment>) {
     let mut at = 0;
     while let Some(position) = gap.get(at..).and_then(|rest| rest.find('#')).map(|length| at + length) {
         let before = source.get(..offset + position).and_then(|before| before.chars().next_back());
-        let starts = before.is_none_or(|c| matches!(c, ' ' | '\t' | '\n' | '\u{feff}'));
-        let line = gap.get(position..).unwrap_or_default().split('\n').next().unwrap_or_default();
-        if starts {
-            let end = offset + position + line.trim_end_matches('\r').len();
-            found.push(Comment { text: offset + position + 1..end });
+        if !before.is_none_or(|c| matches!(c, ' ' | '\t' | '\n' | '\u{feff}')) {
+            at = position + 1;
+            continue;
         }
-        at = position + if starts { line.len().max(1) } else { 1 };
+        let line = gap.get(position..).unwrap_or_default().split('\n').next().unwrap_or_default();
+        let end = offset + position + line.trim_end_matches('\r').len();
+        found.push(Comment { text: offset + position + 1..end });
+        at = position + line.len().max(1);
     }
 }
 
@@ -192,5 +222,30 @@ mod tests {
         let file = File::parse(source, Syntax::Yaml).unwrap();
         let texts: Vec<_> = comments(&file).into_iter().map(|comment| &source[comment.text]).collect();
         assert_eq!(texts, [" head", " inline", " between", " in a list", "last"]);
+    }
+
+    #[test]
+    fn each_collection_around_is_looked_at_once() {
+        let source = "a:\n  b: [1, [2, 3]]\n  c:\n  - d: 4\n    e: 5\nf: 6\n";
+        let file = File::parse(source, Syntax::Yaml).unwrap();
+        let leaves = crate::document::walk::leaves(&file.documents[0]);
+        let mut containers = Containers::among(&leaves);
+        for likeliest in ["a", "a.c", "a.c[0]", "a.b[1]", "a.x.y", "f"].map(|text| Path::parse(text).unwrap()) {
+            for offset in 0..=source.len() {
+                let after = leaves.iter().filter(|leaf| leaf.node.span.start < offset).count();
+                let neighbours = [after.checked_sub(1).and_then(|before| leaves.get(before)), leaves.get(after)];
+                let neighbours = neighbours.into_iter().flatten().map(|leaf| &leaf.path);
+                let mut expected = vec![likeliest.clone()];
+                for path in neighbours.chain([&likeliest]) {
+                    let around = (0..=path.0.len()).map(|length| Path(path.0[..length].to_vec()));
+                    around.for_each(|path| {
+                        if !expected.contains(&path) {
+                            expected.push(path);
+                        }
+                    });
+                }
+                assert_eq!(containers.of(&likeliest, offset), expected, "{likeliest} {offset}");
+            }
+        }
     }
 }

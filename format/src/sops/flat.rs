@@ -9,6 +9,8 @@ use crate::document::{Kind, Node, Scalar, Style};
 
 const MAP: &str = "__map_";
 const LIST: &str = "__list_";
+/// Most steps of a name. SOPS has six at most: `key_groups__list_0__map_kms__list_0__map_context__map_name`.
+const MAX_STEPS: usize = 8;
 
 /// One step from a name to what it stands for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,12 +43,12 @@ pub(super) fn unflatten(block: &Node) -> Result<Node, MetadataError> {
     node(Tree::Below(root)).ok_or(MetadataError::Flat)
 }
 
-/// A name taken apart.
+/// A name taken apart; `None` for one with more steps than there are, each of which would be a level of the tree.
 fn steps(name: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     let mut rest = name;
     let mut list = false;
-    loop {
+    for _ in 0..MAX_STEPS {
         let end = [rest.find(MAP), rest.find(LIST)].into_iter().flatten().min().unwrap_or(rest.len());
         let (step, after) = rest.split_at(end);
         steps.push(if list { Step::Item(step.parse().ok()?) } else { Step::Name(step.to_owned()) });
@@ -57,6 +59,7 @@ fn steps(name: &str) -> Option<Vec<Step>> {
         };
         (list, rest) = next;
     }
+    None
 }
 
 fn put(tree: &mut BTreeMap<Step, Tree>, steps: &[Step], text: Zeroizing<String>) -> Option<()> {

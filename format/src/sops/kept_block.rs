@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::block;
 use super::cipher::Token;
 use super::metadata::{BLOCK_KEY, Metadata, field};
+use crate::document::lines::line_start;
 use crate::document::present::double_quoted;
 use crate::document::rewrite::{EntryPlace, Rewrite};
 use crate::document::{File, Node, Scalar, Style, Syntax};
@@ -35,8 +36,7 @@ impl KeptBlock {
     pub(super) fn of(file: &File<'_>, root: &Node) -> Option<Self> {
         let index = root.entries().iter().position(|(key, _)| key.text() == Some(BLOCK_KEY))?;
         let (key, value) = root.entries().get(index)?;
-        let before = file.source.get(..key.span.start)?;
-        let start = if root.is_flow() { key.span.start } else { before.rfind('\n').map_or(0, |at| at + 1) };
+        let start = if root.is_flow() { key.span.start } else { line_start(file.source, key.span.start) };
         // A byte order mark stands before the first line, and not in it.
         let start =
             start + file.source.get(start..)?.len() - file.source.get(start..)?.trim_start_matches('\u{feff}').len();

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::comments::{Comment, Extents};
 use super::metadata::BLOCK_KEY;
+use crate::document::lines::Lines;
 use crate::document::rewrite::after_comments;
 use crate::document::{Document, File, Kind, Node, Syntax};
 
@@ -29,29 +30,14 @@ impl Places {
             }
             return places;
         }
-        let mut lines = Vec::new();
-        let extents = Extents::of(file);
-        for (document, Document { root }) in file.documents.iter().enumerate() {
-            children(file.source, document, root, true, &mut lines);
-            // Comments at the end are followed by the block, as soon as there is one.
-            if let Kind::Mapping { flow: false, entries } = &root.kind
-                && root.get(BLOCK_KEY).is_none()
-            {
-                let start = after_comments(file.source, root);
-                let place = (document, root.id, entries.len());
-                lines.push(Child { start, end: start, value: root, in_list: false, is_block: true, place });
-            }
+        if found.is_empty() {
+            return places;
         }
-        lines.sort_by_key(|child| child.start);
+        let ground = Ground::of(file);
         for (index, Comment { text }) in found.iter().enumerate() {
-            let known = known(file, &lines, text).or_else(|| below(file, &extents, &lines, text));
+            let known = ground.known(text).or_else(|| ground.below(text));
             places.sure.push(known.is_some_and(|(_, sure)| sure));
-            let place = known.map(|(place, _)| place).or_else(|| {
-                let document = extents.document(text.start)?;
-                let (node, child) = likely(file, document, text.start)?;
-                Some((document, node, child))
-            });
-            if let Some(place) = place {
+            if let Some(place) = known.map(|(place, _)| place).or_else(|| ground.likely(text.start)) {
                 places.before.entry(place).or_default().push(index);
             }
         }
@@ -142,63 +128,114 @@ fn dash(source: &str, from: usize, item: usize) -> usize {
     from
 }
 
-/// The place of a comment as go-yaml has been seen to take it, and whether that is certain.
-fn known(file: &File<'_>, children: &[Child<'_>], comment: &Range<usize>) -> Option<(Place, bool)> {
-    let source = file.source;
-    let hash = comment.start - 1;
-    let line = source.get(..hash)?.rfind('\n').map_or(0, |at| at + 1);
-    let before = source.get(line..hash)?.trim_start_matches('\u{feff}');
-    let next = children.partition_point(|child| child.start < hash);
-    if before.trim().is_empty() {
-        let last = next.checked_sub(1).and_then(|last| children.get(last));
-        return above(source, children.get(next)?, last, before.len(), comment.end);
+/// A file with what the places of its comments are found by. No comment is compared with all others.
+struct Ground<'f> {
+    file: &'f File<'f>,
+    lines: Lines,
+    extents: Extents,
+    /// In the order of the file.
+    children: Vec<Child<'f>>,
+}
+
+impl<'f> Ground<'f> {
+    fn of(file: &'f File<'_>) -> Self {
+        let mut found = Vec::new();
+        for (document, Document { root }) in file.documents.iter().enumerate() {
+            children(file.source, document, root, true, &mut found);
+            // Comments at the end are followed by the block, as soon as there is one.
+            if let Kind::Mapping { flow: false, entries } = &root.kind
+                && root.get(BLOCK_KEY).is_none()
+            {
+                let start = after_comments(file.source, root);
+                let place = (document, root.id, entries.len());
+                found.push(Child { start, end: start, value: root, in_list: false, is_block: true, place });
+            }
+        }
+        found.sort_by_key(|child| child.start);
+        Self { file, lines: Lines::of(file.source), extents: Extents::of(file), children: found }
     }
-    let child = children.get(next.checked_sub(1)?)?;
-    if before.trim_matches([' ', '-']).is_empty() {
-        // Behind a dash, above what the item holds.
-        return above(source, children.get(next)?, None, before.len(), comment.end);
+
+    /// The place of a comment as go-yaml has been seen to take it, and whether that is certain.
+    fn known(&self, comment: &Range<usize>) -> Option<(Place, bool)> {
+        let hash = comment.start - 1;
+        let before = self.file.source.get(self.lines.start(hash)..hash)?.trim_start_matches('\u{feff}');
+        let next = self.children.partition_point(|child| child.start < hash);
+        let last = next.checked_sub(1).and_then(|last| self.children.get(last));
+        if before.trim().is_empty() {
+            return self.above(self.children.get(next)?, last, before.len(), comment.end);
+        }
+        let child = last?;
+        if before.trim_matches([' ', '-']).is_empty() {
+            // Behind a dash, above what the item holds.
+            return self.above(self.children.get(next)?, None, before.len(), comment.end);
+        }
+        beside(self.file.source, child, hash).map(|place| (place, true))
     }
-    beside(source, child, hash).map(|place| (place, true))
-}
 
-/// A comment on a line of its own: before the next key or dash, if that is as far in.
-fn above(source: &str, next: &Child<'_>, last: Option<&Child<'_>>, column: usize, end: usize) -> Option<(Place, bool)> {
-    let gap = source.get(end..next.start)?;
-    // The block that is not there yet may follow a line without its break.
-    let (above, indent) = gap.rsplit_once('\n').or_else(|| (next.start == source.len()).then_some((gap, "")))?;
-    let aligned = indent.trim_end_matches(['-', ' ']).is_empty() && indent.len() == column;
-    let mut lines = above.split('\n').skip(1);
-    let comments = lines.clone().all(|line| line.trim().is_empty() || line.find(|c| c != ' ') == Some(column));
-    // A blank line may make the comment one of a deeper collection that ends above it.
-    let blank = lines.any(|line| line.trim().is_empty());
-    let goes_on = last.is_none_or(|last| last.place.1 == next.place.1 && last.place.0 == next.place.0);
-    let ends_list =
-        blank && !next.in_list && last.is_some_and(|last| last.in_list && self::column(source, last) == column);
-    // Above an item of which nothing is written, go-yaml keeps the comment for what follows.
-    let nothing = next.in_list && next.value.span.is_empty();
-    (aligned && comments && !ends_list).then_some((next.place, (goes_on || !blank) && !nothing))
-}
+    /// A comment on a line of its own: before the next key or dash, if that is as far in.
+    fn above(&self, next: &Child<'_>, last: Option<&Child<'_>>, column: usize, end: usize) -> Option<(Place, bool)> {
+        let (line, next_line) = (self.lines.number(end), self.lines.number(next.start));
+        let indent = if line < next_line {
+            self.file.source.get(self.lines.start(next.start)..next.start)?
+        } else {
+            // The block that is not there yet may follow a line without its break.
+            (end <= next.start && next.start == self.file.source.len()).then_some("")?
+        };
+        let aligned = indent.trim_end_matches(['-', ' ']).is_empty() && indent.len() == column;
+        let comments = self.lines.start_in(line, next_line, column);
+        // A blank line may make the comment one of a deeper collection that ends above it.
+        let blank = self.lines.has_blank(line, next_line);
+        let goes_on = last.is_none_or(|last| last.place.1 == next.place.1 && last.place.0 == next.place.0);
+        let ends_list = blank && !next.in_list && last.is_some_and(|last| last.in_list && self.column(last) == column);
+        // Above an item of which nothing is written, go-yaml keeps the comment for what follows.
+        let nothing = next.in_list && next.value.span.is_empty();
+        (aligned && comments && !ends_list).then_some((next.place, (goes_on || !blank) && !nothing))
+    }
 
-/// A comment on a line of its own, right below a value and followed by nothing as far in: at the end of the collection
-/// that the value stands in, however far in it is itself.
-fn below(file: &File<'_>, extents: &Extents, children: &[Child<'_>], comment: &Range<usize>) -> Option<(Place, bool)> {
-    let source = file.source;
-    let next = children.partition_point(|child| child.start < comment.start);
-    let last = children.get(next.checked_sub(1)?).filter(|last| !last.is_block)?;
-    let end = last.value.span.end.max(last.end);
-    let (_, gap) = source.get(end..comment.start - 1)?.split_once('\n')?;
-    let own = gap.rsplit('\n').next()?.len();
-    let same = gap.lines().all(|line| line.find(|c| c != ' ').unwrap_or(own) == own && !(line.is_empty() && own > 0));
-    let (document, node, child) = last.place;
-    let ends = children.get(next).is_none_or(|next| column(source, next) < own);
-    let in_document = extents.document(comment.start) == Some(document);
-    (same && in_document).then_some(((document, node, child + 1), ends && column(source, last) == own))
-}
+    /// A comment on a line of its own, right below a value and followed by nothing as far in: at the end of the
+    /// collection that the value stands in, however far in it is itself.
+    fn below(&self, comment: &Range<usize>) -> Option<(Place, bool)> {
+        let next = self.children.partition_point(|child| child.start < comment.start);
+        let last = self.children.get(next.checked_sub(1)?).filter(|last| !last.is_block)?;
+        let hash = comment.start - 1;
+        let end = last.value.span.end.max(last.end);
+        let (end_line, line) = (self.lines.number(end), self.lines.number(hash));
+        let indent = self.file.source.get(self.lines.start(hash)..hash)?;
+        let own = indent.len();
+        let same = end_line < line
+            && indent.trim_start_matches(' ').is_empty()
+            && self.lines.start_in_after_spaces(end_line, line, own)
+            && !(own > 0 && self.lines.has_empty(end_line, line));
+        let (document, node, child) = last.place;
+        let ends = self.children.get(next).is_none_or(|next| self.column(next) < own);
+        let in_document = self.extents.document(comment.start) == Some(document);
+        (same && in_document).then_some(((document, node, child + 1), ends && self.column(last) == own))
+    }
 
-/// Columns before a child.
-fn column(source: &str, child: &Child<'_>) -> usize {
-    let line = source.get(..child.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
-    child.start - line
+    /// Columns before a child.
+    fn column(&self, child: &Child<'_>) -> usize {
+        child.start - self.lines.start(child.start)
+    }
+
+    /// Where a comment is likely to stand: in the collection of the value on its line, else in the innermost that is not
+    /// indented further than the comment.
+    fn likely(&self, offset: usize) -> Option<Place> {
+        let document = self.extents.document(offset)?;
+        let line = self.lines.start(offset);
+        let before = self.file.source.get(line..offset.saturating_sub(1)).unwrap_or_default();
+        let inline = !before.trim().is_empty();
+        let mut node = &self.file.documents.get(document)?.root;
+        while let Some(child) = around(node, offset, inline.then_some(line), before.len()) {
+            node = child;
+        }
+        let starts = |node: &Node| node.span.start;
+        let child = match &node.kind {
+            Kind::Mapping { entries, .. } => entries.partition_point(|(key, _)| starts(key) < offset),
+            Kind::Sequence { items, .. } => items.partition_point(|item| starts(item) < offset),
+            Kind::Scalar(_) | Kind::Alias(_) => return None,
+        };
+        Some((document, node.id, if inline { child.saturating_sub(1) } else { child }))
+    }
 }
 
 /// A comment behind something on its line.
@@ -219,25 +256,6 @@ fn beside(source: &str, child: &Child<'_>, hash: usize) -> Option<Place> {
             (!child.in_list && !key.is_empty() && key.trim_matches([' ', '\t']).is_empty()).then_some(child.place)
         }
     }
-}
-
-/// Where a comment is likely to stand: in the collection of the value on its line, else in the innermost that is not
-/// indented further than the comment. A node's number, and the child after the comment.
-fn likely(file: &File<'_>, document: usize, offset: usize) -> Option<(usize, usize)> {
-    let line = file.source.get(..offset).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
-    let before = file.source.get(line..offset.saturating_sub(1)).unwrap_or_default();
-    let inline = !before.trim().is_empty();
-    let mut node = &file.documents.get(document)?.root;
-    while let Some(child) = around(node, offset, inline.then_some(line), before.len()) {
-        node = child;
-    }
-    let starts = |node: &Node| node.span.start;
-    let child = match &node.kind {
-        Kind::Mapping { entries, .. } => entries.partition_point(|(key, _)| starts(key) < offset),
-        Kind::Sequence { items, .. } => items.partition_point(|item| starts(item) < offset),
-        Kind::Scalar(_) | Kind::Alias(_) => return None,
-    };
-    Some((node.id, if inline { child.saturating_sub(1) } else { child }))
 }
 
 /// The collection within a node that reaches to an offset; `inline` is the start of the line if something stands there.

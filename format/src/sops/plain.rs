@@ -5,7 +5,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
-use super::comments::containers;
+use super::comments::Containers;
 use super::metadata::BLOCK_KEY;
 use super::read::{At, Layout, Opened, ReadError, associated};
 use super::scalar::normalised;
@@ -78,12 +78,12 @@ impl Layout<'_> {
     /// the source does not always tell which of those around it that is: the one that opens it.
     pub(super) fn comments(&self, file: &File<'_>, cipher: &Cipher) -> Vec<FoundComment> {
         let mut found = Vec::new();
-        let leaves: Vec<_> = self.values.iter().map(|value| &value.leaf).collect();
+        let mut containers = Containers::among(self.values.iter().map(|value| &value.leaf));
         for comment in &self.comments {
             let (document, text) = (comment.document, comment.text.clone());
             let source = file.source.get(text.clone()).unwrap_or_default();
-            let containers = containers(&comment.container, &leaves, text.start);
             let opened = Token::parse(source).ok().and_then(|token| {
+                let containers = containers.of(&comment.container, text.start);
                 let (container, bytes) =
                     containers.iter().find_map(|path| Some((path, cipher.open(&token, &associated(path))?)))?;
                 let text = std::str::from_utf8(&bytes)
@@ -163,7 +163,7 @@ pub(super) fn plain(kind: Type, plaintext: &[u8], syntax: Syntax) -> Option<(Val
             ("NaN" | "+Inf" | "-Inf", _) => None,
             // Digits alone would read as an integer: minus zero as zero, and none between 2^63 and 2^64.
             (text, _) if text == "-0" || text.parse::<i64>().is_err() && text.parse::<u64>().is_ok() => {
-                number(&format!("{text}.0"))
+                number(&Zeroizing::new([text, ".0"].concat()))
             }
             (text, _) => number(text),
         },

@@ -83,6 +83,9 @@ pub enum ReadError {
          put it on the line of a value, or right above its key and as far in"
     )]
     UnclearComment,
+    /// Aliases and keys that would fill the memory.
+    #[error("too much stands behind aliases, or below long keys; write values out, and shorten keys")]
+    TooMuch,
     /// SOPS takes no file with such a key.
     #[error("a key is not a string; put it in quotes")]
     Key,

@@ -1,18 +1,20 @@
 //! From a plain file to an encrypted one: tokens where the selected values were, and a block at the end of each document.
 
+use std::cell::LazyCell;
 use std::ops::Range;
 
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
-use super::comments::{Comment, containers, stands_in_list};
+use super::comments::{Comment, Containers, stands_in_list};
 use super::kept_block::{self, KeptBlock};
 use super::metadata::{BLOCK_KEY, Metadata};
 use super::read::{At, MAC_ONLY_ENCRYPTED, ReadError, associated, at};
 use super::scalar::{Seen, see};
 use super::stash::{CommentState, CommentsLeft, Known, Stash, Wanted};
 use super::tree::{Tree, TreeComment, TreeValue, tree};
+use crate::document::lines::Lines;
 use crate::document::present::{Expected, Written, double_quoted};
 use crate::document::rewrite::{Rewrite, RewriteError};
 use crate::document::walk::{Around, Hazard, Leaf};
@@ -231,19 +233,20 @@ impl<'s, 'r, 'f, 'a> Sealing<'s, 'r, 'f, 'a> {
     }
 
     fn comments(&mut self, tree: &Tree<'_>) -> Result<(), WriteError> {
+        let source = self.file.source;
         let mut left = CommentsLeft::default();
-        let leaves: Vec<_> = tree.values.iter().map(|value| &value.leaf).collect();
+        let mut containers = Containers::among(tree.values.iter().map(|value| &value.leaf));
+        let lines = LazyCell::new(|| Lines::of(source));
         for TreeComment { document, text: range, container, selected } in &tree.comments {
-            let text = self.file.source.get(range.clone()).unwrap_or_default();
+            let text = source.get(range.clone()).unwrap_or_default();
             let text = &Comment::said(text, self.file.syntax);
             let known = self.request.stash.and_then(|stash| {
-                let containers = containers(container, &leaves, range.start);
-                stash.find_comment(*document, &containers, text, &mut left)
+                stash.find_comment(*document, containers.of(container, range.start), text, &mut left)
             });
             match known.map(|known| (&known.state, &known.container)) {
                 Some((CommentState::Clear, _)) => {}
                 Some((CommentState::Token(token), _)) => self.rewrite.comment(range.clone(), &token.to_string()),
-                Some((CommentState::Item(token), list)) => self.item(*document, list, range.clone(), token),
+                Some((CommentState::Item(token), list)) => self.item((*document, list), range.clone(), token, &lines),
                 // An empty one stays: SOPS reads no token of nothing.
                 None if text.is_empty() || !selected => {}
                 None => {
@@ -256,10 +259,11 @@ impl<'s, 'r, 'f, 'a> Sealing<'s, 'r, 'f, 'a> {
     }
 
     /// A comment that SOPS had made an item of a list is one again if its list is there; it is as good as a comment.
-    fn item(&mut self, document: usize, list: &Path, text: Range<usize>, token: &Token) {
+    fn item(&mut self, (document, list): (usize, &Path), text: Range<usize>, token: &Token, lines: &Lines) {
         let whole = text.start - 1..text.end;
         let root = self.file.documents.get(document).map(|document| &document.root);
-        let list = root.and_then(|root| root.at(list)).filter(|list| stands_in_list(self.file.source, list, &whole));
+        let list =
+            root.and_then(|root| root.at(list)).filter(|list| stands_in_list(self.file.source, lines, list, &whole));
         match list {
             Some(list) => self.rewrite.comment_to_item(document, list, whole, &token.to_string()),
             None => self.rewrite.comment(text, &token.to_string()),

@@ -6,13 +6,14 @@ use zeroize::Zeroizing;
 
 use super::items::items;
 use super::{Inserted, Rewrite, RewriteError};
+use crate::document::lines::line_start;
 use crate::document::{Kind, Node, Style, Syntax};
 
 impl Rewrite<'_, '_> {
     /// Whole lines at the start of a line; at the end of a text without a line break, after one and without one.
     pub(super) fn splice_lines(&mut self, at: usize, text: &str, line_break: &str) {
         let open_end = at == self.file.source.len() && !self.file.source.ends_with('\n');
-        self.splice(at..at, if open_end { format!("{line_break}{text}") } else { format!("{text}{line_break}") });
+        self.splice(at..at, if open_end { [line_break, text].concat() } else { [text, line_break].concat() });
     }
 
     /// Adds an entry after the last one of a mapping. `text` is the entry as it is to stand: in block style whole
@@ -20,7 +21,7 @@ impl Rewrite<'_, '_> {
     pub fn insert(&mut self, document: usize, mapping: &Node, key: &str, text: &str) {
         if mapping.is_flow() {
             let (at, text) = match mapping.entries().last() {
-                Some((key, value)) => (entry_end(key, value), format!("{}{text}", self.flow_separator(mapping))),
+                Some((key, value)) => (entry_end(key, value), [&*self.separator(mapping), text].concat()),
                 None => (mapping.span.start + 1, text.to_owned()),
             };
             self.splice(at..at, text);
@@ -47,7 +48,7 @@ impl Rewrite<'_, '_> {
         if mapping.entries().len() == 1 && !may_be_empty {
             return Err(RewriteError::LastEntry);
         }
-        let range = if mapping.is_flow() { flow_entry(mapping, index) } else { self.block_entry(key, value)? };
+        let range = if mapping.is_flow() { in_flow(mapping, index) } else { self.block_entry(key, value)? };
         self.splice(range, String::new());
         self.removed.insert((document, key.id));
         Ok(())
@@ -78,15 +79,15 @@ impl Rewrite<'_, '_> {
     /// Remembers an entry as a document of its own.
     pub(super) fn expect_entry(&mut self, document: usize, mapping: &Node, key: &str, text: &str) {
         // A text of several lines may end with a line break, which is that of its last line.
-        let text = if mapping.is_flow() { format!("{{{text}}}") } else { format!("{text}{}", self.file.line_break()) };
+        let text = if mapping.is_flow() { ["{", text, "}"] } else { [text, self.file.line_break(), ""] }.concat();
         let inserted = Inserted { key: key.to_owned(), text: Zeroizing::new(text) };
         self.inserted.entry((document, mapping.id)).or_default().push(inserted);
     }
 
-    /// What stands before an entry added to a flow mapping: a line of its own in JSON that has lines.
-    fn flow_separator(&self, mapping: &Node) -> String {
-        let first = mapping.entries().first().map_or(mapping.span.end, |(key, _)| key.span.start);
-        let before = &self.file.source[mapping.span.start + 1..first];
+    /// What stands before something added to a flow collection: a line of its own in JSON that has lines.
+    pub(super) fn separator(&self, collection: &Node) -> String {
+        let first = parts(collection).next().map_or(collection.span.end, |part| part.start);
+        let before = self.file.source.get(collection.span.start + 1..first).unwrap_or_default();
         let lines = self.file.syntax == Syntax::Json && before.trim().is_empty() && before.contains('\n');
         if lines { format!(",{before}") } else { ", ".to_owned() }
     }
@@ -94,7 +95,7 @@ impl Rewrite<'_, '_> {
     /// Where the line of a key starts that has it to itself.
     pub(super) fn line_start(&self, key: &Node) -> Result<usize, RewriteError> {
         let source = self.file.source;
-        let start = source[..key.span.start].rfind('\n').map_or(0, |at| at + 1);
+        let start = line_start(source, key.span.start);
         let before = source[start..key.span.start].trim_start_matches(' ');
         if before.is_empty() || before == "? " { Ok(start) } else { Err(RewriteError::SharedLine) }
     }
@@ -177,12 +178,19 @@ fn keeps_blank_lines(node: &Node, source: &str) -> bool {
     }
 }
 
-/// An entry of a flow mapping with the comma that goes with it.
-fn flow_entry(mapping: &Node, index: usize) -> Range<usize> {
-    let entries = mapping.entries();
-    let (key, value) = &entries[index];
-    match index.checked_sub(1).map(|previous| &entries[previous]) {
-        Some((previous_key, previous)) => entry_end(previous_key, previous)..entry_end(key, value),
-        None => key.span.start..entries.get(1).map_or(entry_end(key, value), |(next, _)| next.span.start),
+/// Where the entries of a mapping stand, or the items of a list.
+fn parts(collection: &Node) -> impl Iterator<Item = Range<usize>> {
+    let entries = collection.entries().iter().map(|(key, value)| key.span.start..entry_end(key, value));
+    entries.chain(items(collection).iter().map(|item| item.span.clone()))
+}
+
+/// An entry of a flow mapping, or an item of a flow list, with the comma that goes with it.
+pub(super) fn in_flow(collection: &Node, index: usize) -> Range<usize> {
+    let mut parts = parts(collection).skip(index.saturating_sub(1));
+    let previous = if index > 0 { parts.next() } else { None };
+    let own = parts.next().unwrap_or_default();
+    match previous {
+        Some(previous) => previous.end..own.end,
+        None => own.start..parts.next().map_or(own.end, |next| next.start),
     }
 }

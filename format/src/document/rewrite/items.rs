@@ -4,22 +4,23 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::entries::{after_content, end_of_line};
+use super::entries::{after_content, end_of_line, in_flow};
 use super::{Item, Rewrite, RewriteError};
-use crate::document::{Kind, Node, Syntax};
+use crate::document::lines::line_start;
+use crate::document::{Kind, Node};
 
 impl Rewrite<'_, '_> {
     /// Adds an item after the last one; `text` is the item as it stands in a flow list.
     pub fn append_item(&mut self, document: usize, list: &Node, text: &str) {
         let items = items(list);
         if list.is_flow() {
-            let (at, text) = match (items.first(), items.last()) {
-                (Some(first), Some(last)) => (last.span.end, format!("{}{text}", self.separator(list, first))),
-                _ => (list.span.start + 1, text.to_owned()),
+            let (at, text) = match items.last() {
+                Some(last) => (last.span.end, [&*self.separator(list), text].concat()),
+                None => (list.span.start + 1, text.to_owned()),
             };
             self.splice(at..at, text);
         } else {
-            let line = format!("{}- {text}", " ".repeat(list.column));
+            let line = Zeroizing::new([&*" ".repeat(list.column), "- ", text].concat());
             self.splice_lines(after_content(self.file.source, list), &line, self.file.line_break());
         }
         self.expect_item(document, list, items.len(), text);
@@ -41,51 +42,33 @@ impl Rewrite<'_, '_> {
         if items.len() == 1 {
             return Err(RewriteError::LastEntry);
         }
-        let range = if list.is_flow() { in_flow(items, index) } else { self.item_lines(item)? };
+        let range = if list.is_flow() { in_flow(list, index) } else { self.item_lines(item)? };
         self.splice(range, String::new());
         self.removed.insert((document, item.id));
         Ok(())
     }
 
     fn expect_item(&mut self, document: usize, list: &Node, before: usize, text: &str) {
-        let item = Item::Alike(Zeroizing::new(format!("[{text}]")));
+        let item = Item::Alike(Zeroizing::new(["[", text, "]"].concat()));
         self.items.entry((document, list.id)).or_default().push((before, item));
-    }
-
-    /// What stands before an item that is added to a flow list: a line of its own in JSON that has lines.
-    fn separator(&self, list: &Node, first: &Node) -> String {
-        let before = self.file.source.get(list.span.start + 1..first.span.start).unwrap_or_default();
-        let lines = self.file.syntax == Syntax::Json && before.trim().is_empty() && before.contains('\n');
-        if lines { format!(",{before}") } else { ", ".to_owned() }
     }
 
     /// From the dash of an item that has its lines to itself to the beginning of the next line.
     fn item_lines(&self, item: &Node) -> Result<Range<usize>, RewriteError> {
         let source = self.file.source;
-        let before = source.get(..item.span.start).unwrap_or_default();
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
-        if before.get(start..).unwrap_or_default().trim() != "-" {
+        let start = line_start(source, item.span.start);
+        if source.get(start..item.span.start).unwrap_or_default().trim() != "-" {
             return Err(RewriteError::SharedLine);
         }
         let end = end_of_line(source, item.span.end);
         match source.get(end..).and_then(|rest| rest.find('\n')) {
             Some(length) => Ok(start..end + length + 1),
             // The last line without a line break: the one before it goes instead.
-            None => Ok(before.get(..start).unwrap_or_default().trim_end_matches(['\n', '\r']).len()..source.len()),
+            None => Ok(source.get(..start).unwrap_or_default().trim_end_matches(['\n', '\r']).len()..source.len()),
         }
     }
 }
 
 pub(super) fn items(list: &Node) -> &[Node] {
     if let Kind::Sequence { items, .. } = &list.kind { items } else { &[] }
-}
-
-/// An item of a flow list with the comma that goes with it.
-fn in_flow(items: &[Node], index: usize) -> Range<usize> {
-    let span = |index: usize| items.get(index).map(|item| item.span.clone());
-    let own = span(index).unwrap_or_default();
-    match index.checked_sub(1).and_then(span) {
-        Some(previous) => previous.end..own.end,
-        None => own.start..span(index + 1).map_or(own.end, |next| next.start),
-    }
 }

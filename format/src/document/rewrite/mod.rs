@@ -97,7 +97,7 @@ impl<'f, 's> Rewrite<'f, 's> {
             (Some(old), Some(new)) => self.splice(old.clone(), new.clone()),
             (None, Some(new)) => {
                 let at = end_of_line(self.file.source, scalar.head.end);
-                self.splice(at..at, format!("{}{new}", self.file.line_break()));
+                self.splice(at..at, [self.file.line_break(), new].concat());
             }
             (Some(old), None) => {
                 let at = end_of_line(self.file.source, scalar.head.end);
@@ -132,7 +132,7 @@ impl<'f, 's> Rewrite<'f, 's> {
         let item = items.get(index).ok_or(RewriteError::LastEntry)?;
         let before = self.file.source.get(..item.span.start).unwrap_or_default();
         let dash = before.trim_end_matches(' ').strip_suffix('-').ok_or(RewriteError::SharedLine)?.len();
-        self.splice(dash..item.span.end, format!("#{text}"));
+        self.splice(dash..item.span.end, ["#", text].concat());
         self.removed.insert((document, item.id));
         Ok(())
     }
@@ -140,7 +140,7 @@ impl<'f, 's> Rewrite<'f, 's> {
     /// The reverse: an item in the place of a comment that stands in a list, where its dash would stand.
     pub fn comment_to_item(&mut self, document: usize, list: &Node, range: Range<usize>, text: &str) {
         let before = match &list.kind {
-            Kind::Sequence { items, .. } => items.iter().filter(|item| item.span.start < range.start).count(),
+            Kind::Sequence { items, .. } => items.partition_point(|item| item.span.start < range.start),
             _ => 0,
         };
         self.item_ends.push(range.end);
@@ -174,6 +174,7 @@ impl<'f, 's> Rewrite<'f, 's> {
         Ok(text)
     }
 
+    /// `text` is put together by `concat`, which takes a buffer of the right size: one that grows leaves copies.
     fn splice(&mut self, range: Range<usize>, text: String) {
         self.splices.push((range, Zeroizing::new(text)));
     }

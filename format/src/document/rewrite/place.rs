@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::entries::{end_of_line, entry_end};
 use super::{Inserted, Rewrite, RewriteError};
+use crate::document::lines::line_start;
 use crate::document::{File, Node};
 
 /// Where an entry of a mapping stands among its neighbours, so that it can be put back after it was taken out.
@@ -62,23 +63,23 @@ impl Rewrite<'_, '_> {
         let Some((neighbour_key, neighbour_value)) = neighbour.and_then(|index| entries.get(index)) else {
             if entries.is_empty() && mapping.is_flow() {
                 let at = mapping.span.start + 1..mapping.span.end - 1;
-                self.splice(at, format!("{}{text}{}", place.between.0, place.between.1));
+                self.splice(at, [&*place.between.0, text, &*place.between.1].concat());
                 return self.expect_entry(document, mapping, key, text);
             }
             return self.insert(document, mapping, key, text);
         };
         let first = place.after.is_none();
         if mapping.is_flow() {
-            let between = &place.between.0;
+            let between = place.between.0.as_str();
             let (at, text) = if first {
-                (neighbour_key.span.start, format!("{text}{between}"))
+                (neighbour_key.span.start, [text, between].concat())
             } else {
-                (entry_end(neighbour_key, neighbour_value), format!("{between}{text}"))
+                (entry_end(neighbour_key, neighbour_value), [between, text].concat())
             };
             self.splice(at..at, text);
         } else if first {
             let at = lines_up(self.file.source, neighbour_key.span.start, place.lines);
-            self.splice(at..at, format!("{text}{}", place.line_break));
+            self.splice(at..at, [text, place.line_break].concat());
         } else {
             let source = self.file.source;
             let end = entry_end(neighbour_key, neighbour_value);
@@ -101,7 +102,7 @@ impl Rewrite<'_, '_> {
             if before.trim_start_matches('\u{feff}').is_empty() || before.ends_with('\n') { "" } else { line_break };
         // Nothing stands in a document without a root: the line that its place is on belongs to what follows.
         let trail = if root.span.is_empty() && !after.starts_with(['\n', '\r']) { line_break } else { "" };
-        self.splice(root.span.clone(), format!("{lead}{text}{trail}"));
+        self.splice(root.span.clone(), [lead, text, trail].concat());
         self.turned.insert((document, root.id));
         let text = Zeroizing::new(text.to_owned());
         self.inserted.entry((document, root.id)).or_default().push(Inserted { key: key.to_owned(), text });
@@ -141,10 +142,9 @@ fn lines_down(source: &str, from: usize, lines: usize) -> usize {
 
 /// The same upwards: the start of the line that an offset is on, or of one as far above it.
 fn lines_up(source: &str, from: usize, lines: usize) -> usize {
-    let start = |at: usize| source.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
-    let mut at = start(from);
+    let mut at = line_start(source, from);
     for _ in 0..lines {
-        let above = start(at.saturating_sub(1));
+        let above = line_start(source, at.saturating_sub(1));
         let line = source.get(above..at).unwrap_or_default().trim();
         if at == 0 || !(line.is_empty() || line.starts_with(['#', ';'])) {
             break;

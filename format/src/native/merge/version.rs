@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
+use crate::document::lines::line_start;
 use crate::document::{File, Kind, Node};
 use crate::error::{Error, Problem};
 use crate::keys::Label;
@@ -216,7 +217,7 @@ fn lines_at(source: &str, range: &Range<usize>, indent: usize) -> Form {
 
 /// A field of the block: a mapping in block style has lines of its own.
 fn field_range(source: &str, node: &Node) -> (Range<usize>, Form) {
-    let start = source[..node.span.start].rfind('\n').map_or(0, |at| at + 1);
+    let start = line_start(source, node.span.start);
     let alone = source[start..node.span.start].bytes().all(|byte| byte == b' ');
     if alone && matches!(node.kind, Kind::Mapping { flow: false, .. }) {
         let range = start..node.span.end;

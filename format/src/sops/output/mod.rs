@@ -12,8 +12,10 @@ use super::metadata::BLOCK_KEY;
 use super::read::{Layout, Opened};
 use super::scalar::{Seen, normalised, see};
 use super::tree::collect_anchors;
-use crate::document::{File, Kind, Node, Syntax, ini};
+use crate::document::allowance::Allowance;
+use crate::document::{File, Kind, Node, Scalar, Syntax, ini};
 use crate::path::{MAX_DEPTH, Path, Step};
+use crate::secret_text::SecretText;
 
 /// A type of file that values are printed as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,9 @@ pub enum OutputError {
     /// A number that JSON does not have.
     #[error("{0} is a number that JSON does not have")]
     Number(String),
+    /// Aliases, which multiply.
+    #[error("too much stands behind the aliases at {0}; write values out")]
+    Aliases(String),
 }
 
 /// A value in the clear.
@@ -96,11 +101,13 @@ impl Plains {
 
     fn gathered(file: &File<'_>, opened: &HashMap<(usize, usize), &Opened>) -> Result<Self, OutputError> {
         let mut documents = Vec::with_capacity(file.documents.len());
+        let mut allowance = Allowance::of(file.source.len());
         for (index, document) in file.documents.iter().enumerate() {
             let mut anchors = HashMap::new();
             collect_anchors(&document.root, &mut anchors);
-            let gather = Gather { syntax: file.syntax, document: index, opened, anchors };
-            documents.push(gather.node(&document.root, 0, "")?);
+            let mut gather =
+                Gather { syntax: file.syntax, document: index, opened, anchors, allowance: &mut allowance };
+            documents.push(gather.node(&document.root, Above { depth: 0, name: "", aliased: false })?);
         }
         // INI always has this section, and SOPS prints it elsewhere.
         if let Some(Plain::Map(first)) = documents.first_mut()
@@ -139,10 +146,10 @@ impl Plains {
             // The others hold one document.
             return print(self.first(), output);
         }
-        let mut text = Zeroizing::new(String::new());
+        let mut text = SecretText::default();
         let documents: Vec<_> = self.documents.iter().map(Plain::entries).collect();
         print::yaml(&documents, &mut text)?;
-        Ok(bytes_of(&text))
+        Ok(text.into_bytes())
     }
 }
 
@@ -153,7 +160,7 @@ impl Plain {
 
     /// The value by itself: a text as it is, a mapping as a file of this type, and anything else as it would stand in one.
     pub fn print(&self, output: Output, name: &str) -> Result<Zeroizing<Vec<u8>>, OutputError> {
-        let mut out = Zeroizing::new(String::new());
+        let mut out = SecretText::default();
         match (self, output) {
             (Self::Value(Type::Text | Type::Bytes, bytes), _) => return Ok(bytes.clone()),
             (Self::Map(entries), _) => return print(entries, output),
@@ -163,12 +170,13 @@ impl Plain {
             }
             (_, Output::Text(Syntax::Yaml)) => {
                 print::value(self, 0, name, &mut out)?;
-                out.remove(0);
+                // It would stand behind a name and a blank.
+                return Ok(bytes_of(out.strip_prefix(' ').unwrap_or(&out)));
             }
             (_, Output::Text(Syntax::Json)) => json::value(self, 0, name, &mut out)?,
             (_, Output::Text(Syntax::Dotenv | Syntax::Ini)) => return Ok(bytes_of(&self.text(name)?)),
         }
-        Ok(bytes_of(&out))
+        Ok(out.into_bytes())
     }
 
     /// The value as a text without a type, as SOPS prints it where there are none.
@@ -182,7 +190,7 @@ fn bytes_of(text: &str) -> Zeroizing<Vec<u8>> {
 }
 
 fn print(entries: &[(String, Plain)], output: Output) -> Result<Zeroizing<Vec<u8>>, OutputError> {
-    let mut text = Zeroizing::new(String::new());
+    let mut text = SecretText::default();
     match output {
         Output::Binary => return data(entries),
         Output::Text(Syntax::Dotenv) => print::dotenv(entries, &mut text)?,
@@ -190,7 +198,7 @@ fn print(entries: &[(String, Plain)], output: Output) -> Result<Zeroizing<Vec<u8
         Output::Text(Syntax::Json) => json::document(entries, &mut text)?,
         Output::Text(Syntax::Yaml) => print::yaml(&[entries], &mut text)?,
     }
-    Ok(bytes_of(&text))
+    Ok(text.into_bytes())
 }
 
 /// Makes plain values of nodes.
@@ -199,21 +207,36 @@ struct Gather<'g> {
     document: usize,
     opened: &'g HashMap<(usize, usize), &'g Opened>,
     anchors: HashMap<usize, &'g Node>,
+    allowance: &'g mut Allowance,
 }
 
-impl Gather<'_> {
-    fn node(&self, node: &Node, depth: usize, name: &str) -> Result<Plain, OutputError> {
+/// What stands above a node.
+#[derive(Clone, Copy)]
+struct Above<'n> {
+    depth: usize,
+    name: &'n str,
+    aliased: bool,
+}
+
+impl<'g> Gather<'g> {
+    fn node(&mut self, node: &'g Node, above: Above<'_>) -> Result<Plain, OutputError> {
+        let name = above.name;
+        let below = Above { depth: above.depth + 1, ..above };
+        // A mapping may be empty, and holds its name none the less.
+        if above.aliased && !self.allowance.aliased(node, name.len()) {
+            return Err(OutputError::Aliases(name.to_owned()));
+        }
         match &node.kind {
-            // A file that was read has few aliases, and none in itself.
-            Kind::Alias(_) if depth > 2 * MAX_DEPTH => Err(OutputError::Nested(name.to_owned())),
-            Kind::Alias(target) => {
-                self.anchors.get(target).map_or(Ok(Plain::Null), |target| self.node(target, depth + 1, name))
-            }
+            Kind::Alias(_) if above.depth > 2 * MAX_DEPTH => Err(OutputError::Aliases(name.to_owned())),
+            Kind::Alias(target) => match self.anchors.get(target).copied() {
+                Some(target) => self.node(target, Above { aliased: true, ..below }),
+                None => Ok(Plain::Null),
+            },
             Kind::Mapping { entries, .. } => {
-                let entries = entries.iter().filter(|(key, _)| depth > 0 || key.text() != Some(BLOCK_KEY));
+                let entries = entries.iter().filter(|(key, _)| above.depth > 0 || key.text() != Some(BLOCK_KEY));
                 let entries = entries.map(|(key, value)| {
                     let name = key.text().unwrap_or_default();
-                    Ok((name.to_owned(), self.node(value, depth + 1, name)?))
+                    Ok((name.to_owned(), self.node(value, Above { name, ..below })?))
                 });
                 Ok(Plain::Map(entries.collect::<Result<_, _>>()?))
             }
@@ -222,20 +245,22 @@ impl Gather<'_> {
                     let opened = self.opened.get(&(self.document, item.id));
                     opened.is_some_and(|one| one.kind == Type::Comment)
                 };
-                let items = items.iter().filter(|item| !is_comment(item));
-                Ok(Plain::List(items.map(|item| self.node(item, depth + 1, name)).collect::<Result<_, _>>()?))
+                let items: Vec<_> = items.iter().filter(|item| !is_comment(item)).collect();
+                Ok(Plain::List(items.into_iter().map(|item| self.node(item, below)).collect::<Result<_, _>>()?))
             }
-            Kind::Scalar(scalar) => {
-                let unreadable = || OutputError::Bytes(name.to_owned());
-                if let Some(one) = self.opened.get(&(self.document, node.id)) {
-                    let bytes = normalised(one.kind, &one.plaintext).ok_or_else(unreadable)?;
-                    return Ok(Plain::Value(one.kind, bytes));
-                }
-                match see(self.syntax, node, scalar).map_err(|_| unreadable())? {
-                    Seen::Value(kind, bytes) => Ok(Plain::Value(kind, bytes)),
-                    Seen::Null => Ok(Plain::Null),
-                }
-            }
+            Kind::Scalar(scalar) => self.scalar(node, scalar, name),
+        }
+    }
+
+    fn scalar(&self, node: &Node, scalar: &Scalar, name: &str) -> Result<Plain, OutputError> {
+        let unreadable = || OutputError::Bytes(name.to_owned());
+        if let Some(one) = self.opened.get(&(self.document, node.id)) {
+            let bytes = normalised(one.kind, &one.plaintext).ok_or_else(unreadable)?;
+            return Ok(Plain::Value(one.kind, bytes));
+        }
+        match see(self.syntax, node, scalar).map_err(|_| unreadable())? {
+            Seen::Value(kind, bytes) => Ok(Plain::Value(kind, bytes)),
+            Seen::Null => Ok(Plain::Null),
         }
     }
 }
