@@ -5,6 +5,8 @@
 mod cycle;
 #[path = "properties/generator.rs"]
 mod generator;
+#[path = "sops/yaml_values.rs"]
+mod yaml_values;
 
 use std::path::PathBuf;
 

@@ -9,6 +9,7 @@ mod flat;
 mod kept_block;
 pub mod merge;
 mod metadata;
+mod number;
 mod output;
 mod places;
 mod plain;
