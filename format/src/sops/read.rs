@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, TokenError, Type};
 use super::metadata::{BLOCK_KEY, Metadata, MetadataError};
-use super::scalar::{ScalarError, Seen, normalised, resolves, see};
+use super::scalar::{ScalarError, Seen, normalised, see, takes_token};
 use super::tree::{TreeComment, TreeValue, tree};
 use crate::document::rewrite::RewriteError;
 use crate::document::walk::{Hazard, Leaf};
@@ -134,7 +134,7 @@ impl<'d> Layout<'d> {
         let mut values = Vec::with_capacity(tree.values.len());
         for TreeValue { document, leaf, selected } in tree.values {
             let claims = leaf.scalar.filter(|scalar| selected && Token::is_claimed_by(&scalar.value));
-            if claims.is_some() && leaf.node.tag.as_ref().is_some_and(|tag| resolves(&tag.name)) {
+            if claims.is_some() && !takes_token(leaf.node.tag.as_ref()) {
                 return Err(at(file, &leaf, ScalarError::Tagged));
             }
             let token = claims.map(|scalar| Token::parse(&scalar.value)).transpose();

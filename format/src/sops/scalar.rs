@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::cipher::Type;
 use super::plain::plain;
 use super::{number, time};
-use crate::document::{Node, Scalar, Style, Syntax};
+use crate::document::{Node, Scalar, Style, Syntax, Tag};
 
 const TAGS: &str = "tag:yaml.org,2002:";
 
@@ -59,9 +59,10 @@ pub fn see(syntax: Syntax, node: &Node, scalar: &Scalar) -> Result<Seen, ScalarE
     }
 }
 
-/// Whether go-yaml resolves a scalar by this tag, and takes no other text under it.
-pub(super) fn resolves(tag: &str) -> bool {
-    matches!(short(tag), Some("bool" | "float" | "int" | "null" | "timestamp"))
+/// Whether a token can stand under a tag: go-yaml reads none under `!!int`, and a tag of somebody's own says of the
+/// value what is not true of its token.
+pub(super) fn takes_token(tag: Option<&Tag>) -> bool {
+    tag.is_none_or(|tag| short(&tag.name) == Some("str"))
 }
 
 /// The name of a tag of YAML itself; go-yaml takes the short form for the same between `!<` and `>` too.

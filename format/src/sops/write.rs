@@ -10,10 +10,11 @@ use super::comments::{Comment, containers, stands_in_list};
 use super::kept_block::{self, KeptBlock};
 use super::metadata::{BLOCK_KEY, Metadata};
 use super::read::{At, MAC_ONLY_ENCRYPTED, ReadError, associated, at};
-use super::scalar::{ScalarError, Seen, comes_back, resolves, see};
+use super::scalar::{ScalarError, Seen, comes_back, see, takes_token};
 use super::stash::{CommentState, CommentsLeft, Known, Stash, Wanted};
 use super::tree::{Tree, TreeComment, TreeValue, tree};
 use crate::document::present::{Expected, Written, double_quoted};
+use crate::document::resolve::BINARY_TAG;
 use crate::document::rewrite::{Rewrite, RewriteError};
 use crate::document::walk::{Around, Hazard, Leaf};
 use crate::document::{Document, File, Kind, Scalar, Syntax};
@@ -159,11 +160,11 @@ fn select<'l, 'd>(
     if *selected || !metadata.mac_only_encrypted {
         digest.update(&bytes);
     }
-    // A tag stays, and go-yaml takes no token under one of these.
-    let tagged = leaf.node.tag.as_ref().is_some_and(|tag| resolves(&tag.name));
+    // A tag stays, but for that of binary data.
+    let tag = leaf.node.tag.as_ref().filter(|tag| tag.name != BINARY_TAG);
     match (leaf.hazard, leaf.around) {
         _ if !selected => Ok(None),
-        _ if tagged => Err(ReadError::from(ScalarError::Tagged).into()),
+        _ if !takes_token(tag) => Err(ReadError::from(ScalarError::Tagged).into()),
         _ if !comes_back(file.syntax, kind, &bytes) => Err(ReadError::Unwritable.into()),
         (Some(hazard), _) => Err(hazard.into()),
         (None, None) => Err(WriteError::NoMapping),

@@ -29,13 +29,21 @@ fn digits_beyond_the_floats_stay_as_they_are() {
 }
 
 #[test]
-fn a_value_under_a_tag_that_go_yaml_resolves_is_not_encrypted() {
-    for value in ["!!int 5", "!!bool \"true\"", "!!float 1", "!!timestamp 2024-01-01", "!<!!int> 5"] {
+fn a_value_under_a_tag_is_not_encrypted() {
+    for value in
+        ["!!int 5", "!!bool \"true\"", "!!float 1", "!!timestamp 2024-01-01", "!<!!int> 5", "!vault 0x10", "! x"]
+    {
         let (line, error) = there_and_back(&format!("a: b\nc: {value}\n"), Syntax::Yaml).unwrap_err();
         assert!(line == Some(2) && error.contains("remove the tag"), "{value}: {error}");
     }
     // What is not encrypted keeps its tag, and is in the checksum as SOPS has it.
-    for plain in ["a_unencrypted: !!int \"0x10\"\n", "a: !vault 0x10\n", "a: !!null\n", "a: !!str 5\n"] {
+    for plain in [
+        "a_unencrypted: !!int \"0x10\"\n",
+        "a_unencrypted: !vault 0x10\n",
+        "a: !!binary aGk=\n",
+        "a: !!null\n",
+        "a: !!str 5\n",
+    ] {
         there_and_back(plain, Syntax::Yaml).unwrap();
     }
 }
