@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::cipher::{Cipher, Token, TokenError, Type};
 use super::metadata::{BLOCK_KEY, Metadata, MetadataError};
 use super::scalar::{ScalarError, Seen, normalised, see, takes_token};
+use super::strict::{self, CharacterError};
 use super::tree::{TreeComment, TreeValue, tree};
 use crate::document::rewrite::RewriteError;
 use crate::document::walk::{Hazard, Leaf};
@@ -59,6 +60,9 @@ pub enum ReadError {
     /// A value that SOPS takes for none.
     #[error("the value cannot be read")]
     Scalar(#[from] ScalarError),
+    /// A character that SOPS reads in another way.
+    #[error("the file cannot be read as SOPS reads it")]
+    Character(#[from] CharacterError),
     /// Selected and behind an alias, where its token would not open: SOPS writes none.
     #[error("the value is an alias; write it out")]
     Alias,
@@ -126,6 +130,7 @@ impl<'d> Layout<'d> {
 
     /// Reads a file's metadata and lists its values.
     pub fn read(file: &'d File<'_>) -> Result<Self, At> {
+        strict::check(file)?;
         let block = file.documents.iter().find_map(|document| document.root.get(BLOCK_KEY));
         let block = block.ok_or(At { line: None, path: None, error: ReadError::NoBlock })?;
         let line = Some(file.line(block.span.start));

@@ -12,6 +12,7 @@ use super::metadata::{BLOCK_KEY, Metadata};
 use super::read::{At, MAC_ONLY_ENCRYPTED, ReadError, associated, at};
 use super::scalar::{ScalarError, Seen, comes_back, see, takes_token};
 use super::stash::{CommentState, CommentsLeft, Known, Stash, Wanted};
+use super::strict;
 use super::tree::{Tree, TreeComment, TreeValue, tree};
 use crate::document::present::{Expected, Written, double_quoted};
 use crate::document::resolve::BINARY_TAG;
@@ -90,7 +91,7 @@ fn attempt(
 ) -> Result<Report, At<WriteError>> {
     let of_file = |error: WriteError| At { line: None, path: None, error };
     check_roots(file).map_err(of_file)?;
-    let tree = tree(file, &request.metadata.selector);
+    let tree = strict::check(file).and_then(|()| tree(file, &request.metadata.selector));
     let tree = tree.map_err(|At { line, path, error }| At { line, path, error: error.into() })?;
     let mut digest = new_digest(request.metadata);
     let mut selected = Vec::new();

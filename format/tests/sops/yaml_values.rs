@@ -2,7 +2,7 @@
 
 use sealwax_format::OsRandom;
 use sealwax_format::document::{File, Syntax};
-use sealwax_format::sops::{FileKey, Metadata, Request, Selector, encrypt};
+use sealwax_format::sops::{FileKey, Layout, Metadata, ReadError, Request, Selector, encrypt};
 
 use crate::cycle::open;
 
@@ -46,4 +46,31 @@ fn a_value_under_a_tag_is_not_encrypted() {
     ] {
         there_and_back(plain, Syntax::Yaml).unwrap();
     }
+}
+
+#[test]
+fn what_ends_a_line_for_sops_alone_is_refused_in_both_directions() {
+    let cipher = FileKey::mint(&mut OsRandom).unwrap().cipher();
+    let metadata = Metadata::new(Vec::new(), None, Selector::default(), false, 1_767_323_045, "3.13.3");
+    for end in ["\u{2028}", "\u{2029}", "\u{85}"] {
+        let plain = format!("a: b\nc_unencrypted: d # x{end}password: hunter2\n");
+        let (line, error) = there_and_back(&plain, Syntax::Yaml).unwrap_err();
+        assert!(line == Some(2) && error.contains("ends a line for SOPS"), "{error}");
+        // What a comment holds in an encrypted file.
+        let file = File::parse("a: b\nc_unencrypted: d\n", Syntax::Yaml).unwrap();
+        let request = Request { metadata: &metadata, cipher: &cipher, stash: None, allow_nothing: true };
+        let sealed = encrypt(&file, &request, &mut OsRandom).unwrap().text;
+        let sealed = sealed.replace("ed: d\n", &format!("ed: d # x{end}password: hunter2\n"));
+        let file = File::parse(&sealed, Syntax::Yaml).unwrap();
+        let at = Layout::read(&file).unwrap_err();
+        assert!(at.line == Some(2) && matches!(at.error, ReadError::Character(_)), "{at:?}");
+        // In double quotes it is a value like any other.
+        let plain = format!("a: \"x\\u{:04x}y\"\n", u32::from(end.chars().next().unwrap()));
+        assert_eq!(there_and_back(&plain, Syntax::Yaml).unwrap(), plain);
+    }
+    for (plain, syntax) in [("\u{feff}A=b\n", Syntax::Dotenv), ("\u{feff}{\"a\": 1}", Syntax::Json)] {
+        let (line, error) = there_and_back(plain, syntax).unwrap_err();
+        assert!(line == Some(1) && error.contains("byte order mark"), "{error}");
+    }
+    assert!(there_and_back("!!binary YQ==: b\n", Syntax::Yaml).unwrap_err().1.contains("a key is not a string"));
 }
