@@ -101,7 +101,7 @@ fn what_is_opened_and_written_again_opens_again() {
         let opened = layout.open(&file, &cipher, true).unwrap();
         let plain = layout.decrypt(&file, &cipher, &opened).unwrap();
 
-        let stash = Stash::of(&layout, &file, &cipher, &opened);
+        let stash = Stash::of(&layout, &file, &cipher, &opened, &mut OsRandom).unwrap();
         let request =
             Request { metadata: &layout.metadata, cipher: &cipher, stash: Some(&stash), allow_nothing: false };
         let parsed = File::parse(&plain, Syntax::Yaml).unwrap();

@@ -33,7 +33,7 @@ pub fn encrypt(bytes: &[u8], request: &Request<'_>, random: &mut dyn Random) -> 
     let path = Path::of_keys(&[DATA]);
     let mut digest: Sha512 = new_digest(request.metadata);
     digest.update(bytes);
-    let known = request.stash.and_then(|stash| stash.find_one(&path, Type::Text, bytes));
+    let known = request.tokens().and_then(|stash| stash.find_one(&path, Type::Text, bytes));
     let token = match known {
         _ if bytes.is_empty() => String::new(),
         Some(token) => token.to_string(),

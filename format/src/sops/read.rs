@@ -5,7 +5,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, TokenError, Type};
-use super::metadata::{BLOCK_KEY, Metadata, MetadataError};
+use super::metadata::{BLOCK_KEY, Metadata, MetadataError, field};
 use super::scalar::{ScalarError, Seen, normalised, see, takes_token};
 use super::strict::{self, CharacterError};
 use super::tree::{TreeComment, TreeValue, tree};
@@ -124,7 +124,7 @@ impl<'d> Layout<'d> {
     /// Whether a file has a block, so that it is one of SOPS.
     pub fn is_one(file: &File<'_>) -> bool {
         // Other programs have such a key too. One whose checksum was taken out is still one of SOPS, and does not open.
-        let states = |node: &Node| ["mac", "version", "lastmodified"].iter().any(|field| node.get(field).is_some());
+        let states = |block: &Node| ["mac", "version", "lastmodified"].iter().any(|name| field(block, name).is_some());
         file.documents.iter().any(|document| document.root.get(BLOCK_KEY).is_some_and(states))
     }
 
@@ -197,7 +197,7 @@ impl<'d> Layout<'d> {
     fn check(&self, cipher: &Cipher, digest: &[u8]) -> Result<(), ReadError> {
         let mac = self.metadata.mac.as_ref().ok_or(ReadError::NoMac)?;
         let stated = cipher.open(mac, self.metadata.last_modified.as_bytes()).ok_or(ReadError::Mac)?;
-        let computed = data_encoding::HEXUPPER.encode(digest);
+        let computed = Zeroizing::new(data_encoding::HEXUPPER.encode(digest));
         if bool::from(stated.as_slice().ct_eq(computed.as_bytes())) { Ok(()) } else { Err(ReadError::Mac) }
     }
 }

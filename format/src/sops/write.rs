@@ -30,10 +30,17 @@ pub struct Request<'r> {
     pub metadata: &'r Metadata,
     /// Under the data key that the metadata's wraps hold.
     pub cipher: &'r Cipher,
-    /// An earlier state: its tokens are used again, and its block stays where and how it was.
+    /// An earlier state: its tokens are used again, if they are under the same key, and its block stays where and how it was.
     pub stash: Option<&'r Stash>,
     /// Whether a file without a selected value is written: an edit may have taken the last one away.
     pub allow_nothing: bool,
+}
+
+impl<'r> Request<'r> {
+    /// The earlier state, if its tokens open under the key of the new one.
+    pub(super) fn tokens(&self) -> Option<&'r Stash> {
+        self.stash.filter(|stash| stash.is_under(self.cipher))
+    }
 }
 
 /// Why a file is not written.
@@ -206,7 +213,7 @@ impl<'s, 'r, 'f, 'a> Sealing<'s, 'r, 'f, 'a> {
         });
         let wanted: Vec<_> = wanted.collect();
         let syntax = self.file.syntax;
-        let known = self.request.stash.map(|stash| stash.find(&wanted, syntax)).unwrap_or_default();
+        let known = self.request.tokens().map(|stash| stash.find(&wanted, syntax)).unwrap_or_default();
         for (index, one) in selected.iter().enumerate() {
             let known = known.get(index).copied().flatten();
             let token = match known {
@@ -238,21 +245,24 @@ impl<'s, 'r, 'f, 'a> Sealing<'s, 'r, 'f, 'a> {
 
     fn comments(&mut self, tree: &Tree<'_>) -> Result<(), WriteError> {
         let mut left = CommentsLeft::default();
+        let tokens = self.request.tokens();
         let leaves: Vec<_> = tree.values.iter().map(|value| &value.leaf).collect();
         for TreeComment { document, text: range, container, selected } in &tree.comments {
             let text = self.file.source.get(range.clone()).unwrap_or_default();
-            let text = &Comment::said(text, self.file.syntax);
-            let known = self.request.stash.and_then(|stash| {
+            let text = &Zeroizing::new(Comment::said(text, self.file.syntax).into_owned());
+            let known = tokens.and_then(|stash| {
                 let containers = containers(container, &leaves, range.start);
                 stash.find_comment(*document, &containers, text, &mut left)
             });
             match known.map(|known| (&known.state, &known.container)) {
-                Some((CommentState::Clear, _)) => {}
                 Some((CommentState::Token(token), _)) => self.rewrite.comment(range.clone(), &token.to_string()),
                 Some((CommentState::Item(token), list)) => self.item(*document, list, range.clone(), token),
                 // An empty one stays: SOPS reads no token of nothing.
-                None if text.is_empty() || !selected => {}
-                None => {
+                Some((CommentState::Clear, _)) | None if text.is_empty() || !selected => {}
+                // Nor is one of somebody else's encrypted twice.
+                Some((CommentState::Clear, _)) if Token::parse(text).is_ok() => {}
+                // One that stood in the clear and is selected was left so by somebody; SOPS encrypts it when it writes.
+                Some((CommentState::Clear, _)) | None => {
                     let token = self.seal(Type::Comment, text.as_bytes(), &associated(container))?;
                     self.rewrite.comment(range.clone(), &token.to_string());
                 }
@@ -274,7 +284,7 @@ impl<'s, 'r, 'f, 'a> Sealing<'s, 'r, 'f, 'a> {
 
     pub(super) fn blocks(&mut self, digest: &[u8]) -> Result<(), WriteError> {
         let metadata = self.request.metadata;
-        let text = data_encoding::HEXUPPER.encode(digest);
+        let text = Zeroizing::new(data_encoding::HEXUPPER.encode(digest));
         let bound_to = metadata.last_modified.as_bytes();
         let kept = self.request.stash.and_then(|stash| stash.block(0)).and_then(KeptBlock::mac);
         let kept = kept.filter(|(mac, time)| {
