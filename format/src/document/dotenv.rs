@@ -23,7 +23,11 @@ pub(super) fn parse(source: &str) -> Result<Document, ParseError> {
     for (index, line) in source.split('\n').enumerate() {
         let from = at;
         at += line.len() + 1;
-        if line.is_empty() || line.starts_with('#') {
+        if line.is_empty() {
+            continue;
+        }
+        // A comment is a part of the file: a block does not go on behind it.
+        if line.starts_with('#') {
             in_block = false;
             continue;
         }

@@ -278,6 +278,13 @@ fn dotenv_comes_back() {
     let sealed = bench.encrypt("A=b\nC=d\n", Syntax::Dotenv, None).unwrap().text;
     let (values, block) = sealed.split_at(sealed.find("sops_").unwrap());
     cycle(&format!("{block}{values}"), Syntax::Dotenv, &bench.cipher);
+    for parted in [block.replace('\n', "\n\n"), format!("\n\n{}", block.replacen("\nsops_", "\n\n\nsops_", 1))] {
+        cycle(&format!("{values}{parted}"), Syntax::Dotenv, &bench.cipher);
+        cycle(&format!("{parted}{values}"), Syntax::Dotenv, &bench.cipher);
+    }
+    // A comment between them belongs to the file, and would be lost with them.
+    let parted = block.replacen("\nsops_", "\n#x\nsops_", 1);
+    assert!(File::parse(&format!("{values}{parted}"), Syntax::Dotenv).is_err());
 }
 
 #[test]
