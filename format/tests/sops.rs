@@ -5,6 +5,8 @@
 mod cycle;
 #[path = "properties/generator.rs"]
 mod generator;
+#[path = "sops/stash.rs"]
+mod stash;
 #[path = "sops/yaml_values.rs"]
 mod yaml_values;
 

@@ -5,9 +5,9 @@ use zeroize::Zeroizing;
 
 use super::cipher::Type;
 use super::metadata::BLOCK_KEY;
-use super::read::{At, Layout, Opened, ReadError, associated};
+use super::read::{At, Layout, Opened, ReadError, associated, new_digest};
 use super::scalar::{Seen, see};
-use super::write::{Report, Request, Sealing, WriteError, new_digest};
+use super::write::{Report, Request, Sealing, WriteError};
 use crate::document::present::double_quoted;
 use crate::document::{File, Syntax};
 use crate::path::Path;

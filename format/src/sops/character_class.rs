@@ -1,6 +1,6 @@
 //! Classes and escapes of Go's expressions, read by Go's grammar.
 
-use super::expression::Refusal;
+use super::grammar::Refusal;
 
 /// Categories and scripts that both sides have under the same name, for the same characters.
 const PROPERTIES: [&str; 52] = [

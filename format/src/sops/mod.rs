@@ -8,6 +8,7 @@ mod cipher;
 mod comments;
 mod expression;
 mod flat;
+mod grammar;
 mod kept_block;
 pub mod merge;
 mod metadata;

@@ -15,7 +15,7 @@ use crate::document::{File, Kind, Node, Scalar};
 use crate::path::{Path, Step};
 
 /// What the checksum starts with where only encrypted values are in it: SHA-256 of "sops".
-pub(super) const MAC_ONLY_ENCRYPTED: [u8; 32] = [
+const MAC_ONLY_ENCRYPTED: [u8; 32] = [
     0x8a, 0x3f, 0xd2, 0xad, 0x54, 0xce, 0x66, 0x52, 0x7b, 0x10, 0x34, 0xf3, 0xd1, 0x47, 0xbe, 0x0b, 0x0b, 0x97, 0x5b,
     0x3b, 0xf4, 0x4f, 0x72, 0xc6, 0xfd, 0xad, 0xec, 0x81, 0x76, 0xf2, 0x7d, 0x69,
 ];
@@ -163,10 +163,7 @@ impl<'d> Layout<'d> {
     /// Opens every value and checks the checksum, in constant time. Without `check_mac` what was moved, added or taken
     /// away outside of SOPS stays unseen.
     pub fn open(&self, file: &File<'_>, cipher: &Cipher, check_mac: bool) -> Result<Vec<Opened>, At> {
-        let mut digest = Sha512::new();
-        if self.metadata.mac_only_encrypted {
-            digest.update(MAC_ONLY_ENCRYPTED);
-        }
+        let mut digest = new_digest(&self.metadata);
         let mut opened = Vec::new();
         for (position, value) in self.values.iter().enumerate() {
             let in_mac = value.selected || !self.metadata.mac_only_encrypted;
@@ -200,6 +197,15 @@ impl<'d> Layout<'d> {
         let computed = Zeroizing::new(data_encoding::HEXUPPER.encode(digest));
         if bool::from(stated.as_slice().ct_eq(computed.as_bytes())) { Ok(()) } else { Err(ReadError::Mac) }
     }
+}
+
+/// The beginning of a checksum.
+pub(super) fn new_digest(metadata: &Metadata) -> Sha512 {
+    let mut digest = Sha512::new();
+    if metadata.mac_only_encrypted {
+        digest.update(MAC_ONLY_ENCRYPTED);
+    }
+    digest
 }
 
 fn collect_wraps<'f>(node: &'f Node, found: &mut Vec<&'f Scalar>) {

@@ -9,7 +9,7 @@ use super::cipher::{Cipher, Token, Type};
 use super::comments::{Comment, containers, stands_in_list};
 use super::kept_block::{self, KeptBlock};
 use super::metadata::{BLOCK_KEY, Metadata};
-use super::read::{At, MAC_ONLY_ENCRYPTED, ReadError, associated, at};
+use super::read::{At, ReadError, associated, at, new_digest};
 use super::scalar::{ScalarError, Seen, comes_back, see, takes_token};
 use super::stash::{CommentState, CommentsLeft, Known, Stash, Wanted};
 use super::strict;
@@ -116,15 +116,6 @@ fn attempt(
     let (sealed, kept) = (sealing.sealed, sealing.kept);
     let text = sealing.finish().map_err(|error| of_file(ReadError::from(error).into()))?;
     Ok(Report { text, sealed, kept })
-}
-
-/// The beginning of a checksum.
-pub(super) fn new_digest(metadata: &Metadata) -> Sha512 {
-    let mut digest = Sha512::new();
-    if metadata.mac_only_encrypted {
-        digest.update(MAC_ONLY_ENCRYPTED);
-    }
-    digest
 }
 
 /// Each document is a mapping, or empty, and has no block.

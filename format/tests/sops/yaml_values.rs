@@ -7,6 +7,7 @@ use sealwax_format::sops::{FileKey, Layout, Metadata, ReadError, Request, Select
 use crate::cycle::open;
 
 /// Encrypts a file and opens it again: what was in it, or why it is refused, with the line.
+#[expect(clippy::unwrap_in_result, reason = "only what is refused is an answer")]
 fn there_and_back(plain: &str, syntax: Syntax) -> Result<String, (Option<usize>, String)> {
     let cipher = FileKey::mint(&mut OsRandom).unwrap().cipher();
     let metadata = Metadata::new(Vec::new(), None, Selector::default(), false, 1_767_323_045, "3.13.3");

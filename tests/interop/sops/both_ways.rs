@@ -205,6 +205,7 @@ fn run(kind: Kind, seeds: std::ops::Range<u64>) {
 }
 
 /// What became of a file.
+#[derive(Clone, Copy)]
 enum Outcome {
     /// It is the same to both.
     Done,
