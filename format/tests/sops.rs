@@ -7,6 +7,10 @@ mod cycle;
 mod generator;
 #[path = "sops/hostile.rs"]
 mod hostile;
+#[path = "sops/stash.rs"]
+mod stash;
+#[path = "sops/yaml_values.rs"]
+mod yaml_values;
 
 use std::path::PathBuf;
 
@@ -101,7 +105,7 @@ fn what_is_opened_and_written_again_opens_again() {
         let opened = layout.open(&file, &cipher, true).unwrap();
         let plain = layout.decrypt(&file, &cipher, &opened).unwrap();
 
-        let stash = Stash::of(&layout, &file, &cipher, &opened);
+        let stash = Stash::of(&layout, &file, &cipher, &opened, &mut OsRandom).unwrap();
         let request =
             Request { metadata: &layout.metadata, cipher: &cipher, stash: Some(&stash), allow_nothing: false };
         let parsed = File::parse(&plain, Syntax::Yaml).unwrap();

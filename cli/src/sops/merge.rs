@@ -47,7 +47,7 @@ pub(crate) fn merged(texts: &Texts<'_>, store: Store, markers: &Markers<'_>, key
         Merged::Conflicts { text, conflicts } => Some(MergedFile { text, conflicts }),
         Merged::Clean(plain) => {
             let (file, open) = leading;
-            let mut stash = Stash::of(&open.layout, file, &open.cipher, &open.values);
+            let mut stash = Stash::of(&open.layout, file, &open.cipher, &open.values, &mut OsRandom).ok()?;
             let (other_file, other) = if theirs_leads { (ours.file, &our) } else { (theirs.file, &their) };
             if same(&open.key, &other.key) {
                 stash.add(&other.layout, other_file, &open.cipher, &other.values);

@@ -85,7 +85,8 @@ impl Opened {
             plain,
             secrets: secrets(&open),
             values: open.values.len(),
-            stash: Stash::of(&open.layout, file, &open.cipher, &open.values),
+            stash: Stash::of(&open.layout, file, &open.cipher, &open.values, &mut OsRandom)
+                .map_err(|error| CommandError::refused(error.to_string()))?,
             metadata: open.layout.metadata,
             key: open.key,
         })

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use sealwax_format::OsRandom;
 use sealwax_format::document::File;
 use sealwax_format::sops::{self, Layout, Metadata, Output, OutputError, Plains, ReadError, Stash};
 use zeroize::Zeroizing;
@@ -140,7 +141,8 @@ impl<'f> Opened<'f> {
 
     /// Encrypts what became of the plain file. What did not change keeps its ciphertext.
     pub(super) fn sealed(&self, plain: &[u8], metadata: &Metadata) -> Result<Zeroizing<String>, Failure> {
-        let stash = Stash::of(&self.open.layout, self.file, &self.open.cipher, &self.open.values);
+        let stash = Stash::of(&self.open.layout, self.file, &self.open.cipher, &self.open.values, &mut OsRandom);
+        let stash = stash.map_err(|error| cannot_encrypt(&CommandError::refused(error.to_string())))?;
         let rest = Rest::Was(&stash);
         let report = sops_files::write(self.source.shown(), plain, self.source.store, metadata, self.key(), rest);
         Ok(report.map_err(|error| cannot_encrypt(&error))?.text)

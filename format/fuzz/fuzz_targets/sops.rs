@@ -42,7 +42,7 @@ fuzz_target!(|data: &[u8]| {
     let layout = Layout::read(&sealed).unwrap();
     let opened = layout.open(&sealed, &cipher, true).unwrap();
     let Ok(plain) = layout.decrypt(&sealed, &cipher, &opened) else { return };
-    let stash = Stash::of(&layout, &sealed, &cipher, &opened);
+    let stash = Stash::of(&layout, &sealed, &cipher, &opened, &mut OsRandom).unwrap();
     let again = File::parse(&plain, syntax).unwrap();
     let metadata = &layout.metadata;
     let request = Request { metadata, cipher: &cipher, stash: Some(&stash), allow_nothing: true };

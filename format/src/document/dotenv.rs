@@ -18,12 +18,16 @@ pub(super) fn parse(source: &str) -> Result<Document, ParseError> {
     let mut nodes = Nodes::default();
     let root = nodes.next();
     let mut entries: Vec<(Node, Node)> = Vec::new();
-    let start = source.len() - source.trim_start_matches('\u{feff}').len();
-    let (mut at, mut in_block) = (start, false);
-    for (index, line) in source[start..].split('\n').enumerate() {
+    // A byte order mark is part of a name for SOPS.
+    let (mut at, mut in_block) = (0, false);
+    for (index, line) in source.split('\n').enumerate() {
         let from = at;
         at += line.len() + 1;
-        if line.is_empty() || line.starts_with('#') {
+        if line.is_empty() {
+            continue;
+        }
+        // A comment is a part of the file: a block does not go on behind it.
+        if line.starts_with('#') {
             in_block = false;
             continue;
         }
@@ -45,9 +49,9 @@ pub(super) fn parse(source: &str) -> Result<Document, ParseError> {
         }
         in_block = field.is_some();
     }
-    let end = entries.last().map_or(start, |(_, value)| value.span.end);
+    let end = entries.last().map_or(0, |(_, value)| value.span.end);
     let kind = Kind::Mapping { flow: false, entries };
-    Ok(Document { root: Node { id: root, span: start..end, column: 0, anchor: 0, tag: None, kind } })
+    Ok(Document { root: Node { id: root, span: 0..end, column: 0, anchor: 0, tag: None, kind } })
 }
 
 fn add(block: &mut Node, key: Node, value: Node) {

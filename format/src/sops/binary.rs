@@ -5,9 +5,9 @@ use zeroize::Zeroizing;
 
 use super::cipher::Type;
 use super::metadata::BLOCK_KEY;
-use super::read::{At, Layout, Opened, ReadError, associated};
+use super::read::{At, Layout, Opened, ReadError, associated, new_digest};
 use super::scalar::{Seen, see};
-use super::write::{Report, Request, Sealing, WriteError, new_digest};
+use super::write::{Report, Request, Sealing, WriteError};
 use crate::document::present::double_quoted;
 use crate::document::{File, Syntax};
 use crate::path::Path;
@@ -33,7 +33,7 @@ pub fn encrypt(bytes: &[u8], request: &Request<'_>, random: &mut dyn Random) -> 
     let path = Path::of_keys(&[DATA]);
     let mut digest: Sha512 = new_digest(request.metadata);
     digest.update(bytes);
-    let known = request.stash.and_then(|stash| stash.find_one(&path, Type::Text, bytes));
+    let known = request.tokens().and_then(|stash| stash.find_one(&path, Type::Text, bytes));
     let token = match known {
         _ if bytes.is_empty() => String::new(),
         Some(token) => token.to_string(),

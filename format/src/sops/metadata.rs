@@ -1,7 +1,8 @@
 //! The `sops` block: who can open the file, which values are encrypted, and the checksum over all of them.
 
-use super::cipher::{Token, TokenError};
+use super::cipher::{Token, TokenError, Type};
 use super::flat;
+use super::scalar::normalised;
 use super::selector::{FIELDS, Selector, SelectorError};
 use super::time;
 use crate::document::Node;
@@ -181,7 +182,7 @@ impl Metadata {
             mac: text("mac").map(Token::parse).transpose()?,
             version: text("version").unwrap_or_default().to_owned(),
             selector,
-            mac_only_encrypted: text("mac_only_encrypted") == Some("true"),
+            mac_only_encrypted: text("mac_only_encrypted").map_or(Ok(false), truth)?,
         })
     }
 
@@ -210,6 +211,12 @@ fn top_level(node: &Node) -> Result<Group, MetadataError> {
     Ok(Group { wraps })
 }
 
+/// A truth value in any of the forms that SOPS takes.
+fn truth(text: &str) -> Result<bool, MetadataError> {
+    let printed = normalised(Type::Bool, text.as_bytes());
+    printed.map(|printed| printed.as_slice() == b"True").ok_or(MetadataError::Malformed("mac_only_encrypted"))
+}
+
 fn texts(node: &Node) -> Vec<(String, String)> {
     let pairs = node.entries().iter().filter_map(|(name, value)| Some((name.text()?, value.text()?)));
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
@@ -232,6 +239,7 @@ fn items(node: &Node) -> impl Iterator<Item = &Node> {
 mod tests {
     use super::*;
     use crate::document::{File, Syntax};
+    use crate::sops::Layout;
 
     fn parse(text: &str) -> Result<Metadata, MetadataError> {
         let file = File::parse(text, Syntax::Yaml).ok();
@@ -259,6 +267,19 @@ mod tests {
         );
         let read = read.unwrap();
         assert_eq!((read.groups.len(), read.threshold), (2, Some(2)));
+    }
+
+    #[test]
+    fn names_and_truth_values_are_as_sops_takes_them() {
+        let with = |value: &str| {
+            parse(&format!("sops:\n  LastModified: 2026-01-02T03:04:05Z\n  MAC_only_encrypted: {value}\n"))
+        };
+        for (value, expected) in [("True", true), ("true", true), ("\"1\"", true), ("FALSE", false), ("", false)] {
+            assert_eq!(with(value).unwrap().mac_only_encrypted, expected, "{value}");
+        }
+        assert_eq!(with("yes").unwrap_err(), MetadataError::Malformed("mac_only_encrypted"));
+        let file = File::parse("sops:\n  LastModified: 2026-01-02T03:04:05Z\n", Syntax::Yaml).unwrap();
+        assert!(Layout::is_one(&file));
     }
 
     #[test]

@@ -3,12 +3,16 @@
 
 pub mod binary;
 mod block;
+mod character_class;
 mod cipher;
 mod comments;
+mod expression;
 mod flat;
+mod grammar;
 mod kept_block;
 pub mod merge;
 mod metadata;
+mod number;
 mod output;
 mod places;
 mod plain;
@@ -17,15 +21,18 @@ mod scalar;
 mod selector;
 pub mod shamir;
 mod stash;
+mod strict;
 mod time;
 mod tree;
 mod write;
 
 pub use cipher::{Cipher, FileKey, Token, TokenError, Type};
+pub use expression::Expression;
 pub use metadata::{BLOCK_KEY, Group, Metadata, MetadataError, Service, Wrap};
 pub use output::{Output, OutputError, Plain, Plains};
 pub use read::{At, Layout, Opened, ReadError, Value};
 pub use scalar::{ScalarError, Seen, normalised, see};
-pub use selector::{DEFAULT_SUFFIX, Expression, FIELDS, Selector, SelectorError};
+pub use selector::{DEFAULT_SUFFIX, FIELDS, Selector, SelectorError};
 pub use stash::Stash;
+pub use strict::CharacterError;
 pub use write::{Report, Request, WriteError, encrypt};

@@ -5,8 +5,9 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, TokenError, Type};
-use super::metadata::{BLOCK_KEY, Metadata, MetadataError};
-use super::scalar::{ScalarError, Seen, normalised, see};
+use super::metadata::{BLOCK_KEY, Metadata, MetadataError, field};
+use super::scalar::{ScalarError, Seen, normalised, see, takes_token};
+use super::strict::{self, CharacterError};
 use super::tree::{TreeComment, TreeValue, tree};
 use crate::document::rewrite::RewriteError;
 use crate::document::walk::{Hazard, Leaf};
@@ -14,7 +15,7 @@ use crate::document::{File, Kind, Node, Scalar};
 use crate::path::{Path, Step};
 
 /// What the checksum starts with where only encrypted values are in it: SHA-256 of "sops".
-pub(super) const MAC_ONLY_ENCRYPTED: [u8; 32] = [
+const MAC_ONLY_ENCRYPTED: [u8; 32] = [
     0x8a, 0x3f, 0xd2, 0xad, 0x54, 0xce, 0x66, 0x52, 0x7b, 0x10, 0x34, 0xf3, 0xd1, 0x47, 0xbe, 0x0b, 0x0b, 0x97, 0x5b,
     0x3b, 0xf4, 0x4f, 0x72, 0xc6, 0xfd, 0xad, 0xec, 0x81, 0x76, 0xf2, 0x7d, 0x69,
 ];
@@ -59,6 +60,9 @@ pub enum ReadError {
     /// A value that SOPS takes for none.
     #[error("the value cannot be read")]
     Scalar(#[from] ScalarError),
+    /// A character that SOPS reads in another way.
+    #[error("the file cannot be read as SOPS reads it")]
+    Character(#[from] CharacterError),
     /// Selected and behind an alias, where its token would not open: SOPS writes none.
     #[error("the value is an alias; write it out")]
     Alias,
@@ -123,12 +127,13 @@ impl<'d> Layout<'d> {
     /// Whether a file has a block, so that it is one of SOPS.
     pub fn is_one(file: &File<'_>) -> bool {
         // Other programs have such a key too. One whose checksum was taken out is still one of SOPS, and does not open.
-        let states = |node: &Node| ["mac", "version", "lastmodified"].iter().any(|field| node.get(field).is_some());
+        let states = |block: &Node| ["mac", "version", "lastmodified"].iter().any(|name| field(block, name).is_some());
         file.documents.iter().any(|document| document.root.get(BLOCK_KEY).is_some_and(states))
     }
 
     /// Reads a file's metadata and lists its values.
     pub fn read(file: &'d File<'_>) -> Result<Self, At> {
+        strict::check(file)?;
         let block = file.documents.iter().find_map(|document| document.root.get(BLOCK_KEY));
         let block = block.ok_or(At { line: None, path: None, error: ReadError::NoBlock })?;
         let line = Some(file.line(block.span.start));
@@ -137,6 +142,9 @@ impl<'d> Layout<'d> {
         let mut values = Vec::with_capacity(tree.values.len());
         for TreeValue { document, leaf, selected } in tree.values {
             let claims = leaf.scalar.filter(|scalar| selected && Token::is_claimed_by(&scalar.value));
+            if claims.is_some() && !takes_token(leaf.node.tag.as_ref()) {
+                return Err(at(file, &leaf, ScalarError::Tagged));
+            }
             let token = claims.map(|scalar| Token::parse(&scalar.value)).transpose();
             let token = token.map_err(|error| at(file, &leaf, error))?;
             values.push(Value { document, leaf, token, selected });
@@ -158,10 +166,7 @@ impl<'d> Layout<'d> {
     /// Opens every value and checks the checksum, in constant time. Without `check_mac` what was moved, added or taken
     /// away outside of SOPS stays unseen.
     pub fn open(&self, file: &File<'_>, cipher: &Cipher, check_mac: bool) -> Result<Vec<Opened>, At> {
-        let mut digest = Sha512::new();
-        if self.metadata.mac_only_encrypted {
-            digest.update(MAC_ONLY_ENCRYPTED);
-        }
+        let mut digest = new_digest(&self.metadata);
         let mut opened = Vec::new();
         for (position, value) in self.values.iter().enumerate() {
             let in_mac = value.selected || !self.metadata.mac_only_encrypted;
@@ -192,9 +197,18 @@ impl<'d> Layout<'d> {
     fn check(&self, cipher: &Cipher, digest: &[u8]) -> Result<(), ReadError> {
         let mac = self.metadata.mac.as_ref().ok_or(ReadError::NoMac)?;
         let stated = cipher.open(mac, self.metadata.last_modified.as_bytes()).ok_or(ReadError::Mac)?;
-        let computed = data_encoding::HEXUPPER.encode(digest);
+        let computed = Zeroizing::new(data_encoding::HEXUPPER.encode(digest));
         if bool::from(stated.as_slice().ct_eq(computed.as_bytes())) { Ok(()) } else { Err(ReadError::Mac) }
     }
+}
+
+/// The beginning of a checksum.
+pub(super) fn new_digest(metadata: &Metadata) -> Sha512 {
+    let mut digest = Sha512::new();
+    if metadata.mac_only_encrypted {
+        digest.update(MAC_ONLY_ENCRYPTED);
+    }
+    digest
 }
 
 fn collect_wraps<'f>(node: &'f Node, found: &mut Vec<&'f Scalar>) {

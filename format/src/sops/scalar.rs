@@ -6,11 +6,11 @@
 use zeroize::Zeroizing;
 
 use super::cipher::Type;
-use super::time;
-use crate::document::{Node, Scalar, Style, Syntax};
+use super::plain::plain;
+use super::{number, time};
+use crate::document::{Node, Scalar, Style, Syntax, Tag};
 
-const STRING_TAG: &str = "tag:yaml.org,2002:str";
-const BINARY_TAG: &str = "tag:yaml.org,2002:binary";
+const TAGS: &str = "tag:yaml.org,2002:";
 
 /// A scalar as SOPS sees it.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,248 +27,239 @@ pub enum ScalarError {
     /// An integer between 2^63 and 2^64: SOPS fails on it.
     #[error("the number is too large for SOPS; put it in quotes")]
     Unsigned,
+    /// A number of JSON beyond the floats.
+    #[error("the number is out of range for SOPS; put it in quotes")]
+    Range,
+    /// A timestamp of YAML that Go reads and does not print.
+    #[error("the timestamp is a day or more away from UTC, which SOPS does not take; correct it or put it in quotes")]
+    Zone,
     /// `!!binary` that is not base64.
-    #[error("it is tagged !!binary and is not valid base64")]
+    #[error("it is tagged !!binary and is not valid base64, with nothing but line breaks in it")]
     Base64,
+    /// A tag such as `!!int` before something else.
+    #[error("its tag states a type that its text is not, and SOPS fails on it; remove the tag or correct the value")]
+    Tag,
+    /// The same before a token.
+    #[error(
+        "its tag leaves no place for an encrypted value; remove the tag, and put the value in quotes if it is text"
+    )]
+    Tagged,
 }
 
 /// What a scalar is.
 pub fn see(syntax: Syntax, node: &Node, scalar: &Scalar) -> Result<Seen, ScalarError> {
-    let text = || Ok(Seen::Value(Type::Text, Zeroizing::new(scalar.value.as_bytes().to_vec())));
-    if scalar.style != Style::Plain {
-        return if is_tagged(node, BINARY_TAG) { binary(&scalar.value) } else { text() };
-    }
-    if syntax == Syntax::Json {
-        return Ok(json(&scalar.value));
-    }
-    match &node.tag {
-        Some(tag) if tag.name == STRING_TAG => text(),
-        Some(tag) if tag.name == BINARY_TAG => binary(&scalar.value),
-        _ => plain(&scalar.value),
+    let text = scalar.value.as_str();
+    let plain = scalar.style == Style::Plain;
+    match (syntax, &node.tag) {
+        (Syntax::Json, _) if plain => json(text),
+        // One that says nothing: `!` alone.
+        (Syntax::Yaml, Some(tag)) if tag.name != "!" => tagged(&tag.name, text),
+        (Syntax::Yaml, _) if plain => number::resolve(text, true),
+        _ => Ok(number::value(Type::Text, text)),
     }
 }
 
-fn is_tagged(node: &Node, name: &str) -> bool {
-    node.tag.as_ref().is_some_and(|tag| tag.name == name)
+/// Whether a token can stand under a tag: go-yaml reads none under `!!int`, and a tag of somebody's own says of the
+/// value what is not true of its token.
+pub(super) fn takes_token(tag: Option<&Tag>) -> bool {
+    tag.is_none_or(|tag| short(&tag.name) == Some("str"))
+}
+
+/// The name of a tag of YAML itself; go-yaml takes the short form for the same between `!<` and `>` too.
+fn short(tag: &str) -> Option<&str> {
+    tag.strip_prefix(TAGS).or_else(|| tag.strip_prefix("!!"))
+}
+
+/// A scalar under a tag, which goes before quotes.
+fn tagged(tag: &str, text: &str) -> Result<Seen, ScalarError> {
+    let expected = match short(tag) {
+        Some("binary") => return binary(text),
+        Some("bool") => Some(Type::Bool),
+        Some("float") => Some(Type::Float),
+        Some("int") => Some(Type::Int),
+        Some("timestamp") => Some(Type::Time),
+        Some("null") => None,
+        // `!!str`, and what go-yaml knows nothing about.
+        _ => return Ok(number::value(Type::Text, text)),
+    };
+    match (expected, number::resolve(text, expected == Some(Type::Time))?) {
+        (None, Seen::Null) => Ok(Seen::Null),
+        (Some(expected), Seen::Value(kind, bytes)) if expected == kind => Ok(Seen::Value(kind, bytes)),
+        (Some(Type::Float), Seen::Value(Type::Int, bytes)) => {
+            let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
+            number.map(number::float).ok_or(ScalarError::Tag)
+        }
+        _ => Err(ScalarError::Tag),
+    }
+}
+
+/// Whether a value is still the same when it was opened, written into a plain file and read there. A float without a
+/// fraction reads as an integer, as it does for SOPS.
+pub(super) fn comes_back(syntax: Syntax, kind: Type, bytes: &[u8]) -> bool {
+    let written = plain(kind, bytes, syntax);
+    let text = written.as_ref().and_then(|(_, text)| std::str::from_utf8(text).ok());
+    let seen = match (kind, text, syntax) {
+        // In quotes if need be.
+        (Type::Text, ..) => return written.is_some(),
+        (_, None, _) => return false,
+        (_, Some(text), Syntax::Json) => json(text),
+        (_, Some(text), _) => number::resolve(text, true),
+    };
+    let same = |seen: Type| seen == kind || (seen == Type::Int && kind == Type::Float);
+    matches!(seen, Ok(Seen::Value(seen, again)) if same(seen) && again.as_slice() == bytes)
 }
 
 fn binary(text: &str) -> Result<Seen, ScalarError> {
-    let bytes = crate::base64::decode_spaced(text).ok_or(ScalarError::Base64)?;
-    Ok(Seen::Value(Type::Text, bytes))
-}
-
-fn value(kind: Type, text: String) -> Seen {
-    Seen::Value(kind, Zeroizing::new(text.into_bytes()))
-}
-
-fn bool(value_: bool) -> Seen {
-    value(Type::Bool, if value_ { "True" } else { "False" }.to_owned())
+    // Go's decoder skips line breaks and nothing else.
+    let bytes = crate::base64::decode_spaced(text).filter(|_| !text.contains([' ', '\t', '\u{b}', '\u{c}']));
+    Ok(Seen::Value(Type::Text, bytes.ok_or(ScalarError::Base64)?))
 }
 
 /// A number, `true`, `false` or `null` of JSON.
-fn json(text: &str) -> Seen {
-    match text {
+fn json(text: &str) -> Result<Seen, ScalarError> {
+    Ok(match text {
         "null" => Seen::Null,
-        "true" => bool(true),
-        "false" => bool(false),
-        number => match number.parse::<i64>() {
-            Ok(int) => value(Type::Int, int.to_string()),
-            Err(_) => number.parse().map_or_else(|_| value(Type::Text, number.to_owned()), float),
+        "true" => number::bool(true),
+        "false" => number::bool(false),
+        _ => match (text.parse::<i64>(), text.parse::<f64>()) {
+            (Ok(int), _) => number::int(int),
+            (Err(_), Ok(float)) if float.is_finite() => number::float(float),
+            (Err(_), Ok(_)) => return Err(ScalarError::Range),
+            (Err(_), Err(_)) => number::value(Type::Text, text),
         },
-    }
-}
-
-/// An untagged plain scalar of YAML.
-fn plain(text: &str) -> Result<Seen, ScalarError> {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Ok(Seen::Null),
-        "true" | "True" | "TRUE" => return Ok(bool(true)),
-        "false" | "False" | "FALSE" => return Ok(bool(false)),
-        ".nan" | ".NaN" | ".NAN" => return Ok(value(Type::Float, "NaN".to_owned())),
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Ok(float(f64::INFINITY)),
-        "-.inf" | "-.Inf" | "-.INF" => return Ok(float(f64::NEG_INFINITY)),
-        _ => {}
-    }
-    let as_text = || Ok(value(Type::Text, text.to_owned()));
-    match text.as_bytes().first() {
-        Some(b'.') => text.parse().ok().filter(|_| is_float(text)).map_or_else(as_text, |number| Ok(float(number))),
-        Some(b'+' | b'-' | b'0'..=b'9') => match number(text)? {
-            Some(seen) => Ok(seen),
-            None => as_text(),
-        },
-        _ => as_text(),
-    }
-}
-
-/// What starts with a sign or a digit, as far as it is no text.
-fn number(text: &str) -> Result<Option<Seen>, ScalarError> {
-    if let Some(time) = time::canonical(text) {
-        return Ok(Some(value(Type::Time, time)));
-    }
-    let digits = text.replace('_', "");
-    match integer(&digits) {
-        Some(Integer::Fits(int)) => return Ok(Some(value(Type::Int, int.to_string()))),
-        Some(Integer::Unsigned) => return Err(ScalarError::Unsigned),
-        Some(Integer::Larger) | None => {}
-    }
-    Ok(digits.parse().ok().filter(|_| is_float(&digits)).map(float))
-}
-
-enum Integer {
-    Fits(i64),
-    /// Above the largest signed one, within 64 bits.
-    Unsigned,
-    Larger,
-}
-
-/// An integer as Go reads it with the base in front: `0x`, `0b`, `0o`, and a lone `0` for octal.
-fn integer(text: &str) -> Option<Integer> {
-    let (negative, digits) = match text.as_bytes().first()? {
-        b'-' => (true, &text[1..]),
-        b'+' => (false, &text[1..]),
-        _ => (false, text),
-    };
-    let lower = digits.to_ascii_lowercase();
-    let (radix, digits) = match lower.as_bytes() {
-        [b'0', b'x', ..] => (16, &lower[2..]),
-        [b'0', b'b', ..] => (2, &lower[2..]),
-        [b'0', b'o', ..] => (8, &lower[2..]),
-        [b'0', _, ..] => (8, &lower[1..]),
-        _ => (10, &lower[..]),
-    };
-    // A second sign is none.
-    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
-        return None;
-    }
-    let Ok(magnitude) = u64::from_str_radix(digits, radix) else {
-        return Some(Integer::Larger);
-    };
-    let signed = if negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() };
-    Some(match signed {
-        Some(int) => Integer::Fits(int),
-        None if negative => Integer::Larger,
-        None => Integer::Unsigned,
     })
-}
-
-/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`
-fn is_float(text: &str) -> bool {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (unsigned, None),
-    };
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let exponent_fits = exponent.is_none_or(|exponent| {
-        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        !exponent.is_empty() && digits(exponent)
-    });
-    digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty()) && exponent_fits
-}
-
-/// The shortest digits that come back as the same number, never with an exponent.
-fn float(number: f64) -> Seen {
-    let text = if number.is_nan() {
-        "NaN".to_owned()
-    } else if number.is_infinite() {
-        if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned()
-    } else {
-        number.to_string()
-    };
-    value(Type::Float, text)
 }
 
 /// The bytes in the checksum for a value that was opened: SOPS parses what it decrypted and prints it again.
 pub fn normalised(kind: Type, plaintext: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let text = || std::str::from_utf8(plaintext).ok();
-    let bytes = |text: String| Some(Zeroizing::new(text.into_bytes()));
+    let bytes = |seen: Seen| match seen {
+        Seen::Value(_, bytes) => Some(bytes),
+        Seen::Null => None,
+    };
     match kind {
         Type::Text | Type::Bytes | Type::Comment => Some(Zeroizing::new(plaintext.to_vec())),
-        Type::Int => bytes(text()?.parse::<i64>().ok()?.to_string()),
+        Type::Int => bytes(number::int(text()?.parse().ok()?)),
         Type::Bool => match text()? {
-            "1" | "t" | "T" | "true" | "TRUE" | "True" => bytes("True".to_owned()),
-            "0" | "f" | "F" | "false" | "FALSE" | "False" => bytes("False".to_owned()),
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => bytes(number::bool(true)),
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => bytes(number::bool(false)),
             _ => None,
         },
-        Type::Float => match float(text()?.parse().ok()?) {
-            Seen::Value(_, bytes) => Some(bytes),
-            Seen::Null => None,
-        },
-        Type::Time => bytes(time::canonical(text()?)?),
+        Type::Float => {
+            let text = text()?;
+            let number: f64 = text.parse().ok()?;
+            // Digits beyond the floats are an error in Go, and infinity by its name is none.
+            let fits = !number.is_infinite() || !text.contains(|c: char| c.is_ascii_digit());
+            bytes(number::float(number)).filter(|_| fits)
+        }
+        Type::Time => time::canonical(text()?)?.ok().map(|time| Zeroizing::new(time.as_bytes().to_vec())),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::File;
 
-    fn shown(text: &str) -> String {
-        match plain(text) {
+    fn shown(seen: Result<Seen, ScalarError>) -> String {
+        match seen {
             Ok(Seen::Null) => "null".to_owned(),
             Ok(Seen::Value(kind, bytes)) => format!("{} {}", kind.as_str(), String::from_utf8_lossy(&bytes)),
             Err(error) => error.to_string(),
         }
     }
 
+    /// The value of `a` in a file of one line.
+    fn in_file(syntax: Syntax, source: &str) -> String {
+        let file = File::parse(source, syntax).unwrap();
+        let node = file.documents[0].root.get("a").unwrap();
+        shown(see(syntax, node, node.scalar().unwrap()))
+    }
+
     #[test]
-    fn plain_scalars_are_what_go_yaml_takes_them_for() {
+    fn a_tag_goes_before_quotes_and_digits() {
+        let [tag, base64] = [ScalarError::Tag, ScalarError::Base64].map(|error| error.to_string());
         let cases = [
-            ("~", "null"),
-            ("True", "bool True"),
-            ("yes", "str yes"),
-            ("on", "str on"),
-            ("12", "int 12"),
-            ("+12", "int 12"),
-            ("-0", "int 0"),
-            ("014", "int 12"),
-            ("0o14", "int 12"),
-            ("0x1F", "int 31"),
-            ("0b11", "int 3"),
-            ("12345_54321", "int 1234554321"),
-            ("08", "float 8"),
-            ("9223372036854775807", "int 9223372036854775807"),
-            ("9223372036854775808", "the number is too large for SOPS; put it in quotes"),
-            ("18446744073709551616", "float 18446744073709552000"),
-            ("-9223372036854775808", "int -9223372036854775808"),
-            ("1.0", "float 1"),
-            ("1e3", "float 1000"),
-            ("1e21", "float 1000000000000000000000"),
-            (".5", "float 0.5"),
-            ("-.5", "float -0.5"),
-            ("1.", "float 1"),
-            (".", "str ."),
-            ("-", "str -"),
-            ("1.2.3", "str 1.2.3"),
-            ("0x", "str 0x"),
-            ("--1", "str --1"),
-            (".inf", "float +Inf"),
-            ("-.INF", "float -Inf"),
-            (".NaN", "float NaN"),
-            ("2024-01-01", "time 2024-01-01T00:00:00Z"),
-            ("2001-12-14t21:59:43.10-05:00", "time 2001-12-14T21:59:43.1-05:00"),
-            ("2001-12-14 21:59:43.10 -5", "str 2001-12-14 21:59:43.10 -5"),
-            ("12:30:45", "str 12:30:45"),
-            ("2001-13-14", "str 2001-13-14"),
+            ("!!bool \"true\"", "bool True"),
+            ("!!bool yes", &tag),
+            ("!!float \"1e3\"", "float 1000"),
+            ("!!float 12", "float 12"),
+            ("!!float 0x10", "float 16"),
+            ("!!float \"1_0\"", "float 10"),
+            ("!!int \"0x10\"", "int 16"),
+            ("!!int 5.0", &tag),
+            ("!!int \"\"", &tag),
+            ("!!int 2024-01-01", &tag),
+            ("!!timestamp \"2024-01-01\"", "time 2024-01-01T00:00:00Z"),
+            ("!!timestamp noon", &tag),
+            ("!!null \"\"", "null"),
+            ("!!null", "null"),
+            ("!!null x", &tag),
+            ("!!str 1", "str 1"),
+            ("!!str", "str "),
+            ("!<tag:yaml.org,2002:bool> \"true\"", "bool True"),
+            ("!<!!bool> true", "bool True"),
+            ("!!binary aGk=", "str hi"),
+            ("!!binary \"a Gk=\"", &base64),
+            ("!vault 0x10", "str 0x10"),
+            ("!!other true", "str true"),
+            ("!!map x", "str x"),
+            ("! 0x10", "int 16"),
+            ("! \"0x10\"", "str 0x10"),
+            ("<<", "str <<"),
         ];
-        for (text, expected) in cases {
-            assert_eq!(shown(text), expected, "{text}");
+        for (value, expected) in cases {
+            assert_eq!(in_file(Syntax::Yaml, &format!("a: {value}\n")), expected, "{value}");
         }
     }
 
     #[test]
     fn numbers_of_json() {
-        for (text, expected) in
-            [("1", "1"), ("1.5", "1.5"), ("1e2", "100"), ("9223372036854775808", "9223372036854776000")]
-        {
-            assert_eq!(
-                json(text),
-                value(
-                    if expected.contains('.') || text.len() > 2 { Type::Float } else { Type::Int },
-                    expected.to_owned()
-                ),
-                "{text}"
-            );
+        let range = ScalarError::Range.to_string();
+        let cases = [
+            ("1", "int 1"),
+            ("-0", "int 0"),
+            ("1.5", "float 1.5"),
+            ("1e2", "float 100"),
+            ("9223372036854775808", "float 9223372036854776000"),
+            ("1e400", &range),
+            ("-1E400", &range),
+            ("null", "null"),
+            ("true", "bool True"),
+            ("\"1e400\"", "str 1e400"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(in_file(Syntax::Json, &format!("{{\"a\": {value}}}")), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn only_what_comes_back_may_go() {
+        for (kind, text) in [(Type::Int, "-5"), (Type::Float, "1.5"), (Type::Float, "+Inf"), (Type::Bool, "False")] {
+            assert!(comes_back(Syntax::Yaml, kind, text.as_bytes()), "{text}");
+        }
+        for (kind, text) in [(Type::Int, "x"), (Type::Float, "1e3"), (Type::Bool, "1"), (Type::Time, "noon")] {
+            assert!(!comes_back(Syntax::Yaml, kind, text.as_bytes()), "{text}");
+        }
+        assert!(!comes_back(Syntax::Json, Type::Float, b"+Inf"));
+    }
+
+    #[test]
+    fn what_was_opened_is_printed_as_sops_does() {
+        let cases = [
+            (Type::Float, "1e3", Some("1000")),
+            (Type::Float, "+Inf", Some("+Inf")),
+            (Type::Float, "-inf", Some("-Inf")),
+            (Type::Float, "1e400", None),
+            (Type::Int, "+5", Some("5")),
+            (Type::Int, "5.0", None),
+            (Type::Bool, "t", Some("True")),
+            (Type::Bool, "yes", None),
+            (Type::Time, "2024-01-01T00:00:00+24:00", None),
+        ];
+        for (kind, text, expected) in cases {
+            let found = normalised(kind, text.as_bytes());
+            assert_eq!(found.as_deref().map(Vec::as_slice), expected.map(str::as_bytes), "{text}");
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use sha2::{Digest as _, Sha256};
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
@@ -14,10 +15,14 @@ use super::scalar::normalised;
 use crate::document::present::Written;
 use crate::document::{File, Syntax};
 use crate::path::{Path, Step};
+use crate::primitives::{Random, RandomError};
 
 /// What an earlier state of a file held, by what is in its tokens and where.
-#[derive(Default)]
 pub struct Stash {
+    /// For [`Digest`]s: nobody who sees one can try values against it.
+    secret: Zeroizing<[u8; 32]>,
+    /// Opens under the data key of the file, and under no other.
+    witness: Token,
     values: Vec<Known>,
     /// By document and path.
     places: HashMap<(usize, Path), usize>,
@@ -65,25 +70,54 @@ pub(super) struct Wanted<'w> {
 /// Stands for a value in the tables, so that they hold no further copy of it.
 type Digest = [u8; 32];
 
-fn digest(associated: &[u8], value: &[u8]) -> Digest {
-    let mut hash = Sha256::new();
-    hash.update(crate::path::length(associated.len()));
-    hash.update(associated);
-    hash.update(value);
-    hash.finalize().into()
-}
+/// What the witness is bound to: no path, of which each ends with a colon.
+const WITNESS: &[u8] = b"stash";
 
 impl Stash {
     /// Of a file that was opened.
-    pub fn of(layout: &Layout<'_>, file: &File<'_>, cipher: &Cipher, opened: &[Opened]) -> Self {
-        let mut stash = Self::default();
+    pub fn of(
+        layout: &Layout<'_>,
+        file: &File<'_>,
+        cipher: &Cipher,
+        opened: &[Opened],
+        random: &mut dyn Random,
+    ) -> Result<Self, RandomError> {
+        let mut secret = Zeroizing::new([0; 32]);
+        random.fill(&mut *secret)?;
+        let mut stash = Self {
+            secret,
+            witness: cipher.seal(random, Type::Text, WITNESS, WITNESS)?,
+            values: Vec::new(),
+            places: HashMap::new(),
+            alike: HashMap::new(),
+            comments: Vec::new(),
+            comments_alike: HashMap::new(),
+            blocks: file.documents.iter().map(|document| KeptBlock::of(file, &document.root)).collect(),
+        };
         stash.add(layout, file, cipher, opened);
-        stash.blocks = file.documents.iter().map(|document| KeptBlock::of(file, &document.root)).collect();
-        stash
+        Ok(stash)
     }
 
-    /// The tokens of another file under the same data key too, after those that are known.
+    /// Whether its tokens are under the key of this cipher: under another they would not open.
+    pub(super) fn is_under(&self, cipher: &Cipher) -> bool {
+        cipher.open(&self.witness, WITNESS).is_some_and(|opened| opened.as_slice() == WITNESS)
+    }
+
+    fn digest(&self, associated: &[u8], value: &[u8]) -> Digest {
+        // A key of HMAC has any length.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*self.secret) else { unreachable!("HMAC takes every key") };
+        mac.update(&crate::path::length(associated.len()));
+        mac.update(associated);
+        mac.update(value);
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The tokens of another file under the same data key too, after those that are known; under another key there are
+    /// none of use.
     pub fn add(&mut self, layout: &Layout<'_>, file: &File<'_>, cipher: &Cipher, opened: &[Opened]) {
+        if !self.is_under(cipher) {
+            return;
+        }
         let items = CommentItems::of(layout, opened);
         // In the order of the file, whether they are comments or items.
         let mut comments = BTreeMap::new();
@@ -104,7 +138,7 @@ impl Stash {
             comments.insert(comment.text.start, (text, known));
         }
         for (text, known) in comments.into_values() {
-            let digest = digest(&associated(&known.container), text.as_bytes());
+            let digest = self.digest(&associated(&known.container), text.as_bytes());
             self.comments_alike.entry(digest).or_default().push(self.comments.len());
             self.comments.push(known);
         }
@@ -116,7 +150,7 @@ impl Stash {
         let Some(bytes) = normalised(one.kind, &one.plaintext) else { return };
         let source = |range: Range<usize>| file.source.get(range).unwrap_or_default().to_owned();
         let written = Written { head: source(scalar.head.clone()), body: scalar.body.clone().map(source) };
-        let digest = digest(&associated(&value.leaf.path), &bytes);
+        let digest = self.digest(&associated(&value.leaf.path), &bytes);
         let index = self.values.len();
         self.values.push(Known { kind: one.kind, digest, token, written });
         self.places.entry((value.document, items.without(value.document, &value.leaf.path))).or_insert(index);
@@ -132,7 +166,7 @@ impl Stash {
             let free = left.get_mut(index)?;
             (fits && std::mem::take(free)).then_some(known)
         };
-        let digests: Vec<_> = wanted.iter().map(|want| digest(&associated(want.path), want.bytes)).collect();
+        let digests: Vec<_> = wanted.iter().map(|want| self.digest(&associated(want.path), want.bytes)).collect();
         let same_place = |want: &Wanted<'_>| self.places.get(&(want.document, want.path.clone())).copied();
         let mut found: Vec<_> = wanted
             .iter()
@@ -169,7 +203,7 @@ impl Stash {
         left.free.resize(self.comments.len(), true);
         let mut candidates = Vec::new();
         for container in containers {
-            let digest = digest(&associated(container), text.as_bytes());
+            let digest = self.digest(&associated(container), text.as_bytes());
             let alike = self.comments_alike.get(&digest).map_or(&[][..], Vec::as_slice);
             // The first ones are mostly taken: a file may hold thousands of the same.
             let from = left.from.entry(digest).or_default();

@@ -1,7 +1,13 @@
 //! Timestamps as go-yaml reads them and as Go prints them: RFC 3339 with as many digits of a second as are needed.
 
+use zeroize::Zeroizing;
+
+/// A time that Go reads and does not print, a day or more away from UTC.
+#[derive(Debug)]
+pub(super) struct OutOfRange;
+
 /// A timestamp of YAML in Go's form; `None` for a text that go-yaml takes for none.
-pub(super) fn canonical(text: &str) -> Option<String> {
+pub(super) fn canonical(text: &str) -> Option<Result<Zeroizing<String>, OutOfRange>> {
     let mut rest = text;
     let year = take(&mut rest, 4..=4)?;
     rest = rest.strip_prefix('-')?;
@@ -11,14 +17,15 @@ pub(super) fn canonical(text: &str) -> Option<String> {
     if !(1..=12).contains(&month) || day == 0 || day > days(year, month) {
         return None;
     }
-    let date = format!("{year:04}-{month:02}-{day:02}");
+    let printed = |clock: &str, zone: &str| Zeroizing::new(format!("{year:04}-{month:02}-{day:02}T{clock}{zone}"));
     if rest.is_empty() {
-        return Some(format!("{date}T00:00:00Z"));
+        return Some(Ok(printed("00:00:00", "Z")));
     }
     let zoned = rest.starts_with(['T', 't']);
     let rest = rest.strip_prefix(['T', 't', ' '])?;
-    let (clock, zone) = if zoned { split_zone(rest)? } else { (rest, "Z".to_owned()) };
-    Some(format!("{date}T{}{zone}", clock_of(clock)?))
+    let (clock, zone) = if zoned { split_zone(rest)? } else { (rest, Ok("Z".to_owned())) };
+    let clock = clock_of(clock)?;
+    Some(zone.map(|zone| printed(&clock, &zone)))
 }
 
 /// Digits at the beginning, as many as there are within the bounds.
@@ -40,7 +47,7 @@ fn days(year: u32, month: u32) -> u32 {
 }
 
 /// `15:4:5`, each with one or two digits, and a fraction.
-fn clock_of(text: &str) -> Option<String> {
+fn clock_of(text: &str) -> Option<Zeroizing<String>> {
     let mut rest = text;
     let hour = take(&mut rest, 1..=2)?;
     rest = rest.strip_prefix(':')?;
@@ -59,13 +66,13 @@ fn clock_of(text: &str) -> Option<String> {
         }
         _ => return None,
     };
-    Some(format!("{hour:02}:{minute:02}:{second:02}{fraction}"))
+    Some(Zeroizing::new(format!("{hour:02}:{minute:02}:{second:02}{fraction}")))
 }
 
-/// The clock, and `Z` or `±hh:mm` as Go prints it: no offset is `Z`.
-fn split_zone(text: &str) -> Option<(&str, String)> {
+/// The clock, and `Z` or `±hh:mm` as Go prints it: no offset is `Z`, and 60 minutes are an hour.
+fn split_zone(text: &str) -> Option<(&str, Result<String, OutOfRange>)> {
     if let Some(clock) = text.strip_suffix('Z') {
-        return Some((clock, "Z".to_owned()));
+        return Some((clock, Ok("Z".to_owned())));
     }
     let at = text.len().checked_sub(6)?;
     let (clock, zone) = text.split_at_checked(at)?;
@@ -73,16 +80,24 @@ fn split_zone(text: &str) -> Option<(&str, String)> {
     let hours = take(&mut rest, 2..=2)?;
     rest = rest.strip_prefix(':')?;
     let minutes = take(&mut rest, 2..=2)?;
+    // Go lets offsets of 24 hours and 60 minutes pass.
     if !rest.is_empty() || hours > 24 || minutes > 60 {
         return None;
     }
-    Some((clock, if hours == 0 && minutes == 0 { "Z".to_owned() } else { zone.to_owned() }))
+    let (hours, minutes) = (hours + minutes / 60, minutes % 60);
+    let sign = zone.get(..1)?;
+    let printed = match (hours, minutes) {
+        (0, 0) => Ok("Z".to_owned()),
+        (24.., _) => Err(OutOfRange),
+        _ => Ok(format!("{sign}{hours:02}:{minutes:02}")),
+    };
+    Some((clock, printed))
 }
 
 /// A time as SOPS prints it beside the checksum: RFC 3339 without fractions of a second.
 pub(super) fn to_seconds(text: &str) -> Option<String> {
-    let canonical = canonical(text)?;
-    let Some((before, rest)) = canonical.split_once('.') else { return Some(canonical) };
+    let canonical = canonical(text)?.ok()?;
+    let Some((before, rest)) = canonical.split_once('.') else { return Some(canonical.to_string()) };
     let zone = rest.find(['Z', '+', '-'])?;
     Some(format!("{before}{}", &rest[zone..]))
 }

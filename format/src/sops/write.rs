@@ -10,12 +10,14 @@ use super::cipher::{Cipher, Token, Type};
 use super::comments::{Comment, Containers, stands_in_list};
 use super::kept_block::{self, KeptBlock};
 use super::metadata::{BLOCK_KEY, Metadata};
-use super::read::{At, MAC_ONLY_ENCRYPTED, ReadError, associated, at};
-use super::scalar::{Seen, see};
+use super::read::{At, ReadError, associated, at, new_digest};
+use super::scalar::{ScalarError, Seen, comes_back, see, takes_token};
 use super::stash::{CommentState, CommentsLeft, Known, Stash, Wanted};
+use super::strict;
 use super::tree::{Tree, TreeComment, TreeValue, tree};
 use crate::document::lines::Lines;
 use crate::document::present::{Expected, Written, double_quoted};
+use crate::document::resolve::BINARY_TAG;
 use crate::document::rewrite::{Rewrite, RewriteError};
 use crate::document::walk::{Around, Hazard, Leaf};
 use crate::document::{Document, File, Kind, Scalar, Syntax};
@@ -30,10 +32,17 @@ pub struct Request<'r> {
     pub metadata: &'r Metadata,
     /// Under the data key that the metadata's wraps hold.
     pub cipher: &'r Cipher,
-    /// An earlier state: its tokens are used again, and its block stays where and how it was.
+    /// An earlier state: its tokens are used again, if they are under the same key, and its block stays where and how it was.
     pub stash: Option<&'r Stash>,
     /// Whether a file without a selected value is written: an edit may have taken the last one away.
     pub allow_nothing: bool,
+}
+
+impl<'r> Request<'r> {
+    /// The earlier state, if its tokens open under the key of the new one.
+    pub(super) fn tokens(&self) -> Option<&'r Stash> {
+        self.stash.filter(|stash| stash.is_under(self.cipher))
+    }
 }
 
 /// Why a file is not written.
@@ -91,7 +100,7 @@ fn attempt(
 ) -> Result<Report, At<WriteError>> {
     let of_file = |error: WriteError| At { line: None, path: None, error };
     check_roots(file).map_err(of_file)?;
-    let tree = tree(file, &request.metadata.selector);
+    let tree = strict::check(file).and_then(|()| tree(file, &request.metadata.selector));
     let tree = tree.map_err(|At { line, path, error }| At { line, path, error: error.into() })?;
     let mut digest = new_digest(request.metadata);
     let mut selected = Vec::new();
@@ -109,15 +118,6 @@ fn attempt(
     let (sealed, kept) = (sealing.sealed, sealing.kept);
     let text = sealing.finish().map_err(|error| of_file(ReadError::from(error).into()))?;
     Ok(Report { text, sealed, kept })
-}
-
-/// The beginning of a checksum.
-pub(super) fn new_digest(metadata: &Metadata) -> Sha512 {
-    let mut digest = Sha512::new();
-    if metadata.mac_only_encrypted {
-        digest.update(MAC_ONLY_ENCRYPTED);
-    }
-    digest
 }
 
 /// Each document is a mapping, or empty, and has no block.
@@ -161,8 +161,12 @@ fn select<'l, 'd>(
     if *selected || !metadata.mac_only_encrypted {
         digest.update(&bytes);
     }
+    // A tag stays, but for that of binary data.
+    let tag = leaf.node.tag.as_ref().filter(|tag| tag.name != BINARY_TAG);
     match (leaf.hazard, leaf.around) {
         _ if !selected => Ok(None),
+        _ if !takes_token(tag) => Err(ReadError::from(ScalarError::Tagged).into()),
+        _ if !comes_back(file.syntax, kind, &bytes) => Err(ReadError::Unwritable.into()),
         (Some(hazard), _) => Err(hazard.into()),
         (None, None) => Err(WriteError::NoMapping),
         (None, Some(around)) => Ok(Some(Selected { document: *document, leaf, scalar, around, kind, bytes })),
@@ -202,7 +206,7 @@ impl<'s, 'r, 'f, 'a> Sealing<'s, 'r, 'f, 'a> {
         });
         let wanted: Vec<_> = wanted.collect();
         let syntax = self.file.syntax;
-        let known = self.request.stash.map(|stash| stash.find(&wanted, syntax)).unwrap_or_default();
+        let known = self.request.tokens().map(|stash| stash.find(&wanted, syntax)).unwrap_or_default();
         for (index, one) in selected.iter().enumerate() {
             let known = known.get(index).copied().flatten();
             let token = match known {
@@ -235,21 +239,24 @@ impl<'s, 'r, 'f, 'a> Sealing<'s, 'r, 'f, 'a> {
     fn comments(&mut self, tree: &Tree<'_>) -> Result<(), WriteError> {
         let source = self.file.source;
         let mut left = CommentsLeft::default();
+        let tokens = self.request.tokens();
         let mut containers = Containers::among(tree.values.iter().map(|value| &value.leaf));
         let lines = LazyCell::new(|| Lines::of(source));
         for TreeComment { document, text: range, container, selected } in &tree.comments {
             let text = source.get(range.clone()).unwrap_or_default();
-            let text = &Comment::said(text, self.file.syntax);
-            let known = self.request.stash.and_then(|stash| {
+            let text = &Zeroizing::new(Comment::said(text, self.file.syntax).into_owned());
+            let known = tokens.and_then(|stash| {
                 stash.find_comment(*document, containers.of(container, range.start), text, &mut left)
             });
             match known.map(|known| (&known.state, &known.container)) {
-                Some((CommentState::Clear, _)) => {}
                 Some((CommentState::Token(token), _)) => self.rewrite.comment(range.clone(), &token.to_string()),
                 Some((CommentState::Item(token), list)) => self.item((*document, list), range.clone(), token, &lines),
                 // An empty one stays: SOPS reads no token of nothing.
-                None if text.is_empty() || !selected => {}
-                None => {
+                Some((CommentState::Clear, _)) | None if text.is_empty() || !selected => {}
+                // Nor is one of somebody else's encrypted twice.
+                Some((CommentState::Clear, _)) if Token::parse(text).is_ok() => {}
+                // One that stood in the clear and is selected was left so by somebody; SOPS encrypts it when it writes.
+                Some((CommentState::Clear, _)) | None => {
                     let token = self.seal(Type::Comment, text.as_bytes(), &associated(container))?;
                     self.rewrite.comment(range.clone(), &token.to_string());
                 }
@@ -272,7 +279,7 @@ impl<'s, 'r, 'f, 'a> Sealing<'s, 'r, 'f, 'a> {
 
     pub(super) fn blocks(&mut self, digest: &[u8]) -> Result<(), WriteError> {
         let metadata = self.request.metadata;
-        let text = data_encoding::HEXUPPER.encode(digest);
+        let text = Zeroizing::new(data_encoding::HEXUPPER.encode(digest));
         let bound_to = metadata.last_modified.as_bytes();
         let kept = self.request.stash.and_then(|stash| stash.block(0)).and_then(KeptBlock::mac);
         let kept = kept.filter(|(mac, time)| {

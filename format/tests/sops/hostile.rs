@@ -154,7 +154,7 @@ fn many_values_and_comments_come_back() {
     let layout = Layout::read(&sealed).unwrap();
     let opened = layout.open(&sealed, &cipher, true).unwrap();
     assert!(*layout.decrypt(&sealed, &cipher, &opened).unwrap() == plain);
-    let stash = Stash::of(&layout, &sealed, &cipher, &opened);
+    let stash = Stash::of(&layout, &sealed, &cipher, &opened, &mut OsRandom).unwrap();
     let request = Request { metadata: &layout.metadata, stash: Some(&stash), ..request };
     assert!(*encrypt(&file, &request, &mut OsRandom).unwrap().text == sealed.source);
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_in_result, reason = "what is no answer of SOPS's is a failing test")]
 
 mod both_ways;
+mod expressions;
 mod flux;
 mod json;
 mod lines;

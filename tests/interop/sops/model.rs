@@ -45,7 +45,7 @@ pub(crate) struct Item {
 }
 
 /// Plain scalars of YAML: as written, as go-yaml types them, as SOPS prints them.
-const PLAIN: [(&str, &str, &str); 21] = [
+const PLAIN: [(&str, &str, &str); 27] = [
     ("12", "int", "12"),
     ("-7", "int", "-7"),
     ("0x1F", "int", "31"),
@@ -67,6 +67,26 @@ const PLAIN: [(&str, &str, &str); 21] = [
     ("two words", "str", "two words"),
     ("1.2.3", "str", "1.2.3"),
     ("~", "null", ""),
+    ("1e400", "str", "1e400"),
+    ("-.1e400", "str", "-.1e400"),
+    ("0b-1", "int", "-1"),
+    ("0o-7", "int", "-7"),
+    ("+9223372036854775808", "float", "9223372036854776000"),
+    ("2024-01-01T00:00:00+00:60", "time", "2024-01-01T00:00:00+01:00"),
+];
+
+/// The same under tags, before which go-yaml reads no token.
+const TAGGED: [(&str, &str, &str); 10] = [
+    ("!!bool \"true\"", "bool", "True"),
+    ("!!float \"1e3\"", "float", "1000"),
+    ("!!float 12", "float", "12"),
+    ("!!int \"0x10\"", "int", "16"),
+    ("!!timestamp \"2024-01-01\"", "time", "2024-01-01T00:00:00Z"),
+    ("!!null \"\"", "null", ""),
+    ("!!str 5", "str", "5"),
+    ("!!binary aGk=", "str", "hi"),
+    ("!vault 0x10", "str", "0x10"),
+    ("! 0x10", "int", "16"),
 ];
 
 /// The same for JSON.
@@ -81,7 +101,7 @@ const PLAIN_JSON: [(&str, &str, &str); 8] = [
     ("null", "null", ""),
 ];
 
-const WORDS: [&str; 24] = [
+const WORDS: [&str; 26] = [
     "",
     "hunter2",
     " lead",
@@ -106,6 +126,8 @@ const WORDS: [&str; 24] = [
     "{x}",
     "a,b]",
     "%&*!|>",
+    "line\u{2028}end",
+    "\u{feff}mark",
 ];
 
 const NAMES: [&str; 12] = [
@@ -175,7 +197,11 @@ fn item(dice: &mut Dice, kind: Kind, depth: usize) -> Item {
         2 if depth > 0 => Value::List((0..=dice.below(3)).map(|_| item(dice, kind, depth - 1)).collect()),
         3 if dice.one_in(3) => Value::Null,
         4 | 5 => {
-            let (text, of, bytes) = *if kind == Kind::Yaml { dice.pick(&PLAIN) } else { dice.pick(&PLAIN_JSON) };
+            let (text, of, bytes) = *match kind {
+                Kind::Yaml if dice.one_in(12) => dice.pick(&TAGGED),
+                Kind::Yaml => dice.pick(&PLAIN),
+                _ => dice.pick(&PLAIN_JSON),
+            };
             Value::Plain(text, of, bytes)
         }
         _ => text(dice),

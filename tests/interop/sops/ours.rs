@@ -48,7 +48,7 @@ pub(crate) fn open(text: &str, syntax: Syntax) -> Result<Opened, String> {
     let layout = Layout::read(&file).map_err(|at| format!("{at:?}"))?;
     let opened = layout.open(&file, &cipher, true).map_err(|at| format!("{at:?}"))?;
     let plain = layout.decrypt(&file, &cipher, &opened).map_err(|at| format!("{at:?}"))?.to_string();
-    let stash = Stash::of(&layout, &file, &cipher, &opened);
+    let stash = Stash::of(&layout, &file, &cipher, &opened, &mut OsRandom).unwrap();
     let mut values = Vec::new();
     for (position, value) in layout.values.iter().enumerate() {
         let (kind, bytes) = match opened.iter().find(|one| one.value == position) {

@@ -94,7 +94,7 @@ fn any_bytes_go_both_ways() {
         let layout = Layout::read(&file).unwrap();
         let opened = layout.open(&file, &cipher, true).unwrap();
         assert_eq!(binary::decrypt(&file, &layout, &opened).unwrap().as_slice(), bytes);
-        let stash = Stash::of(&layout, &file, &cipher, &opened);
+        let stash = Stash::of(&layout, &file, &cipher, &opened, &mut OsRandom).unwrap();
         let request = Request { metadata: &layout.metadata, cipher: &cipher, stash: Some(&stash), allow_nothing: true };
         let again = binary::encrypt(bytes, &request, &mut OsRandom).unwrap();
         assert_eq!(*again.text, theirs);

@@ -5,6 +5,9 @@ use super::model::{Dice, Item, Value};
 /// A document of a map.
 pub(crate) fn write(dice: &mut Dice, entries: &[(String, Item)]) -> String {
     let mut text = String::new();
+    if dice.one_in(12) {
+        text.push('\u{feff}');
+    }
     if dice.one_in(6) {
         text.push_str("---\n");
     }
@@ -43,7 +46,7 @@ impl Writer<'_> {
     }
 
     fn above(&mut self, item: &Item, indent: usize) {
-        if self.dice.one_in(6) && !self.text.is_empty() {
+        if self.dice.one_in(6) && !self.text.trim_start_matches('\u{feff}').is_empty() {
             self.text.push('\n');
         }
         for comment in &item.above {
@@ -121,8 +124,9 @@ impl Writer<'_> {
             && !["yes", "no", "null"].contains(&text);
         match self.dice.below(3) {
             0 if simple => text.to_owned(),
-            1 if !text.contains('\n') => format!("'{}'", text.replace('\'', "''")),
-            _ => serde_json::to_string(text).unwrap(),
+            1 if !text.contains(['\n', '\u{2028}', '\u{feff}']) => format!("'{}'", text.replace('\'', "''")),
+            // Escaped where JSON would not be.
+            _ => serde_json::to_string(text).unwrap().replace('\u{2028}', "\\u2028").replace('\u{feff}', "\\ufeff"),
         }
     }
 }
@@ -131,6 +135,7 @@ impl Writer<'_> {
 fn is_block(text: &str) -> bool {
     let lines = text.strip_suffix('\n').unwrap_or(text);
     !lines.ends_with('\n')
+        && !lines.contains(['\u{2028}', '\u{feff}'])
         && !lines.starts_with([' ', '\t', '\n'])
         && lines.split('\n').all(|line| line.is_empty() || !line.trim().is_empty())
 }

@@ -94,7 +94,7 @@ fn what_sops_passes_over_is_an_error() {
     ");
     assert_snapshot!(with("    encrypted_regex: (\n"), @"
     exit 2
-    err: error: creation_rules[0] of .sops.yaml: encrypted_regex is not a valid regular expression; SOPS itself would encrypt nothing by it
+    err: error: creation_rules[0] of .sops.yaml: encrypted_regex is not a valid regular expression of Go; SOPS would take it for one that matches nothing
     ");
     assert_snapshot!(with("    encrypted_regex: a\n    encrypted_suffix: b\n"), @"
     exit 2
