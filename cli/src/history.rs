@@ -56,7 +56,7 @@ fn reopen(file: &File<'_>, now: &Layout<'_>, policy: Option<&Policy>, identities
 /// selector.
 pub(crate) fn sops(path: &Path, creation: &Creation, args: &IdentityArgs) -> Option<Opened> {
     let text = at_head(path)?;
-    let store = Store::of(path);
+    let store = Store::of_text(Some(path), &text);
     let file = File::parse(&text, store.syntax()).ok().filter(sops::Layout::is_one)?;
     let layout = sops::Layout::read(&file).ok()?;
     if !Change::between(&layout.metadata, creation).is_none() {

@@ -13,7 +13,6 @@ use crate::job::Policies;
 use crate::keyring::{Identities, IdentityArgs};
 use crate::outcomes::Outcomes;
 use crate::repo::work_tree;
-use crate::sops::Opened;
 use crate::sops::keys::Keys;
 use crate::ui::{Note, Ui};
 use crate::{mask, values};
@@ -85,7 +84,7 @@ fn one(
     let in_file = |error: sealwax_format::Error| CommandError::in_file(&shown, &error);
     let file = input.parse()?;
     if sops::Layout::is_one(&file) {
-        let store = input.path.as_deref().map_or(Store::Yaml, Store::of);
+        let store = Store::of_text(input.path.as_deref(), file.source);
         let (text, notes) = of_sops(args, &shown, (store, &file), keys, ui)?;
         return Ok((input, text, notes));
     }
@@ -118,16 +117,17 @@ fn of_sops(
     keys: &Keys<'_>,
     ui: &Ui,
 ) -> Result<(Zeroizing<Vec<u8>>, Vec<Note>), CommandError> {
-    let opened = Opened::read(shown, (store, file), keys, !args.ignore_mac)?;
+    let open = crate::sops::open(shown, file, keys, !args.ignore_mac)?;
     if args.mask {
-        mask::on_github(&opened.secrets(), ui)?;
+        let secrets: Vec<_> = open.placed_secrets().into_iter().map(|(.., secret)| secret).collect();
+        mask::on_github(&secrets, ui)?;
     }
     let mut notes = Vec::new();
     if args.ignore_mac {
         notes.push(Note::Warning(format!("{shown}: its checksum was not held against its values")));
     }
-    notes.extend(args.in_place.then(|| opened_in_place(shown, opened.values)));
-    Ok((opened.plain, notes))
+    notes.extend(args.in_place.then(|| opened_in_place(shown, open.values.len())));
+    Ok((open.plain(shown, store, file)?.1, notes))
 }
 
 fn opened_in_place(shown: &str, values: usize) -> Note {

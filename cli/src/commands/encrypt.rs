@@ -146,7 +146,7 @@ fn one(
     let syntax = crate::files::syntax_of(governed);
     let in_file = |error: sealwax_format::Error| CommandError::in_file(shown, &error);
     let file = files::parse(shown, input.text()?, syntax)?;
-    let store = governed.map_or(Store::Yaml, Store::of);
+    let store = Store::of_text(governed, file.source);
     if let Some(creation) = args.sops(configs, shown, governed, policy.as_deref(), &file)? {
         configs.agree(&creation, args.write.accept_recipients)?;
         let previous = input.path.as_deref().and_then(|path| history::sops(path, &creation, &args.identities));

@@ -81,9 +81,10 @@ impl Work<'_> {
             self.configs.agree(&creation, self.order.accept_recipients)?;
         }
         let plain = files::parse(shown, &text, input.syntax())?;
-        let (sealed, notes) = sops::encrypt(shown, (Store::of(&found.path), &plain), &creation, &self.keys, None)?;
+        let store = Store::of_text(Some(&found.path), plain.source);
+        let (sealed, notes) = sops::encrypt(shown, (store, &plain), &creation, &self.keys, None)?;
         let result = files::parse(shown, &sealed, input.syntax())?;
-        let opened = Opened::read(shown, (Store::of(&found.path), &result), &self.keys, true)?;
+        let opened = Opened::read(shown, (store, &result), &self.keys, true)?;
         opened.refuse_clear(&sealed, secrets.iter().map(|(document, path, _)| (*document, path)))?;
         // What is written for a value may differ, `'a'` and `a`; what it says may not.
         compare(shown, &values_of(&plain), &values_of(&opened.file()?))?;
@@ -96,7 +97,7 @@ impl Work<'_> {
         if sealwax_format::sops::Layout::is_one(file) {
             let text = self.without_comments(input)?;
             let file = files::parse(shown, &text, input.syntax())?;
-            let store = input.path.as_deref().map_or(Store::Yaml, Store::of);
+            let store = Store::of_text(input.path.as_deref(), file.source);
             let opened = Opened::read(shown, (store, &file), &self.keys, true)?;
             let text = Zeroizing::new(opened.text()?.to_owned());
             return Ok(Some(Plain { secrets: opened.placed_secrets(), text }));

@@ -35,7 +35,8 @@ impl Work<'_> {
             _ if self.order.dry_run => None,
             _ => {
                 self.configs.agree(&creation, self.order.write.accept_recipients)?;
-                let opened = Opened::read(shown, (Store::of(&found.path), file), &self.keys, true)?;
+                let opened =
+                    Opened::read(shown, (Store::of_text(Some(&found.path), file.source), file), &self.keys, true)?;
                 let report = match step {
                     Step::Fold => opened.rotate(&creation, &self.keys)?,
                     _ if self.order.mode == Mode::Add => opened.rewrap(&change.with_old(&creation), &self.keys)?,

@@ -10,7 +10,7 @@ use sealwax_format::sops::{Layout, Value};
 use super::config::Selection;
 use super::{Opened, in_file};
 use crate::error::CommandError;
-use crate::files;
+use crate::files::{self, Store};
 
 /// The length from which on a value that stands somewhere else is taken for the same secret, and not for chance.
 const TELLING: usize = 8;
@@ -85,7 +85,8 @@ impl Opened {
     /// file's is in no checksum, and whoever narrowed it would be shown what the next person adds.
     pub(super) fn refuse_added(&self, edited: &[u8], result: &str, rule: &Selection) -> Result<(), CommandError> {
         let ((field, text), (wanted, regex)) = (self.metadata.selector.field(), rule.selector.field());
-        if (field, text) == (wanted, regex) {
+        // Bytes are one value, which no selector leaves out.
+        if (field, text) == (wanted, regex) || self.store == Store::Binary {
             return Ok(());
         }
         let before = self.file()?;

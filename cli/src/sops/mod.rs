@@ -18,10 +18,10 @@ pub(crate) mod keys;
 mod merge;
 mod opened;
 
-use sealwax_format::Path;
 use sealwax_format::document::rewrite::Rewrite;
-use sealwax_format::document::{File, entry, removal};
-use sealwax_format::sops::{At, Cipher, FileKey, Layout, Opened as Value, ReadError, WriteError};
+use sealwax_format::document::{File, Syntax, entry, removal};
+use sealwax_format::sops::{At, Cipher, FileKey, Layout, Opened as Value, ReadError, WriteError, binary};
+use sealwax_format::{Path, SecretBytes};
 use zeroize::Zeroizing;
 
 pub(crate) use change::Change;
@@ -31,12 +31,13 @@ pub(crate) use merge::merged;
 pub(crate) use opened::{Opened, Rest, mint, write};
 
 use crate::error::{CommandError, chain};
+use crate::files::Store;
 use keys::Keys;
 
 /// The version of SOPS whose way of writing files this is, and whose command line. SOPS compares it with its own.
 pub(crate) const VERSION: &str = "3.13.3";
 
-/// A file that was opened and whose checksum holds.
+/// A file that was opened.
 pub(crate) struct Open<'d> {
     pub(crate) layout: Layout<'d>,
     pub(crate) key: FileKey,
@@ -56,6 +57,44 @@ pub(crate) fn open<'d>(
     let cipher = key.cipher();
     let values = layout.open(file, &cipher, check_mac).map_err(|at| in_file(shown, &at))?;
     Ok(Open { layout, key, cipher, values })
+}
+
+impl Open<'_> {
+    /// The file without encryption, and what it is written as: a file that holds no bytes of SOPS is what its text is,
+    /// whatever it is called.
+    pub(crate) fn plain(
+        &self,
+        shown: &str,
+        store: Store,
+        file: &File<'_>,
+    ) -> Result<(Store, Zeroizing<Vec<u8>>), CommandError> {
+        if store == Store::Binary && binary::is_one(file) {
+            let bytes = binary::decrypt(file, &self.layout, &self.values);
+            let missing = || CommandError::unreadable(format!("{shown}: holds no text of bytes"));
+            return Ok((store, bytes.ok_or_else(missing)?));
+        }
+        let store = match file.syntax {
+            Syntax::Yaml => Store::Yaml,
+            Syntax::Json => Store::Json,
+            Syntax::Dotenv => Store::Dotenv,
+            Syntax::Ini => Store::Ini,
+        };
+        let mut text = self.layout.decrypt(file, &self.cipher, &self.values).map_err(|at| in_file(shown, &at))?;
+        Ok((store, Zeroizing::new(std::mem::take(&mut *text).into_bytes())))
+    }
+
+    /// What is encrypted in it, by document and path.
+    pub(crate) fn placed_secrets(&self) -> Vec<(usize, Path, SecretBytes)> {
+        let values = self.values.iter().filter_map(|one| Some((self.layout.values.get(one.value)?, &one.plaintext)));
+        values
+            .map(|(value, plaintext)| (value.document, value.leaf.path.clone(), SecretBytes::from(plaintext.clone())))
+            .collect()
+    }
+}
+
+/// The time as SOPS writes it.
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// A plain file without what stands at a path.

@@ -1,21 +1,20 @@
 //! A file of SOPS with everything in it open, and the way back: what is left alone keeps its ciphertext and its writing.
 
-use k8s_openapi::jiff::Timestamp;
-use sealwax_format::document::{File, Syntax};
+use sealwax_format::document::File;
 use sealwax_format::sops::{self, FileKey, Layout, Metadata, Report, Request, Stash};
 use sealwax_format::{OsRandom, Path, SecretBytes};
 use zeroize::Zeroizing;
 
 use super::config::{Creation, Selection};
 use super::keys::Keys;
-use super::{VERSION, in_file, unwritten};
+use super::{VERSION, now, unwritten};
 use crate::error::CommandError;
 use crate::files::{self, Input, Store};
 use crate::keyring::Identities;
 use crate::survey::claims_values;
 use crate::ui::Note;
 
-/// A file that was opened and whose checksum holds.
+/// A file that was opened to be written again.
 pub(crate) struct Opened {
     /// As people know the file.
     pub(crate) shown: String,
@@ -52,12 +51,11 @@ impl Opened {
         if !Layout::is_one(&file) {
             return Ok(None);
         }
-        let store = input.path.as_deref().map_or(Store::Yaml, Store::of);
+        let store = Store::of_text(input.path.as_deref(), file.source);
         Self::read(&input.shown, (store, &file), &Keys::new(identities), check_mac).map(Some)
     }
 
-    /// Opens every value of a file and holds its checksum against them, unless told not to. A file that is no bytes of
-    /// SOPS is read as what it is written as, whatever it is called.
+    /// Opens every value of a file and holds its checksum against them, unless told not to.
     pub(crate) fn read(
         shown: &str,
         (store, file): (Store, &File<'_>),
@@ -65,25 +63,12 @@ impl Opened {
         check_mac: bool,
     ) -> Result<Self, CommandError> {
         let open = super::open(shown, file, keys, check_mac)?;
-        let store = match file.syntax {
-            _ if store == Store::Binary && sops::binary::is_one(file) => Store::Binary,
-            Syntax::Yaml => Store::Yaml,
-            Syntax::Json => Store::Json,
-            Syntax::Dotenv => Store::Dotenv,
-            Syntax::Ini => Store::Ini,
-        };
-        let plain = if store == Store::Binary {
-            sops::binary::decrypt(file, &open.layout, &open.values)
-                .ok_or_else(|| CommandError::unreadable(format!("{shown}: holds no text of bytes")))?
-        } else {
-            let text = open.layout.decrypt(file, &open.cipher, &open.values).map_err(|at| in_file(shown, &at))?;
-            Zeroizing::new(text.as_bytes().to_vec())
-        };
+        let (store, plain) = open.plain(shown, store, file)?;
         Ok(Self {
             shown: shown.to_owned(),
             store,
             plain,
-            secrets: secrets(&open),
+            secrets: open.placed_secrets(),
             values: open.values.len(),
             stash: Stash::of(&open.layout, file, &open.cipher, &open.values, &mut OsRandom)
                 .map_err(|error| CommandError::refused(error.to_string()))?,
@@ -157,13 +142,6 @@ impl Opened {
     }
 }
 
-fn secrets(open: &super::Open<'_>) -> Vec<(usize, Path, SecretBytes)> {
-    let values = open.values.iter().filter_map(|one| Some((open.layout.values.get(one.value)?, &one.plaintext)));
-    values
-        .map(|(value, plaintext)| (value.document, value.leaf.path.clone(), SecretBytes::from(plaintext.clone())))
-        .collect()
-}
-
 /// Encrypts a plain file under a new data key.
 pub(crate) fn encrypt(
     shown: &str,
@@ -210,8 +188,7 @@ pub(crate) fn write(
     rest: Rest<'_>,
 ) -> Result<Report, CommandError> {
     let stash = if let Rest::Was(stash) = rest { Some(stash) } else { None };
-    let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let metadata = Metadata { last_modified: now, version: VERSION.to_owned(), ..metadata.clone() };
+    let metadata = Metadata { last_modified: now(), version: VERSION.to_owned(), ..metadata.clone() };
     let allow_nothing = !matches!(rest, Rest::New);
     let request = Request { metadata: &metadata, cipher: &key.cipher(), stash, allow_nothing };
     let report = if store == Store::Binary {

@@ -85,6 +85,7 @@ fn without_a_key_the_checksum_is_a_conflict() {
 fn one_value_changed_on_both_sides_is_a_conflict_about_it_alone() {
     let three =
         Three::new(|three| three.set("db.password", "s3cr3t-ours"), |three| three.set("db.password", "s3cr3t-theirs"));
+    let ours = three.sandbox.read("A.yaml");
     assert_snapshot!(three.merge(Some(&three.alice)), @"
     exit 1
     err: warning: file.yaml:3: db.password: changed on both sides
@@ -105,6 +106,11 @@ fn one_value_changed_on_both_sides_is_a_conflict_about_it_alone() {
       - ENC[AES256_GCM,data:BASE64,iv:BASE64,tag:BASE64,type:str]
     ");
     assert!(!text.contains("wax1") && !text.contains("sealedFor"), "{text}");
+    three.sandbox.git(&["config", "merge.conflictStyle", "diff3"]);
+    three.sandbox.write("A.yaml", &ours);
+    assert_eq!(three.merge(Some(&three.alice)).code, Some(1));
+    let with_base = three.sandbox.read("A.yaml");
+    assert!(with_base.contains("\n||||||| base\n  password: ENC["), "{with_base}");
     // Their side is taken.
     let lines: Vec<_> = text.lines().collect();
     let start = lines.iter().position(|line| line.starts_with("<<<<<<<")).unwrap();

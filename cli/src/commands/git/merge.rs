@@ -112,12 +112,17 @@ impl Sides {
         let texts = self.texts()?;
         let labels = Labels::of(args);
         let size = args.marker_size.clamp(1, MAX_MARKER);
-        let markers = Markers { size, ours: &labels.ours, theirs: &labels.theirs, base: None };
-        let store = args.path.as_deref().map_or(Store::Yaml, Store::of);
-        let merged = guarded(AssertUnwindSafe(|| {
-            let identities = Identities::new(&args.identities);
-            sops::merged(&texts, store, &markers, &Keys::new(&identities))
-        }))??;
+        let mut markers = Markers { size, ours: &labels.ours, theirs: &labels.theirs, base: None };
+        let store = Store::of_text(args.path.as_deref(), texts.ours);
+        let identities = Identities::new(&args.identities);
+        let keys = Keys::new(&identities);
+        let merge =
+            |markers: &Markers<'_>| guarded(AssertUnwindSafe(|| sops::merged(&texts, store, markers, &keys))).flatten();
+        let mut merged = merge(&markers)?;
+        if !merged.conflicts.is_empty() && repo::shows_base() {
+            markers.base = Some(&labels.base);
+            merged = merge(&markers)?;
+        }
         let text = Zeroizing::new(merged.text.as_bytes().to_vec());
         Some(Merged { text, is_clean: merged.conflicts.is_empty(), conflicts: merged.conflicts, of_sops: true })
     }

@@ -89,12 +89,7 @@ fn one(keys: &Keys<'_>, wrap: &Wrap, share: &[u8]) -> Result<Wrap, CommandError>
     let mut fields = wrap.fields.clone();
     fields.retain(|(name, _)| *name != entry::CREATED_AT);
     if wrap.service != Service::Age {
-        fields.push((entry::CREATED_AT, now()));
+        fields.push((entry::CREATED_AT, crate::sops::now()));
     }
     Ok(Wrap { enc, fields, ..wrap.clone() })
-}
-
-/// The time as SOPS writes it.
-fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
