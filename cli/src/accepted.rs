@@ -81,11 +81,9 @@ impl Accepted {
         Self { root: root.to_owned(), policy: root.join(crate::policy::FILE_NAME), record: Mutex::default() }
     }
 
-    /// For a `.sops.yaml`.
+    /// For a `.sops.yaml`, by its absolute path.
     pub(crate) fn of_sops(config: &Path) -> Self {
-        // It may have been named from anywhere.
-        let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
-        Self { root: config.clone(), policy: config, record: Mutex::default() }
+        Self { root: config.to_owned(), policy: config.to_owned(), record: Mutex::default() }
     }
 
     /// Agrees to the readers of a rule or the members of a team: because they are those of last time, because it is the
@@ -103,13 +101,14 @@ impl Accepted {
         rules: &[Subject],
         accept: bool,
     ) -> Result<(), CommandError> {
-        let gained = former.and_then(|former| former.accepted.gives_away(former.rule.as_deref(), subject));
+        let gained = former.and_then(|former| self.gained(former, subject, rules));
         let mut record = self.record.lock().map_err(|_| CommandError::refused("another thread failed"))?;
         let record = record.get_or_insert_with(|| self.load());
         let change = record.change(subject).or(gained);
         if change.is_none() && record.agreed.contains_key(&subject.name) {
             return Ok(());
         }
+        let is_changed = change.is_some();
         if let Some(change) = change.filter(|_| !accept) {
             let question = format!("{}: {change}", self.shown());
             let asked = !record.declined.contains(&subject.name) && ui::is_interactive();
@@ -120,10 +119,19 @@ impl Accepted {
             }
         }
         self.agree(record, subject, rules);
-        if let Some(former) = former {
+        // Only of what somebody has looked at: the other files of a policy that is gone are still to be asked about.
+        if let Some(former) = former.filter(|_| is_changed) {
             former.accepted.end();
         }
         Ok(())
+    }
+
+    /// Who reads by this rule, and did not by the one that decided in another policy. The first use of a policy agrees to
+    /// all of its rules, so that all of them are asked about.
+    fn gained(&self, former: &Former, subject: &Subject, rules: &[Subject]) -> Option<String> {
+        let own = former.accepted.gives_away(former.rule.as_deref(), subject);
+        let others = rules.iter().filter(|rule| rule.name != subject.name && !self.knows_rules());
+        own.or_else(|| others.filter_map(|rule| former.accepted.gives_away(None, rule)).next())
     }
 
     /// Whether any rule was agreed to.

@@ -4,15 +4,18 @@
 //! never be whole: files (`--as files`), or names with a prefix of one's own, need none.
 
 /// Names of loaders, shells, interpreters, and of tools that call others.
-const NAMES: [&str; 61] = [
+const NAMES: [&str; 90] = [
+    "AWS_CONFIG_FILE",
     "BASHOPTS",
     "BASH_ENV",
     "BROWSER",
     "BUNDLE_GEMFILE",
+    "CARGO_HOME",
     "CDPATH",
     "CLASSPATH",
+    "DOCKER_CONFIG",
+    "DOTNET_STARTUP_HOOKS",
     "EDITOR",
-    "ENV",
     "FPATH",
     "GCONV_PATH",
     "GEM_HOME",
@@ -29,33 +32,59 @@ const NAMES: [&str; 61] = [
     "GIT_WORK_TREE",
     "GLIBC_TUNABLES",
     "GOFLAGS",
+    "GRADLE_OPTS",
     "HELM_PLUGINS",
     "HOME",
     "IFS",
     "JAVA_TOOL_OPTIONS",
     "JDK_JAVA_OPTIONS",
     "KUBECONFIG",
+    "LD_AUDIT",
+    "LD_DEBUG_OUTPUT",
+    "LD_LIBRARY_PATH",
+    "LD_ORIGIN_PATH",
+    "LD_PRELOAD",
+    "LD_PROFILE_OUTPUT",
     "LESSCLOSE",
     "LESSOPEN",
     "LOCPATH",
     "LUA_CPATH",
     "LUA_INIT",
     "LUA_PATH",
+    "MAKEFLAGS",
     "MANPAGER",
+    "MAVEN_OPTS",
     "NODE_OPTIONS",
     "NODE_PATH",
+    "NPM_CONFIG_GLOBALCONFIG",
+    "NPM_CONFIG_NODE_OPTIONS",
+    "NPM_CONFIG_SCRIPT_SHELL",
+    "NPM_CONFIG_USERCONFIG",
     "OPENSSL_CONF",
     "OPENSSL_ENGINES",
     "OPENSSL_MODULES",
     "PAGER",
     "PATH",
+    "PERL5DB",
+    "PERL5LIB",
+    "PERL5OPT",
+    "PERLLIB",
     "PHPRC",
     "PHP_INI_SCAN_DIR",
     "PROMPT_COMMAND",
     "PS4",
+    "PYTHONBREAKPOINT",
+    "PYTHONEXECUTABLE",
+    "PYTHONHOME",
+    "PYTHONINSPECT",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONUSERBASE",
     "RUBYLIB",
     "RUBYOPT",
+    "RUSTC",
     "RUSTC_WRAPPER",
+    "RUSTFLAGS",
     "SHELL",
     "SHELLOPTS",
     "SOPS_EDITOR",
@@ -69,11 +98,15 @@ const NAMES: [&str; 61] = [
 ];
 
 /// How the names of families of them start.
-const PREFIXES: [&str; 8] = ["BASH_FUNC_", "DYLD_", "GIT_CONFIG", "GIT_SSH", "LD_", "NPM_CONFIG_", "PERL", "PYTHON"];
+const PREFIXES: [&str; 4] = ["BASH_FUNC_", "DYLD_", "GIT_CONFIG", "GIT_SSH"];
 
-/// Whether a variable of this name decides what programs run.
-pub(crate) fn is_obeyed(name: &str) -> bool {
+/// Whether a variable of this name, with this value, decides what programs run.
+pub(crate) fn is_obeyed(name: &str, value: &[u8]) -> bool {
     let name = name.to_ascii_uppercase();
+    // Many programs are told by it where they are, `production`; an interactive shell runs the file that it names.
+    if name == "ENV" {
+        return value.iter().any(|byte| matches!(byte, b'/' | b'$' | b'`' | b'~'));
+    }
     NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -83,14 +116,30 @@ mod tests {
 
     #[test]
     fn refuses_what_runs_programs_and_nothing_that_holds_a_password() {
-        for name in ["LD_PRELOAD", "GIT_CONFIG_COUNT", "GIT_SSH", "PERL5DB", "PYTHONSTARTUP", "npm_config_script_shell"]
-        {
-            assert!(is_obeyed(name), "{name}");
+        for name in [
+            "LD_PRELOAD",
+            "GIT_CONFIG_COUNT",
+            "GIT_SSH",
+            "PERL5DB",
+            "PYTHONSTARTUP",
+            "npm_config_script_shell",
+            "LD_AUDIT",
+        ] {
+            assert!(is_obeyed(name, b"x"), "{name}");
         }
-        for name in
-            ["GIT_TOKEN", "NPM_TOKEN", "NODE_ENV", "RUBY_API_KEY", "AWS_SECRET_ACCESS_KEY", "password", "SSH_KEY"]
-        {
-            assert!(!is_obeyed(name), "{name}");
+        for name in [
+            "GIT_TOKEN",
+            "NPM_TOKEN",
+            "NODE_ENV",
+            "RUBY_API_KEY",
+            "AWS_SECRET_ACCESS_KEY",
+            "password",
+            "SSH_KEY",
+            "ENV",
+            "LD_SDK_KEY",
+            "PYTHONUNBUFFERED",
+        ] {
+            assert!(!is_obeyed(name, b"x"), "{name}");
         }
     }
 }

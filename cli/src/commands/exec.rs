@@ -148,9 +148,9 @@ fn with_variables(args: &Args, shown: &str, values: BTreeMap<String, SecretBytes
             return Err(CommandError::refused(format!("{shown}: {name} cannot be the name of a variable"))
                 .hint("Take the values as files instead: --as files."));
         }
-        if is_obeyed(&name) {
+        if is_obeyed(&name, value.expose()) {
             return Err(CommandError::refused(format!("{shown}: {name} decides what programs run, and is not set"))
-                .hint("Whoever can write the file could run programs here. Give the names a --prefix, or rename it."));
+                .hint("Whoever can write the file could run programs here. Give the names a --prefix, rename it, or take the values as files: --as files."));
         }
         if value.expose().contains(&0) {
             return Err(CommandError::refused(format!("{shown}: {name}: a variable cannot hold a zero byte"))

@@ -33,15 +33,15 @@ impl Work<'_> {
     ) -> Result<Option<Migrated>, CommandError> {
         let shown = input.shown.as_str();
         let in_file = |error: Error| CommandError::in_file(shown, &error);
-        let Some(Plain { text, secrets }) = self.plain(input, file)? else { return Ok(None) };
-        let text =
-            if self.order.to == Target::EncryptedSecret && is_secret(&files::parse(shown, &text, input.syntax())?) {
-                manifest::convert(shown, &text, None, None)?
-            } else if self.order.to == Target::EncryptedSecret && !sealwax_format::sops::Layout::is_one(file) {
-                return Ok(None);
-            } else {
-                text
-            };
+        let Some(Plain { text: source, secrets }) = self.plain(input, file)? else { return Ok(None) };
+        let source = files::parse(shown, &source, input.syntax())?;
+        let text = if self.order.to == Target::EncryptedSecret && is_secret(&source) {
+            manifest::convert(shown, source.source, None, None)?
+        } else if self.order.to == Target::EncryptedSecret && !sealwax_format::sops::Layout::is_one(file) {
+            return Ok(None);
+        } else {
+            Zeroizing::new(source.source.to_owned())
+        };
         let plain = files::parse(shown, &text, input.syntax())?;
         let policy = self.policies.of(&found.path)?;
         let write = WriteArgs {
@@ -57,7 +57,7 @@ impl Work<'_> {
         let requests: Vec<_> = plans.iter().map(|plan| plan.as_ref().map(|plan| plan.request(None))).collect();
         let (sealed, reports) = native::encrypt(&plain, &requests, &mut OsRandom).map_err(in_file)?;
         let result = files::parse(shown, &sealed, input.syntax())?;
-        refuse_exposed(shown, &result, &secrets, self.order.to)?;
+        refuse_exposed(shown, (&source, &secrets), &result, self.order.to)?;
         let keyring = crate::open::keyring(shown, Some(&found.path), &result, &self.policies, self.identities)?;
         let again = native::decrypt(&result, &mut Opener::new(&keyring)).map_err(in_file)?.text;
         compare(shown, &text, &again)?;
@@ -160,18 +160,22 @@ fn is_secret(file: &File<'_>) -> bool {
 /// Everything that was encrypted has to be so again.
 fn refuse_exposed(
     shown: &str,
+    (source, secrets): (&File<'_>, &[(usize, Path, SecretBytes)]),
     result: &File<'_>,
-    secrets: &[(usize, Path, SecretBytes)],
     to: Target,
 ) -> Result<(), CommandError> {
-    let secrets = Secrets::of(secrets.iter().map(|(document, path, value)| (*document, path, value.expose())));
+    let secrets = secrets.iter().map(|(document, path, value)| (*document, path, value.expose()));
+    let secrets = Secrets::of(secrets).within(source);
     for index in 0..result.documents.len() {
         let layout = Layout::read(result, index).map_err(|error| CommandError::in_file(shown, &error))?;
         for leaf in &layout.leaves {
             let text = leaf.scalar.map(|scalar| scalar.value.as_bytes()).unwrap_or_default();
             let token = layout.token(result, leaf).map_err(|error| CommandError::in_file(shown, &error))?;
             let same_place = to != Target::EncryptedSecret && secrets.stood_at(index, &leaf.path);
-            if token.is_none() && !text.is_empty() && (same_place || secrets.tells(text)) {
+            if token.is_none()
+                && !text.is_empty()
+                && (same_place || secrets.tells(text) && !secrets.was_clear(index, &leaf.path, text))
+            {
                 let message = format!("{shown}: {}: was encrypted, and no pattern of the policy selects it", leaf.path);
                 return Err(CommandError::usage(message).hint("Add it to encrypt in the rule of the policy."));
             }

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use sealwax_format::Path;
 use sealwax_format::document::File;
-use sealwax_format::document::walk::leaves;
+use sealwax_format::document::walk::{Leaf, leaves};
 use sealwax_format::sops::{Layout, Value};
+use sealwax_format::{Path, Step};
 
 use super::config::Selection;
 use super::{Opened, in_file};
@@ -15,10 +15,11 @@ use crate::files::{self, Store};
 /// The length from which on a value that stands somewhere else is taken for the same secret, and not for chance.
 const TELLING: usize = 8;
 
-/// What was encrypted, and where.
+/// What was encrypted, and where; and what stood in the clear beside it.
 pub(crate) struct Secrets<'s> {
     telling: HashSet<&'s [u8]>,
     places: HashSet<(usize, &'s Path)>,
+    clear: HashSet<(usize, Path, Vec<u8>)>,
 }
 
 impl<'s> Secrets<'s> {
@@ -32,7 +33,27 @@ impl<'s> Secrets<'s> {
                 telling.insert(text);
             }
         }
-        Self { telling, places }
+        Self { telling, places, clear: HashSet::new() }
+    }
+
+    /// A text that stood in the clear before is no secret there: an object may be called as its user is.
+    pub(crate) fn beside<'c>(mut self, clear: impl IntoIterator<Item = (usize, &'c Path, &'c [u8])>) -> Self {
+        self.clear.extend(clear.into_iter().map(|(document, path, text)| (document, place(path), text.to_vec())));
+        self
+    }
+
+    /// The same of all that is not one of them in the file where they stood, opened.
+    pub(crate) fn within(self, file: &File<'_>) -> Self {
+        let mut leaves = placed(file);
+        leaves.retain(|(document, leaf)| !self.stood_at(*document, &leaf.path));
+        self.beside(
+            leaves.iter().filter_map(|(document, leaf)| Some((*document, &leaf.path, leaf.scalar?.value.as_bytes()))),
+        )
+    }
+
+    /// Whether a text stood in the clear at this place, of a list in whatever position.
+    pub(crate) fn was_clear(&self, document: usize, path: &Path, text: &[u8]) -> bool {
+        self.clear.contains(&(document, place(path), text.to_vec()))
     }
 
     /// Whether a text in the clear is one of them, by its length and what it says.
@@ -44,6 +65,21 @@ impl<'s> Secrets<'s> {
     pub(crate) fn stood_at(&self, document: usize, path: &Path) -> bool {
         self.places.contains(&(document, path))
     }
+}
+
+/// A path in which all items of a list are the same place: they move when another one goes.
+fn place(path: &Path) -> Path {
+    let steps = path.0.iter().map(|step| match step {
+        Step::Item(_) => Step::Item(0),
+        key @ Step::Key(_) => key.clone(),
+    });
+    Path(steps.collect())
+}
+
+/// The values of a file, each with its document.
+fn placed<'f>(file: &'f File<'_>) -> Vec<(usize, Leaf<'f>)> {
+    let documents = file.documents.iter().enumerate();
+    documents.flat_map(|(index, document)| leaves(document).into_iter().map(move |leaf| (index, leaf))).collect()
 }
 
 impl Opened {
@@ -70,10 +106,13 @@ impl Opened {
 
     /// Refuses a result in which a value that was encrypted stands in the clear, at its path or at another.
     pub(super) fn refuse_exposed(&self, edited: &[u8], result: &str) -> Result<(), CommandError> {
-        let secrets = Secrets::of(self.secrets.iter().map(|(document, path, value)| (*document, path, value.expose())));
+        let before = (self.store != Store::Binary).then(|| self.file()).transpose()?;
+        let secrets = Secrets::of(self.secrets.iter().map(|(document, path, text)| (*document, path, text.expose())));
+        let secrets = if let Some(before) = &before { secrets.within(before) } else { secrets };
         self.refuse(edited, result, |value, text| {
-            let exposed = secrets.tells(text.as_bytes()) || secrets.stood_at(value.document, &value.leaf.path);
-            exposed.then(|| {
+            let (document, path, text) = (value.document, &value.leaf.path, text.as_bytes());
+            let exposed = secrets.tells(text) || secrets.stood_at(document, path);
+            (exposed && !secrets.was_clear(document, path, text)).then(|| {
                 CommandError::refused("was encrypted and would stand in the clear").hint(
                     "The file's selector does not select it there. Keep its name, or change the rule in .sops.yaml.",
                 )
@@ -90,10 +129,8 @@ impl Opened {
             return Ok(());
         }
         let before = self.file()?;
-        let documents = before.documents.iter().enumerate();
-        let places: HashSet<(usize, Path)> = documents
-            .flat_map(|(index, document)| leaves(document).into_iter().map(move |leaf| (index, leaf.path)))
-            .collect();
+        let places: HashSet<(usize, Path)> =
+            placed(&before).into_iter().map(|(document, leaf)| (document, leaf.path)).collect();
         self.refuse(edited, result, |value, _| {
             let added = !places.contains(&(value.document, value.leaf.path.clone()));
             added.then(|| {

@@ -114,11 +114,14 @@ fn exposes(text: &str, syntax: Syntax, sides: &[&Open<'_>]) -> bool {
     });
     // A document may stand at another position in each of them.
     let at_paths: HashSet<(&Path, &[u8])> = values.collect();
-    let secrets = Secrets::of(at_paths.iter().map(|(path, text)| (0, *path, *text)));
+    let clear = sides.iter().flat_map(|side| side.layout.values.iter().filter(|value| value.token.is_none()));
+    let clear = clear.filter_map(|value| Some((0, &value.leaf.path, value.leaf.scalar?.value.as_bytes())));
+    let secrets = Secrets::of(at_paths.iter().map(|(path, text)| (0, *path, *text))).beside(clear);
     let clear = layout.values.iter().filter(|value| value.token.is_none());
-    clear
-        .filter_map(|value| Some((&value.leaf.path, value.leaf.scalar?.value.as_bytes())))
-        .any(|(path, text)| !text.is_empty() && (secrets.tells(text) || at_paths.contains(&(path, text))))
+    clear.filter_map(|value| Some((&value.leaf.path, value.leaf.scalar?.value.as_bytes()))).any(|(path, text)| {
+        let moved = secrets.tells(text) && !secrets.was_clear(0, path, text);
+        !text.is_empty() && (moved || at_paths.contains(&(path, text)))
+    })
 }
 
 /// Ours, without those whom they removed, and with those whom they added.

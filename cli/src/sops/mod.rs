@@ -20,7 +20,7 @@ mod opened;
 
 use sealwax_format::document::rewrite::Rewrite;
 use sealwax_format::document::{File, Syntax, entry, removal};
-use sealwax_format::sops::{At, Cipher, FileKey, Layout, Opened as Value, ReadError, WriteError, binary};
+use sealwax_format::sops::{At, Cipher, FileKey, Layout, OpenedValue, ReadError, WriteError, binary};
 use sealwax_format::{Path, SecretBytes};
 use zeroize::Zeroizing;
 
@@ -42,7 +42,7 @@ pub(crate) struct Open<'d> {
     pub(crate) layout: Layout<'d>,
     pub(crate) key: FileKey,
     pub(crate) cipher: Cipher,
-    pub(crate) values: Vec<Value>,
+    pub(crate) values: Vec<OpenedValue>,
 }
 
 /// Opens every value of a file, and holds its checksum against them unless told not to.

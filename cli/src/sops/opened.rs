@@ -172,8 +172,8 @@ fn threshold(creation: &Creation) -> Option<usize> {
 pub(crate) enum Rest<'s> {
     /// It is new, and has something to encrypt.
     New,
-    /// It is new, and holds no values.
-    Empty,
+    /// It is new, and may have nothing to encrypt.
+    MayHaveNothing,
     /// What it was. An edit may have taken the last value away.
     Was(&'s Stash),
 }

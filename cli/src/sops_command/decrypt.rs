@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::call::Call;
 use super::failure::{Code, Failure};
-use super::source::{Opened, Source, cannot_print, output};
+use super::source::{OpenSource, Source, cannot_print, output};
 use super::target::{self, Kind};
 use super::tree_path;
 use crate::files::Store;
@@ -33,7 +33,7 @@ pub(super) fn decrypted(call: &Call<'_>, source: &Source) -> Result<Zeroizing<Ve
     let path = tree_path::parse(call.text("extract"))
         .map_err(|error| Failure::new(Code::BadTreePath, format!("error parsing --extract path: {error}")))?;
     let file = source.parse()?;
-    let opened = Opened::of(call, source, &file, &keys)?;
+    let opened = OpenSource::of(call, source, &file, &keys)?;
     if path.0.is_empty() {
         return opened.printed(store);
     }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::call::Call;
 use super::encrypt::{self, Plaintext};
 use super::failure::{Code, Failure};
-use super::source::{Opened, Source, layout};
+use super::source::{OpenSource, Source, layout};
 use super::{creation, examples};
 use crate::editor::{Session, keep_beside};
 use crate::files::{self, Input, Store};
@@ -44,7 +44,7 @@ fn existing(call: &Call<'_>, path: &Path) -> Result<ExitCode, Failure> {
     let keys = call.keys()?;
     let file = source.parse()?;
     let old = layout(&source, &file)?.metadata;
-    let opened = Opened::of(call, &source, &file, &keys)?;
+    let opened = OpenSource::of(call, &source, &file, &keys)?;
     let plain = opened.plain()?;
     let text = if call.is_on("show-master-keys") {
         let shown = with_keys(&source, &file, &plain)?;

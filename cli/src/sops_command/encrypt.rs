@@ -51,7 +51,7 @@ pub(super) fn sealed(
 ) -> Result<Zeroizing<String>, Failure> {
     let (metadata, key) = sops::mint(creation, keys)
         .map_err(|error| Failure::of(Code::Generic, &error).said("Could not generate data key: "))?;
-    let rest = if plain.is_empty { Rest::Empty } else { Rest::New };
+    let rest = if plain.may_have_nothing { Rest::MayHaveNothing } else { Rest::New };
     let report = sops::write(shown, &plain.bytes, plain.store, &metadata, &key, rest);
     Ok(report.map_err(|error| cannot_encrypt(&error))?.text)
 }
@@ -60,8 +60,8 @@ pub(super) fn sealed(
 pub(super) struct Plaintext {
     bytes: Zeroizing<Vec<u8>>,
     store: Store,
-    /// Whether there is nothing in it that could be encrypted.
-    is_empty: bool,
+    /// Whether it is no fault if nothing in it could be encrypted.
+    may_have_nothing: bool,
 }
 
 impl Plaintext {
@@ -72,10 +72,14 @@ impl Plaintext {
         let is_json = |store| matches!(store, Store::Json | Store::Binary);
         if source.store == Store::Binary {
             if is_json(store) {
-                return Ok(Self { bytes: Zeroizing::new(bytes.to_vec()), store: Store::Binary, is_empty: true });
+                return Ok(Self {
+                    bytes: Zeroizing::new(bytes.to_vec()),
+                    store: Store::Binary,
+                    may_have_nothing: true,
+                });
             }
             let bytes = Plains::of_bytes(bytes).print(output(store)).map_err(|error| cannot_print(shown, &error))?;
-            return Ok(Self { bytes, store, is_empty: false });
+            return Ok(Self { bytes, store, may_have_nothing: false });
         }
         let unreadable = |error: CommandError| Failure::of(Code::CannotRead, &error).said("Error unmarshalling file: ");
         if source.store == Store::Yaml && bytes.is_empty() {
@@ -100,7 +104,7 @@ impl Plaintext {
         } else {
             plains.print(output(store)).map_err(|error| cannot_print(shown, &error))?
         };
-        Ok(Self { bytes, store, is_empty })
+        Ok(Self { bytes, store, may_have_nothing: is_empty })
     }
 }
 

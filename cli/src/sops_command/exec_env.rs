@@ -9,7 +9,7 @@ use sealwax_format::sops::{Plain, Plains};
 use super::call::Call;
 use super::failure::{Code, Failure};
 use super::running::{self, User};
-use super::source::{Opened, Source};
+use super::source::{OpenSource, Source};
 use crate::ui::Note;
 use crate::unix;
 
@@ -24,7 +24,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<ExitCode, Failure> {
     let source = Source::of_file(call, path)?;
     let keys = call.keys()?;
     let file = source.parse()?;
-    let plains = Opened::of(call, &source, &file, &keys)?.plains()?;
+    let plains = OpenSource::of(call, &source, &file, &keys)?.plains()?;
     let forwarder = unix::Forwarder::new().map_err(|error| running::failed(&error))?;
     let mut shell = running::shell(command, user.as_ref());
     if call.is_on("pristine") {

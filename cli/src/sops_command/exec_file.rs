@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::call::Call;
 use super::failure::{Code, Failure};
 use super::running::{self, User};
-use super::source::{Opened, Source};
+use super::source::{OpenSource, Source};
 use crate::{files, unix};
 
 /// Between two looks at whether a pipe is still being read.
@@ -37,7 +37,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<ExitCode, Failure> {
     let source = Source::of_file(call, path)?;
     let keys = call.keys()?;
     let file = source.parse()?;
-    let plain = Opened::of(call, &source, &file, &keys)?.printed(call.output_store(&source.name))?;
+    let plain = OpenSource::of(call, &source, &file, &keys)?.printed(call.output_store(&source.name))?;
     let name = name(call)?;
     // Before there is anything to clean up.
     let forwarder = unix::Forwarder::new().map_err(|error| running::failed(&error))?;

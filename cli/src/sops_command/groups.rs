@@ -7,7 +7,7 @@ use sealwax_format::sops::{Group, Metadata};
 use super::call::Call;
 use super::creation;
 use super::failure::{Code, Failure};
-use super::source::{Opened, Source, layout};
+use super::source::{OpenSource, Source, layout};
 use super::target::{self, Kind};
 
 pub(super) fn add(call: &Call<'_>) -> Result<ExitCode, Failure> {
@@ -62,7 +62,7 @@ fn change(call: &Call<'_>, change: impl FnOnce(&mut Vec<Group>) -> Result<(), Fa
         );
         return Err(Failure::new(Code::Generic, message).hint("Lower it with --shamir-secret-sharing-threshold."));
     }
-    let opened = Opened::of(call, &source, &file, &keys)?;
+    let opened = OpenSource::of(call, &source, &file, &keys)?;
     let groups = keys.rewrap(&old, &groups, threshold, opened.key())?;
     let text = opened.sealed(&opened.plain()?, &Metadata { groups, threshold, ..old })?;
     target::write(call, &source, text.as_bytes(), Kind::Encrypted)

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::call::Call;
 use super::creation;
 use super::failure::{Code, Failure};
-use super::source::{Opened, Source, cannot_encrypt, layout};
+use super::source::{OpenSource, Source, cannot_encrypt, layout};
 use super::target::{self, Kind};
 use crate::files::Store;
 use crate::sops::config::Creation;
@@ -43,7 +43,7 @@ pub(super) fn rotated(call: &Call<'_>, source: &Source) -> Result<Zeroizing<Stri
     let keys = call.keys()?;
     let file = source.parse()?;
     let old = layout(source, &file)?.metadata;
-    let opened = Opened::of(call, source, &file, &keys)?;
+    let opened = OpenSource::of(call, source, &file, &keys)?;
     let creation = Creation::of_file(source.shown(), &old);
     let creation = creation::changed(creation, added, &removed);
     let store = match call.output_store(&source.name) {
@@ -54,6 +54,6 @@ pub(super) fn rotated(call: &Call<'_>, source: &Source) -> Result<Zeroizing<Stri
     let plain = opened.printed(store)?;
     let (metadata, key) = sops::mint(&creation, &keys)
         .map_err(|error| Failure::of(Code::Generic, &error).said("Could not generate data key: "))?;
-    let report = sops::write(source.shown(), &plain, store, &metadata, &key, Rest::Empty);
+    let report = sops::write(source.shown(), &plain, store, &metadata, &key, Rest::MayHaveNothing);
     Ok(report.map_err(|error| cannot_encrypt(&error))?.text)
 }

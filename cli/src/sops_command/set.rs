@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::call::Call;
 use super::failure::{Code, Failure};
-use super::source::{Opened, Source, cannot_print};
+use super::source::{OpenSource, Source, cannot_print};
 use super::{target, tree_path};
 use crate::files::{self, Input, Store};
 use crate::sops;
@@ -59,7 +59,7 @@ pub(super) fn set(call: &Call<'_>, source: &Source, path: &Path, json: &str) -> 
     let value = Json::parse(json, source.store).ok_or_else(not_json)?;
     let keys = call.keys()?;
     let file = source.parse()?;
-    let opened = Opened::of(call, source, &file, &keys)?;
+    let opened = OpenSource::of(call, source, &file, &keys)?;
     let plain = opened.plain()?;
     let text = std::str::from_utf8(&plain).ok().filter(|_| source.store != Store::Binary);
     let text = text.ok_or_else(|| no_values(source))?;

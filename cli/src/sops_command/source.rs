@@ -68,13 +68,13 @@ pub(super) fn require(path: &Path) -> Result<(), Failure> {
 }
 
 /// A file of SOPS, opened.
-pub(super) struct Opened<'f> {
+pub(super) struct OpenSource<'f> {
     source: &'f Source,
     file: &'f File<'f>,
     open: Open<'f>,
 }
 
-impl<'f> Opened<'f> {
+impl<'f> OpenSource<'f> {
     /// Opens a file, and holds its checksum against its values unless told not to.
     pub(super) fn of(
         call: &Call<'_>,

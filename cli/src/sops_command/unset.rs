@@ -7,7 +7,7 @@ use sealwax_format::document::removal::RemovalError;
 use super::call::Call;
 use super::failure::{Code, Failure};
 use super::set::no_values;
-use super::source::{Opened, Source};
+use super::source::{OpenSource, Source};
 use super::{target, tree_path};
 use crate::error::chain;
 use crate::files::{self, Store};
@@ -23,7 +23,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<ExitCode, Failure> {
     let source = Source::of_file(call, file)?;
     let keys = call.keys()?;
     let file = source.parse()?;
-    let opened = Opened::of(call, &source, &file, &keys)?;
+    let opened = OpenSource::of(call, &source, &file, &keys)?;
     let plain = opened.plain()?;
     let text = std::str::from_utf8(&plain).ok().filter(|_| source.store != Store::Binary);
     let before = files::parse(source.shown(), text.ok_or_else(|| no_values(&source))?, source.store.syntax())?;

@@ -7,7 +7,7 @@ use sealwax_format::sops::{Group, Metadata, Wrap};
 
 use super::call::Call;
 use super::failure::{Code, Failure};
-use super::source::{Opened, Source, layout};
+use super::source::{OpenSource, Source, layout};
 use super::target;
 use crate::sops::config::{Configs, Creation, Ruling};
 use crate::sops::keys::{self, Keys};
@@ -63,7 +63,7 @@ fn update(call: &Call<'_>, configs: &Configs, keys: &Keys<'_>, path: &Path) -> R
         tell(format!("File {shown} left unchanged"));
         return Ok(ExitCode::SUCCESS);
     }
-    let opened = Opened::of(call, &source, &file, keys)?;
+    let opened = OpenSource::of(call, &source, &file, keys)?;
     let groups = keys.rewrap(&old, &creation.groups, threshold, opened.key())?;
     let text = opened.sealed(&opened.plain()?, &Metadata { groups, threshold, ..old })?;
     let done = target::over(&source, text.as_bytes())?;

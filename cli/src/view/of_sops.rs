@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use sealwax_format::SecretBytes;
 use sealwax_format::document::File;
-use sealwax_format::sops::{Layout, Opened, Token};
+use sealwax_format::sops::{Layout, OpenedValue, Token};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -101,7 +101,7 @@ fn tag(tags: &Tags, token: &Token, plain: Option<&(u8, SecretBytes)>) -> Tag {
 /// The values that open, by document and path; nothing where none do.
 fn values(file: &File<'_>, keys: &Keys<'_>) -> HashMap<(usize, String), (u8, SecretBytes)> {
     let Ok(open) = open("", file, keys, false) else { return HashMap::new() };
-    let values = open.values.into_iter().filter_map(|Opened { value, kind, plaintext }| {
+    let values = open.values.into_iter().filter_map(|OpenedValue { value, kind, plaintext }| {
         let value = open.layout.values.get(value)?;
         Some(((value.document, value.leaf.path.to_string()), (kind as u8, SecretBytes::from(plaintext))))
     });

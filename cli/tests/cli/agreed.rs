@@ -188,3 +188,53 @@ fn a_long_key_is_another_one_although_both_ends_are_alike() {
     assert!(outcome.stderr.contains("changed: age ssh-rsa AAAA… (fingerprint "), "{outcome}");
     assert_eq!(sandbox.read("db.yaml"), before);
 }
+
+/// A rule of `.sops.yaml` for some files.
+fn one_rule(files: &str, readers: &[&Person]) -> String {
+    let readers: Vec<_> = readers.iter().map(|reader| reader.recipient.as_str()).collect();
+    format!("  - path_regex: {files}\n    age: {}\n", readers.join(","))
+}
+
+/// Encrypts a new file; whether that was done.
+fn encrypts(sandbox: &Sandbox, name: &str) -> bool {
+    sandbox.write(name, "password: s3cr3t-pass\n");
+    sandbox.sealwax(["encrypt", name]).run().code == Some(0)
+}
+
+#[test]
+fn one_file_of_a_sops_yaml_that_came_or_went_does_not_agree_for_the_others() {
+    let sandbox = Sandbox::new();
+    let (alice, mallory) = (sandbox.person("alice"), sandbox.person("mallory"));
+    sandbox.write(".sops.yaml", everything_for(&[&alice]));
+    assert!(encrypts(&sandbox, "first.yaml"));
+    let rules = [one_rule("a\\.yaml$", &[&alice]), one_rule("b\\.yaml$", &[&alice, &mallory])].concat();
+    sandbox.write("sub/.sops.yaml", format!("creation_rules:\n{rules}"));
+    assert!(!encrypts(&sandbox, "sub/a.yaml"), "its rules would be agreed to together");
+    assert!(!encrypts(&sandbox, "sub/b.yaml"));
+
+    let sandbox = Sandbox::new();
+    let (alice, mallory) = (sandbox.person("alice"), sandbox.person("mallory"));
+    sandbox.write(".sops.yaml", everything_for(&[&alice, &mallory]));
+    assert!(encrypts(&sandbox, "first.yaml"));
+    sandbox.write("sub/.sops.yaml", everything_for(&[&alice]));
+    assert!(encrypts(&sandbox, "sub/first.yaml"));
+    std::fs::remove_file(sandbox.path("sub/.sops.yaml")).unwrap();
+    let rules = [one_rule("x\\.yaml$", &[&alice]), one_rule("", &[&alice, &mallory])].concat();
+    sandbox.write(".sops.yaml", format!("creation_rules:\n{rules}"));
+    let _ = encrypts(&sandbox, "sub/x.yaml");
+    assert!(!encrypts(&sandbox, "sub/y.yaml"));
+}
+
+#[test]
+fn groups_of_keys_that_become_one_are_shown() {
+    let sandbox = Sandbox::new();
+    let (alice, mallory) = (sandbox.person("alice"), sandbox.person("mallory"));
+    let group = |person: &Person| format!("      - age: [{}]\n", person.recipient);
+    let groups = [group(&alice), group(&mallory)].concat();
+    sandbox.write(".sops.yaml", format!("creation_rules:\n  - shamir_threshold: 2\n    key_groups:\n{groups}"));
+    assert!(encrypts(&sandbox, "a.yaml"));
+    sandbox.write(".sops.yaml", format!("creation_rules:\n  - shamir_threshold: 1\n    key_groups:\n{groups}"));
+    assert!(!encrypts(&sandbox, "b.yaml"), "one of two is less than both");
+    sandbox.write(".sops.yaml", everything_for(&[&alice, &mallory]));
+    assert!(!encrypts(&sandbox, "c.yaml"));
+}

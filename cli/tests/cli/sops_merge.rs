@@ -106,6 +106,7 @@ fn one_value_changed_on_both_sides_is_a_conflict_about_it_alone() {
       - ENC[AES256_GCM,data:BASE64,iv:BASE64,tag:BASE64,type:str]
     ");
     assert!(!text.contains("wax1") && !text.contains("sealedFor"), "{text}");
+    three.sandbox.git(&["init", "--quiet"]);
     three.sandbox.git(&["config", "merge.conflictStyle", "diff3"]);
     three.sandbox.write("A.yaml", &ours);
     assert_eq!(three.merge(Some(&three.alice)).code, Some(1));
@@ -224,4 +225,22 @@ fn two_new_data_keys_become_one_and_both_edits_are_under_it() {
     for person in [&three.alice, &three.bob] {
         assert_eq!(three.plain(person).ok(), expected);
     }
+}
+
+#[test]
+fn a_name_that_is_also_a_secret_hinders_nothing() {
+    let sandbox = Sandbox::new();
+    let alice = sandbox.person("alice");
+    let rule = format!("  - age: {}\n    unencrypted_regex: ^user$\n", alice.recipient);
+    sandbox.write(".sops.yaml", format!("creation_rules:\n{rule}"));
+    let text = "user: postgres\nlogin: postgres\na: s3cr3t-a\nb: s3cr3t-b\n";
+    sandbox.write("O.yaml", text);
+    sandbox.sealwax(["encrypt", "O.yaml"]).run().ok();
+    for (side, path) in [("A.yaml", "a"), ("B.yaml", "b")] {
+        sandbox.write(side, sandbox.read("O.yaml"));
+        sandbox.sealwax(["set", side, path]).input("s3cr3t-new").by(&alice).run().ok();
+    }
+    sandbox.sealwax(["git", "merge", "O.yaml", "A.yaml", "B.yaml", "--path", "file.yaml"]).by(&alice).run().ok();
+    let merged = sandbox.sealwax(["decrypt", "A.yaml"]).by(&alice).run().ok();
+    assert_eq!(merged, text.replace("s3cr3t-a", "s3cr3t-new").replace("s3cr3t-b", "s3cr3t-new"));
 }

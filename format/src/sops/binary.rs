@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::cipher::Type;
 use super::metadata::BLOCK_KEY;
-use super::read::{At, Layout, Opened, ReadError, associated, new_digest};
+use super::read::{At, Layout, OpenedValue, ReadError, associated, new_digest};
 use super::scalar::{Seen, see};
 use super::write::{Report, Request, Sealing, WriteError};
 use crate::document::present::double_quoted;
@@ -52,7 +52,7 @@ pub fn encrypt(bytes: &[u8], request: &Request<'_>, random: &mut dyn Random) -> 
 }
 
 /// The bytes of an opened file; `None` if it holds no text `data`.
-pub fn decrypt(file: &File<'_>, layout: &Layout<'_>, opened: &[Opened]) -> Option<Zeroizing<Vec<u8>>> {
+pub fn decrypt(file: &File<'_>, layout: &Layout<'_>, opened: &[OpenedValue]) -> Option<Zeroizing<Vec<u8>>> {
     let path = Path::of_keys(&[DATA]);
     let (position, value) =
         layout.values.iter().enumerate().find(|(_, value)| value.document == 0 && value.leaf.path == path)?;

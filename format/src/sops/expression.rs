@@ -129,5 +129,10 @@ mod tests {
         for expression in ["\\p{Alphabetic}", "\\pC", "a(?i)*", "\\Q\\E*", "[\\x{D800}]", "(\\pL{30}){30}"] {
             assert!(matches!(parse(expression), Err(SelectorError::Different(..))), "{expression}");
         }
+        for part in ["{", "[:"] {
+            // Hours, if it were looked at.
+            let long = format!("[{}", part.repeat(1 << 20));
+            assert!(matches!(parse(&long), Err(SelectorError::Different(..))));
+        }
     }
 }

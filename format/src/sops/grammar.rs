@@ -3,6 +3,8 @@
 
 use super::character_class::{self, escape};
 
+/// The longest expression that is looked at, in bytes.
+const LONGEST: usize = 8 << 10;
 /// Most repetitions that Go takes, those of groups within groups multiplied.
 const MAX_REPETITIONS: u32 = 1000;
 
@@ -39,6 +41,10 @@ struct Reader<'s> {
 
 /// The same expression for this program's library.
 pub(super) fn translate(source: &str) -> Result<String, Refusal> {
+    // Looking for the ends of what it holds takes time by the square of its length.
+    if source.len() > LONGEST {
+        return Err(Refusal::Unsure("more than 8,192 characters"));
+    }
     let mut reader =
         Reader { rest: source, out: String::with_capacity(source.len()), last: Last::Nothing, groups: vec![1] };
     while let Some(c) = reader.next() {

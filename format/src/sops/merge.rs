@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
 use super::metadata::BLOCK_KEY;
-use super::read::{Layout, Opened, Value, associated};
+use super::read::{Layout, OpenedValue, Value, associated};
 use super::selector::Selector;
 use super::tree::{Tree, TreeValue, tree};
 use crate::document::present::{Expected, Written, double_quoted};
@@ -38,7 +38,7 @@ pub struct Side<'s, 'd> {
     /// Under its data key.
     pub cipher: &'s Cipher,
     /// What is in them.
-    pub opened: &'s [Opened],
+    pub opened: &'s [OpenedValue],
 }
 
 /// What became of three files.
@@ -165,7 +165,7 @@ impl Marks {
     }
 
     /// What stands for a value: the same for the same value under the same names.
-    fn mark(&mut self, value: &Value<'_>, one: &Opened, is_leading: bool) -> Option<String> {
+    fn mark(&mut self, value: &Value<'_>, one: &OpenedValue, is_leading: bool) -> Option<String> {
         let associated = associated(&value.leaf.path);
         let sealed = self.digest(one.kind, &associated, &one.plaintext);
         let label = Label::new("sops", Fingerprint::of("sops")).ok()?;
@@ -200,7 +200,7 @@ impl Marks {
         let values: Vec<_> = values.into_iter().map(value).collect();
         let opened = values.iter().enumerate().filter_map(|(position, value)| {
             let Marked { kind, plaintext, .. } = self.values.get(value.leaf.scalar?.value.as_str())?;
-            Some(Opened { value: position, kind: *kind, plaintext: plaintext.clone() })
+            Some(OpenedValue { value: position, kind: *kind, plaintext: plaintext.clone() })
         });
         let opened: Vec<_> = opened.collect();
         let layout = Layout { metadata: leading.layout.metadata.clone(), values, comments };

@@ -30,7 +30,7 @@ pub use cipher::{Cipher, FileKey, Token, TokenError, Type};
 pub use expression::Expression;
 pub use metadata::{BLOCK_KEY, Group, Metadata, MetadataError, Service, Wrap};
 pub use output::{Output, OutputError, Plain, Plains};
-pub use read::{At, Layout, Opened, ReadError, Value};
+pub use read::{At, Layout, OpenedValue, ReadError, Value};
 pub use scalar::{ScalarError, Seen, normalised, see};
 pub use selector::{DEFAULT_SUFFIX, FIELDS, Selector, SelectorError};
 pub use stash::Stash;

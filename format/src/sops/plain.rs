@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::cipher::{Cipher, Token, Type};
 use super::comments::Containers;
 use super::metadata::BLOCK_KEY;
-use super::read::{At, Layout, Opened, ReadError, associated};
+use super::read::{At, Layout, OpenedValue, ReadError, associated};
 use super::scalar::normalised;
 use crate::document::present::{self, Expected, Target};
 use crate::document::resolve::plain_type;
@@ -23,7 +23,7 @@ const LEAST_INDENT: usize = 2;
 
 impl Layout<'_> {
     /// The file without encryption. SOPS prints the same values; unlike SOPS, this keeps layout, quoting and blank lines.
-    pub fn decrypt(&self, file: &File<'_>, cipher: &Cipher, opened: &[Opened]) -> Result<Zeroizing<String>, At> {
+    pub fn decrypt(&self, file: &File<'_>, cipher: &Cipher, opened: &[OpenedValue]) -> Result<Zeroizing<String>, At> {
         let mut rewrite = Rewrite::new(file);
         let step = indentation(file);
         for one in opened {
@@ -48,7 +48,7 @@ impl Layout<'_> {
         rewrite.finish().map_err(of_file)
     }
 
-    fn put(&self, file: &File<'_>, opened: &Opened, step: usize, rewrite: &mut Rewrite<'_, '_>) -> Result<(), At> {
+    fn put(&self, file: &File<'_>, opened: &OpenedValue, step: usize, rewrite: &mut Rewrite<'_, '_>) -> Result<(), At> {
         let Some(value) = self.values.get(opened.value) else { return Ok(()) };
         let leaf = &value.leaf;
         let unwritable = || At {

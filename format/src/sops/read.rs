@@ -114,7 +114,7 @@ pub struct At<E = ReadError> {
 
 /// An opened value.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenedValue {
     /// Its position among [`Layout::values`].
     pub value: usize,
     /// What it was.
@@ -165,7 +165,7 @@ impl<'d> Layout<'d> {
 
     /// Opens every value and checks the checksum, in constant time. Without `check_mac` what was moved, added or taken
     /// away outside of SOPS stays unseen.
-    pub fn open(&self, file: &File<'_>, cipher: &Cipher, check_mac: bool) -> Result<Vec<Opened>, At> {
+    pub fn open(&self, file: &File<'_>, cipher: &Cipher, check_mac: bool) -> Result<Vec<OpenedValue>, At> {
         let mut digest = new_digest(&self.metadata);
         let mut opened = Vec::new();
         for (position, value) in self.values.iter().enumerate() {
@@ -176,7 +176,7 @@ impl<'d> Layout<'d> {
                 Content::Opened(kind, plaintext) => {
                     let bytes =
                         normalised(kind, &plaintext).ok_or_else(|| at(file, &value.leaf, ReadError::Content))?;
-                    opened.push(Opened { value: position, kind, plaintext });
+                    opened.push(OpenedValue { value: position, kind, plaintext });
                     // A comment that became an item of a list.
                     if kind == Type::Comment {
                         continue;

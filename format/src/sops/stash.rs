@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::cipher::{Cipher, Token, Type};
 use super::comments::Comment;
 use super::kept_block::KeptBlock;
-use super::read::{Layout, Opened, associated};
+use super::read::{Layout, OpenedValue, associated};
 use super::scalar::normalised;
 use crate::document::present::Written;
 use crate::document::{File, Syntax};
@@ -79,7 +79,7 @@ impl Stash {
         layout: &Layout<'_>,
         file: &File<'_>,
         cipher: &Cipher,
-        opened: &[Opened],
+        opened: &[OpenedValue],
         random: &mut dyn Random,
     ) -> Result<Self, RandomError> {
         let mut secret = Zeroizing::new([0; 32]);
@@ -114,7 +114,7 @@ impl Stash {
 
     /// The tokens of another file under the same data key too, after those that are known; under another key there are
     /// none of use.
-    pub fn add(&mut self, layout: &Layout<'_>, file: &File<'_>, cipher: &Cipher, opened: &[Opened]) {
+    pub fn add(&mut self, layout: &Layout<'_>, file: &File<'_>, cipher: &Cipher, opened: &[OpenedValue]) {
         if !self.is_under(cipher) {
             return;
         }
@@ -144,7 +144,7 @@ impl Stash {
         }
     }
 
-    fn add_value(&mut self, layout: &Layout<'_>, file: &File<'_>, one: &Opened, items: &CommentItems) {
+    fn add_value(&mut self, layout: &Layout<'_>, file: &File<'_>, one: &OpenedValue, items: &CommentItems) {
         let Some(value) = layout.values.get(one.value) else { return };
         let (Some(token), Some(scalar)) = (value.token.clone(), value.leaf.scalar) else { return };
         let Some(bytes) = normalised(one.kind, &one.plaintext) else { return };
@@ -228,7 +228,7 @@ impl Stash {
 struct CommentItems(HashMap<(usize, Path), Vec<usize>>);
 
 impl CommentItems {
-    fn of(layout: &Layout<'_>, opened: &[Opened]) -> Self {
+    fn of(layout: &Layout<'_>, opened: &[OpenedValue]) -> Self {
         let mut lists: HashMap<_, Vec<_>> = HashMap::new();
         let comments = opened.iter().filter(|one| one.kind == Type::Comment);
         for value in comments.filter_map(|one| layout.values.get(one.value)) {
@@ -237,11 +237,14 @@ impl CommentItems {
                 lists.entry((value.document, list)).or_default().push(index);
             }
         }
+        for comments in lists.values_mut() {
+            comments.sort_unstable();
+        }
         Self(lists)
     }
 
     /// One of them as the comment that it is: where it stands, what it says, and what is known of it.
-    fn comment(&self, layout: &Layout<'_>, one: &Opened) -> Option<(usize, (Zeroizing<String>, KnownComment))> {
+    fn comment(&self, layout: &Layout<'_>, one: &OpenedValue) -> Option<(usize, (Zeroizing<String>, KnownComment))> {
         let value = layout.values.get(one.value)?;
         let mut container = self.without(value.document, &value.leaf.path);
         container.0.pop();
@@ -261,7 +264,7 @@ impl CommentItems {
             plain.0.push(match step {
                 Step::Item(index) => {
                     let comments = self.0.get(&(document, list.clone())).map_or(&[][..], Vec::as_slice);
-                    Step::Item(index - comments.iter().filter(|comment| *comment < index).count())
+                    Step::Item(index - comments.partition_point(|comment| comment < index))
                 }
                 key @ Step::Key(_) => key.clone(),
             });

@@ -5,8 +5,8 @@ use sealwax_format::OsRandom;
 use sealwax_format::document::walk::{Leaf, leaves};
 use sealwax_format::document::{File, Syntax};
 use sealwax_format::sops::{
-    At, Cipher, FileKey, Layout, Metadata, Opened, ReadError, Report, Request, Seen, Selector, Stash, Type, encrypt,
-    see,
+    At, Cipher, FileKey, Layout, Metadata, OpenedValue, ReadError, Report, Request, Seen, Selector, Stash, Type,
+    encrypt, see,
 };
 
 use crate::generator::{file, json};
@@ -34,7 +34,7 @@ impl Bench {
 pub(crate) fn open(text: &str, syntax: Syntax, cipher: &Cipher) -> (String, Stash, Metadata) {
     let file = File::parse(text, syntax).unwrap();
     let layout = Layout::read(&file).unwrap_or_else(|at| panic!("{at:?}\n{text}"));
-    let opened: Vec<Opened> = layout.open(&file, cipher, true).unwrap_or_else(|at| panic!("{at:?}\n{text}"));
+    let opened: Vec<OpenedValue> = layout.open(&file, cipher, true).unwrap_or_else(|at| panic!("{at:?}\n{text}"));
     let plain = layout.decrypt(&file, cipher, &opened).unwrap_or_else(|at| panic!("{at:?}\n{text}"));
     let stash = Stash::of(&layout, &file, cipher, &opened, &mut OsRandom).unwrap();
     (plain.to_string(), stash, layout.metadata)

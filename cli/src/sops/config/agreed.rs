@@ -1,7 +1,10 @@
 //! Whether somebody has agreed to whom a rule of `.sops.yaml` encrypts for: each file's record, and those above and below it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+
+use sealwax_format::sops::Group;
 
 use super::creation::{Configs, Creation, Source};
 use super::{Config, NAME};
@@ -57,6 +60,18 @@ impl Configs {
     }
 }
 
+/// The keys of one group, or those of several with what each of them is good for.
+fn readers(groups: &[Group], threshold: Option<usize>) -> BTreeSet<String> {
+    if let [group] = groups {
+        return group.wraps.iter().map(keys::identified).collect();
+    }
+    let wanted = threshold.filter(|threshold| *threshold > 0).unwrap_or(groups.len());
+    let each = groups.iter().enumerate().flat_map(|(index, group)| {
+        group.wraps.iter().map(move |wrap| format!("{} in group {}", keys::identified(wrap), index + 1))
+    });
+    each.chain((!groups.is_empty()).then(|| format!("{wanted} of {} groups", groups.len()))).collect()
+}
+
 impl Config {
     /// The rules as somebody agrees to them: one that cannot be used has no readers.
     fn subjects(&self) -> Vec<Subject> {
@@ -64,7 +79,7 @@ impl Config {
         for rule in self.creation_rules.iter().flatten() {
             let title = rule.path_regex.as_deref().unwrap_or("every file");
             let groups = rule.creation(String::new(), None).map(|creation| creation.groups).unwrap_or_default();
-            let readers = groups.iter().flat_map(|group| &group.wraps).map(keys::identified).collect();
+            let readers = readers(&groups, rule.shamir_threshold);
             let after = subjects.iter().map(|subject| subject.name.clone()).collect();
             subjects.push(Subject { name: accepted::rule_name(title), readers, after });
         }

@@ -175,10 +175,10 @@ impl Configs {
 
     fn find(&self, file: &Path) -> Option<PathBuf> {
         if let Some(named) = &self.named {
-            return Some(named.clone());
+            return Some(real(named));
         }
         if let Some(named) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
-            return Some(named.into());
+            return Some(real(Path::new(&named)));
         }
         // SOPS looks from the working directory only, and encrypts by another file's rules when called from elsewhere.
         let here = std::env::current_dir().ok();
@@ -221,6 +221,12 @@ fn absolute(file: &Path) -> Result<PathBuf, CommandError> {
     });
     real.or_else(|_| std::path::absolute(file))
         .map_err(|error| CommandError::usage(format!("{}: {error}", file.display())))
+}
+
+/// Where a configuration that somebody named stands, so that it is the same one under every name.
+fn real(config: &Path) -> PathBuf {
+    let folder = absolute_folder(config).ok();
+    folder.zip(config.file_name()).map_or_else(|| config.to_owned(), |(folder, name)| folder.join(name))
 }
 
 fn absolute_folder(config: &Path) -> Result<PathBuf, CommandError> {

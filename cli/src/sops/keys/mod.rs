@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `name`, `entry` | keys as a configuration or a flag names them, and as a file does |
 //! | `order` | which are tried first |
-//! | `opened` | what has opened in this run |
+//! | `known` | what has opened in this run |
 //! | `age` | age identities and recipients of every kind |
 //! | `pgp` | PGP keys, through `gpg` |
 //! | `network`, `transit` | keys that a service holds; which servers are sent a token |
@@ -14,9 +14,9 @@
 mod age;
 mod entry;
 mod failure;
+mod known;
 mod name;
 mod network;
-mod opened;
 mod order;
 mod pgp;
 mod transit;
@@ -29,8 +29,8 @@ use zeroize::Zeroizing;
 
 use age::Age;
 use failure::{Attempt, Failure, GroupFailure};
+use known::Known;
 use network::Network;
-use opened::Opened;
 use order::Order;
 use pgp::Pgp;
 
@@ -51,7 +51,7 @@ type Tried<'w> = Result<(&'w Wrap, Share), Vec<Attempt>>;
 pub(crate) struct Keys<'a> {
     identities: &'a Identities<'a>,
     order: Option<Order>,
-    opened: Opened,
+    known: Known,
     age: Age,
     pgp: OnceLock<Pgp>,
     network: Network,
@@ -63,7 +63,7 @@ impl<'a> Keys<'a> {
         Self {
             identities,
             order: None,
-            opened: Opened::default(),
+            known: Known::default(),
             age: Age::default(),
             pgp: OnceLock::new(),
             network: Network::default(),
@@ -126,14 +126,14 @@ impl<'a> Keys<'a> {
 
     /// What the keys of one group hold: the data key, or a share of it.
     fn share(&self, order: &Order, group: &Group) -> Result<Result<Share, Vec<Attempt>>, CommandError> {
-        if let Some(known) = self.opened.of(group) {
+        if let Some(known) = self.known.of(group) {
             return Ok(Ok(known));
         }
         let mut attempts = Vec::new();
         for (service, wraps) in order.sorted(&group.wraps) {
             match self.open_with(service, &wraps)? {
                 Ok((wrap, share)) => {
-                    self.opened.keep(wrap, &share);
+                    self.known.keep(wrap, &share);
                     return Ok(Ok(share));
                 }
                 Err(more) => attempts.extend(more),

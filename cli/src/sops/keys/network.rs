@@ -81,7 +81,7 @@ impl Network {
         }
         let answer = self.runtime()?.block_on(call);
         if let Err(error) = &answer
-            && matches!(error.kind, Kind::Unavailable { .. })
+            && has_no_answer(error)
         {
             self.away().insert(place.to_owned(), error.clone());
         }
@@ -97,6 +97,11 @@ impl Network {
             self.runtime.get_or_init(|| tokio::runtime::Builder::new_current_thread().enable_all().build().ok());
         runtime.as_ref().ok_or_else(|| CommandError::refused("this system lets nothing wait for the network"))
     }
+}
+
+/// Whether nobody answered at all: an answer, and a login that failed, may be of one key, or one profile, alone.
+fn has_no_answer(error: &SourceError) -> bool {
+    matches!(error.kind, Kind::Unavailable { .. }) && error.code.is_none() && error.operation != "login"
 }
 
 #[cfg(test)]
@@ -202,6 +207,8 @@ mod tests {
         let (away, here) = (named("https://away"), named("https://here"));
         assert_eq!((ask(&away, Kind::Unavailable { after: None }), ask(&away, Kind::Denied)), (1, 1));
         assert_eq!((ask(&here, Kind::Denied), ask(&here, Kind::Denied)), (2, 3), "the next file may be another key's");
+        let answered = SourceError::new("Vault", "decrypt", Kind::Unavailable { after: None }).with_code("500");
+        assert!(!has_no_answer(&answered));
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn commands_get_no_key_and_no_name_that_is_obeyed() {
     let key = std::fs::read_to_string(&alice.file).unwrap().lines().last().unwrap().to_owned();
     let exec = |words: &[&str]| sandbox.sealwax(["exec", "values.yaml"]).args(words).env("SOPS_AGE_KEY", &key).run();
     assert_eq!(exec(&["--", "sh", "-c", "printf %s \"$SOPS_AGE_KEY$db_password\""]).ok(), "s3cr3t-pass");
-    let outcome = exec(&["--prefix", "LD_", "--", "true"]);
+    let outcome = exec(&["--prefix", "GIT_SSH_", "--", "true"]);
     assert_eq!(outcome.code, Some(1), "{outcome}");
     assert!(outcome.stderr.contains("decides what programs run"), "{outcome}");
 }
@@ -176,4 +176,24 @@ fn many_values_are_shown_by_git_as_soon_as_few() {
     sandbox.sealwax(["encrypt", "values.yaml"]).run().ok();
     let shown = sandbox.sealwax(["git", "textconv", "values.yaml"]).by(&alice).run().ok();
     assert_eq!(shown.matches("<sealed ").count(), 20_001, "all of them, and the checksum");
+}
+
+#[test]
+fn what_stood_in_the_clear_may_stay_there() {
+    let sandbox = Sandbox::new();
+    let alice = sandbox.person("alice");
+    let rule = format!("  - encrypted_comment_regex: sealed\n    age: {}\n", alice.recipient);
+    sandbox.write(".sops.yaml", format!("creation_rules:\n{rule}"));
+    let text = "name: postgres\n# sealed\nuser: postgres\nitems:\n  # sealed\n  - s3cr3t-one\n  - in the clear\n";
+    sandbox.write("values.yaml", text);
+    sandbox.sealwax(["encrypt", "values.yaml"]).run().ok();
+    let edit = |script: &str| {
+        let editor = sandbox.script("editor", script);
+        sandbox.sealwax(["edit", "values.yaml"]).by(&alice).env("EDITOR", editor).run()
+    };
+    edit("sed -i 's/s3cr3t-one/s3cr3t-1/' \"$1\"").ok();
+    edit("sed -i '/  # sealed/d; /s3cr3t-1/d' \"$1\"").ok();
+    assert_eq!(decrypt(&sandbox, &alice).ok(), text.replace("  # sealed\n  - s3cr3t-one\n", ""));
+    let exposed = edit("echo 'other: postgres' >> \"$1\"");
+    assert!(exposed.stderr.contains("other: was encrypted and would stand in the clear"), "{exposed}");
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::cipher::Type;
 use super::metadata::BLOCK_KEY;
-use super::read::{Layout, Opened};
+use super::read::{Layout, OpenedValue};
 use super::scalar::{Seen, normalised, see};
 use super::tree::collect_anchors;
 use crate::document::allowance::Allowance;
@@ -73,14 +73,19 @@ pub struct Plains {
 
 impl Layout<'_> {
     /// Prints the values of an opened file as another type of file. Its comments are not printed.
-    pub fn print(&self, file: &File<'_>, opened: &[Opened], output: Output) -> Result<Zeroizing<Vec<u8>>, OutputError> {
+    pub fn print(
+        &self,
+        file: &File<'_>,
+        opened: &[OpenedValue],
+        output: Output,
+    ) -> Result<Zeroizing<Vec<u8>>, OutputError> {
         Plains::opened(self, file, opened)?.print(output)
     }
 }
 
 impl Plains {
     /// Of a file that was opened.
-    pub fn opened(layout: &Layout<'_>, file: &File<'_>, opened: &[Opened]) -> Result<Self, OutputError> {
+    pub fn opened(layout: &Layout<'_>, file: &File<'_>, opened: &[OpenedValue]) -> Result<Self, OutputError> {
         let values = opened.iter().filter_map(|one| {
             let value = layout.values.get(one.value)?;
             Some(((value.document, value.leaf.node.id), one))
@@ -99,7 +104,7 @@ impl Plains {
         Self { documents: vec![Plain::Map(vec![("data".to_owned(), data)])] }
     }
 
-    fn gathered(file: &File<'_>, opened: &HashMap<(usize, usize), &Opened>) -> Result<Self, OutputError> {
+    fn gathered(file: &File<'_>, opened: &HashMap<(usize, usize), &OpenedValue>) -> Result<Self, OutputError> {
         let mut documents = Vec::with_capacity(file.documents.len());
         let mut allowance = Allowance::of(file.source.len());
         for (index, document) in file.documents.iter().enumerate() {
@@ -205,7 +210,7 @@ fn print(entries: &[(String, Plain)], output: Output) -> Result<Zeroizing<Vec<u8
 struct Gather<'g> {
     syntax: Syntax,
     document: usize,
-    opened: &'g HashMap<(usize, usize), &'g Opened>,
+    opened: &'g HashMap<(usize, usize), &'g OpenedValue>,
     anchors: HashMap<usize, &'g Node>,
     allowance: &'g mut Allowance,
 }

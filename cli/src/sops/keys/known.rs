@@ -13,9 +13,9 @@ type Entry = (Service, String, String, Vec<(&'static str, String)>, Vec<(String,
 
 /// Shares by the entry that gave them.
 #[derive(Default)]
-pub(super) struct Opened(Mutex<HashMap<Entry, Share>>);
+pub(super) struct Known(Mutex<HashMap<Entry, Share>>);
 
-impl Opened {
+impl Known {
     /// The share of a group of which a key has opened.
     pub(super) fn of(&self, group: &Group) -> Option<Share> {
         let known = self.lock();
