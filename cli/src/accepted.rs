@@ -130,8 +130,8 @@ impl Accepted {
     /// all of its rules, so that all of them are asked about.
     fn gained(&self, former: &Former, subject: &Subject, rules: &[Subject]) -> Option<String> {
         let own = former.accepted.gives_away(former.rule.as_deref(), subject);
-        let others = rules.iter().filter(|rule| rule.name != subject.name && !self.knows_rules());
-        own.or_else(|| others.filter_map(|rule| former.accepted.gives_away(None, rule)).next())
+        let mut others = rules.iter().filter(|rule| rule.name != subject.name && !self.knows_rules());
+        own.or_else(|| others.find_map(|rule| former.accepted.gives_away(None, rule)))
     }
 
     /// Whether any rule was agreed to.
