@@ -1,4 +1,5 @@
-//! What was encrypted before an operation and would stand in the clear after it: no command writes such a file.
+//! What was encrypted in a file of sealwax before `edit` or `copy` and would stand in the clear after it: neither writes such
+//! a file. For files of SOPS see `sops/exposed.rs`.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,13 @@
-//! The sealwax encryption format, version 1.
+//! The sealwax encryption format, version 1, and the format of SOPS, on one model of documents.
+//!
+//! | room | holds |
+//! |---|---|
+//! | `document` | YAML, JSON, dotenv and INI with the place of every part, and edits that leave the rest alone |
+//! | `native` | the format of sealwax: tokens, the key block, encrypting, opening, merging |
+//! | `sops` | the format of SOPS, the same way |
+//! | `keys` | recipients, identities and wraps |
+//! | `path`, `select`, `padding` | where a value stands, which are selected, and what is encrypted of them |
+//! | `primitives`, `base64`, `secret`, `secret_text` | ciphers and random bytes; bytes and texts that are wiped |
 //!
 //! Selected values of a YAML or JSON file become *tokens*; a *key block* in the same document says for which place
 //! they are sealed and holds the document's data key, wrapped for every reader as an age file. Everything else in

@@ -147,3 +147,29 @@ fn every_test_that_compatibility_rests_on_exists() {
     let missing: Vec<_> = named.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
     assert!(missing.is_empty(), "docs/compatibility.md names tests that are not there: {missing:?}");
 }
+
+#[test]
+fn every_place_that_documents_name_exists() {
+    let folders = ["docs", "docs/decisions"].map(path);
+    let entries = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let documents =
+        entries.map(|entry| entry.unwrap().path()).filter(|file| file.extension().is_some_and(|e| e == "md"));
+    let rooms = ["cli/", "controller/", "crds/", "format/", "render/", "sources/", "tests/"];
+    let (mut named, mut missing) = (0, Vec::new());
+    for document in documents {
+        let content = std::fs::read_to_string(&document).unwrap();
+        for word in content.split('`').skip(1).step_by(2) {
+            let is_place = rooms.iter().any(|room| word.starts_with(room))
+                && !word.contains([' ', '*', '<', '{', ','])
+                && !word.contains("NAME");
+            if is_place {
+                named += 1;
+                if !path(word).exists() {
+                    missing.push(format!("{}: {word}", document.display()));
+                }
+            }
+        }
+    }
+    assert!(named > 60, "{named}");
+    assert!(missing.is_empty(), "documents name what is not there: {missing:#?}");
+}

@@ -1,4 +1,5 @@
-//! Whether something stands in the clear after a change that was encrypted, or was meant to be.
+//! Whether something stands in the clear in a file of SOPS after a change that was encrypted, or was meant to be. For those of
+//! sealwax see `exposure.rs`.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,16 @@
 //! The SOPS format, read and written on the same document model as the native one: a file keeps its layout, comments and
 //! quoting, which SOPS itself does not.
+//!
+//! | rooms | hold |
+//! |---|---|
+//! | `read`, `tree`, `places`, `comments`, `strict` | a file: its values and comments in SOPS's order, where SOPS sees them, and what is refused |
+//! | `plain`, `output`, `binary` | the way out: without encryption, in the file's layout or printed as another type |
+//! | `write`, `stash`, `kept_block` | the way back: what did not change keeps its token and its writing |
+//! | `merge` | three versions become one, through the native merge |
+//! | `metadata`, `block`, `flat` | the block of keys, nested or in flat names |
+//! | `cipher`, `shamir` | tokens, the data key, and its shares |
+//! | `scalar`, `number`, `time` | a value's type, as go-yaml reads it |
+//! | `selector`, `expression`, `grammar`, `character_class` | which values; regular expressions of Go |
 
 pub mod binary;
 mod block;
