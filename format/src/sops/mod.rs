@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `read`, `tree`, `places`, `comments`, `strict` | a file: its values and comments in SOPS's order, where SOPS sees them, and what is refused |
 //! | `plain`, `output`, `binary` | the way out: without encryption, in the file's layout or printed as another type |
-//! | `write`, `stash`, `kept_block` | the way back: what did not change keeps its token and its writing |
+//! | `write`, `sealing`, `stash`, `kept_block` | the way back: what did not change keeps its token and its writing |
 //! | `merge` | three versions become one, through the native merge |
 //! | `metadata`, `block`, `flat` | the block of keys, nested or in flat names |
 //! | `cipher`, `shamir` | tokens, the data key, and its shares |
@@ -29,6 +29,7 @@ mod places;
 mod plain;
 mod read;
 mod scalar;
+mod sealing;
 mod selector;
 pub mod shamir;
 mod stash;

@@ -1,30 +1,21 @@
 //! From a plain file to an encrypted one: tokens where the selected values were, and a block at the end of each document.
 
-use std::cell::LazyCell;
-use std::ops::Range;
-
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
-use super::cipher::{Cipher, Token, Type};
-use super::comments::{Comment, Containers, stands_in_list};
-use super::kept_block::{self, KeptBlock};
+use super::cipher::{Cipher, Type};
 use super::metadata::{BLOCK_KEY, Metadata};
-use super::read::{At, ReadError, associated, at, new_digest};
+use super::read::{At, Layout, ReadError, at, new_digest};
 use super::scalar::{ScalarError, Seen, comes_back, see, takes_token};
-use super::stash::{CommentState, CommentsLeft, Known, Stash, Wanted};
+use super::sealing::Sealing;
+use super::stash::Stash;
 use super::strict;
-use super::tree::{Tree, TreeComment, TreeValue, tree};
-use crate::document::lines::Lines;
-use crate::document::present::{Expected, Written, double_quoted};
+use super::tree::{TreeValue, tree};
 use crate::document::resolve::BINARY_TAG;
-use crate::document::rewrite::{Rewrite, RewriteError};
+use crate::document::rewrite::RewriteError;
 use crate::document::walk::{Around, Hazard, Leaf};
 use crate::document::{Document, File, Kind, Scalar, Syntax};
-use crate::padding::ValueType;
-use crate::path::Path;
 use crate::primitives::{Random, RandomError};
-use crate::secret::SecretBytes;
 
 /// How a file is to be written.
 pub struct Request<'r> {
@@ -82,13 +73,25 @@ pub struct Report {
 
 /// Encrypts the selected values and comments of a plain file.
 pub fn encrypt(file: &File<'_>, request: &Request<'_>, random: &mut dyn Random) -> Result<Report, At<WriteError>> {
-    match attempt(file, request, random, true) {
+    let report = match attempt(file, request, random, true) {
         // A token in lines of its own may not fit where its value stands now.
         Err(At { error: WriteError::Value(ReadError::Rewrite(_)), .. }) if request.stash.is_some() => {
             attempt(file, request, random, false)
         }
         result => result,
+    }?;
+    if request.metadata.selector.is_by_comment() {
+        refuse_unread(&report.text, file.syntax)?;
     }
+    Ok(report)
+}
+
+/// With the block behind it, a comment that decides may no longer be one of which it is clear what it belongs to.
+fn refuse_unread(text: &str, syntax: Syntax) -> Result<(), At<WriteError>> {
+    let unread = |At { line, path, error }: At| At { line, path, error: WriteError::Value(error) };
+    let parsed = File::parse(text, syntax).map_err(RewriteError::Parse);
+    let file = parsed.map_err(|error| unread(At { line: None, path: None, error: error.into() }))?;
+    Layout::read(&file).map(|_| ()).map_err(unread)
 }
 
 /// With `as_before`, tokens that are used again are written as they were.
@@ -135,13 +138,13 @@ fn check_roots(file: &File<'_>) -> Result<(), WriteError> {
 }
 
 /// A value that is to be encrypted.
-struct Selected<'l, 'd> {
-    document: usize,
-    leaf: &'l Leaf<'d>,
-    scalar: &'d Scalar,
-    around: Around,
-    kind: Type,
-    bytes: Zeroizing<Vec<u8>>,
+pub(super) struct Selected<'l, 'd> {
+    pub(super) document: usize,
+    pub(super) leaf: &'l Leaf<'d>,
+    pub(super) scalar: &'d Scalar,
+    pub(super) around: Around,
+    pub(super) kind: Type,
+    pub(super) bytes: Zeroizing<Vec<u8>>,
 }
 
 /// Adds a value to the checksum; gives it back if it is to be encrypted.
@@ -170,134 +173,5 @@ fn select<'l, 'd>(
         (Some(hazard), _) => Err(hazard.into()),
         (None, None) => Err(WriteError::NoMapping),
         (None, Some(around)) => Ok(Some(Selected { document: *document, leaf, scalar, around, kind, bytes })),
-    }
-}
-
-pub(super) struct Sealing<'s, 'r, 'f, 'a> {
-    file: &'f File<'a>,
-    request: &'s Request<'r>,
-    random: &'s mut dyn Random,
-    as_before: bool,
-    rewrite: Rewrite<'f, 'a>,
-    sealed: usize,
-    kept: usize,
-}
-
-impl<'s, 'r, 'f, 'a> Sealing<'s, 'r, 'f, 'a> {
-    pub(super) fn new(
-        file: &'f File<'a>,
-        request: &'s Request<'r>,
-        random: &'s mut dyn Random,
-        as_before: bool,
-    ) -> Self {
-        Self { file, request, random, as_before, rewrite: Rewrite::new(file), sealed: 0, kept: 0 }
-    }
-
-    pub(super) fn finish(self) -> Result<Zeroizing<String>, RewriteError> {
-        self.rewrite.finish()
-    }
-
-    fn values<'l, 'd>(&mut self, selected: &[Selected<'l, 'd>]) -> Result<(), (&'l Leaf<'d>, WriteError)> {
-        let wanted = selected.iter().map(|one| Wanted {
-            document: one.document,
-            path: &one.leaf.path,
-            kind: one.kind,
-            bytes: &one.bytes,
-        });
-        let wanted: Vec<_> = wanted.collect();
-        let syntax = self.file.syntax;
-        let known = self.request.tokens().map(|stash| stash.find(&wanted, syntax)).unwrap_or_default();
-        for (index, one) in selected.iter().enumerate() {
-            let known = known.get(index).copied().flatten();
-            let token = match known {
-                Some(known) => known.token.clone(),
-                None => {
-                    self.seal(one.kind, &one.bytes, &associated(&one.leaf.path)).map_err(|error| (one.leaf, error))?
-                }
-            };
-            self.kept += usize::from(known.is_some());
-            self.sealed += usize::from(known.is_none());
-            let text = token.to_string();
-            let written = known.and_then(|known| self.as_it_was(known, one)).unwrap_or_else(|| Written {
-                head: if one.around.flow { double_quoted(&text, Syntax::Json) } else { text.clone() },
-                body: None,
-            });
-            let expected = Expected { value_type: ValueType::String, value: SecretBytes::from(text) };
-            self.rewrite.replace(one.document, one.leaf.node, one.scalar, written, expected);
-        }
-        Ok(())
-    }
-
-    /// A token as it was written in the earlier state, if it can stand so here.
-    fn as_it_was(&self, known: &Known, one: &Selected<'_, '_>) -> Option<Written> {
-        let plain = !known.written.head.starts_with(['"', '\'']);
-        let fits =
-            !one.around.flow || (!plain && self.file.syntax == Syntax::Yaml) || known.written.head.starts_with('"');
-        (self.as_before && fits).then(|| Written { head: known.written.head.clone(), body: known.written.body.clone() })
-    }
-
-    fn comments(&mut self, tree: &Tree<'_>) -> Result<(), WriteError> {
-        let source = self.file.source;
-        let mut left = CommentsLeft::default();
-        let tokens = self.request.tokens();
-        let mut containers = Containers::among(tree.values.iter().map(|value| &value.leaf));
-        let lines = LazyCell::new(|| Lines::of(source));
-        for TreeComment { document, text: range, container, selected } in &tree.comments {
-            let text = source.get(range.clone()).unwrap_or_default();
-            let text = &Zeroizing::new(Comment::said(text, self.file.syntax).into_owned());
-            let known = tokens.and_then(|stash| {
-                stash.find_comment(*document, containers.of(container, range.start), text, &mut left)
-            });
-            match known.map(|known| (&known.state, &known.container)) {
-                Some((CommentState::Token(token), _)) => self.rewrite.comment(range.clone(), &token.to_string()),
-                Some((CommentState::Item(token), list)) => self.item((*document, list), range.clone(), token, &lines),
-                // An empty one stays: SOPS reads no token of nothing.
-                Some((CommentState::Clear, _)) | None if text.is_empty() || !selected => {}
-                // Nor is one of somebody else's encrypted twice.
-                Some((CommentState::Clear, _)) if Token::parse(text).is_ok() => {}
-                // One that stood in the clear and is selected was left so by somebody; SOPS encrypts it when it writes.
-                Some((CommentState::Clear, _)) | None => {
-                    let token = self.seal(Type::Comment, text.as_bytes(), &associated(container))?;
-                    self.rewrite.comment(range.clone(), &token.to_string());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A comment that SOPS had made an item of a list is one again if its list is there; it is as good as a comment.
-    fn item(&mut self, (document, list): (usize, &Path), text: Range<usize>, token: &Token, lines: &Lines) {
-        let whole = text.start - 1..text.end;
-        let root = self.file.documents.get(document).map(|document| &document.root);
-        let list =
-            root.and_then(|root| root.at(list)).filter(|list| stands_in_list(self.file.source, lines, list, &whole));
-        match list {
-            Some(list) => self.rewrite.comment_to_item(document, list, whole, &token.to_string()),
-            None => self.rewrite.comment(text, &token.to_string()),
-        }
-    }
-
-    pub(super) fn blocks(&mut self, digest: &[u8]) -> Result<(), WriteError> {
-        let metadata = self.request.metadata;
-        let text = Zeroizing::new(data_encoding::HEXUPPER.encode(digest));
-        let bound_to = metadata.last_modified.as_bytes();
-        let kept = self.request.stash.and_then(|stash| stash.block(0)).and_then(KeptBlock::mac);
-        let kept = kept.filter(|(mac, time)| {
-            *time == metadata.last_modified
-                && self.request.cipher.open(mac, bound_to).is_some_and(|old| old.as_slice() == text.as_bytes())
-        });
-        let mac = match kept {
-            Some((mac, _)) => mac.clone(),
-            None => self.seal(Type::Text, text.as_bytes(), bound_to)?,
-        };
-        for document in 0..self.file.documents.len() {
-            let kept = self.request.stash.and_then(|stash| stash.block(document));
-            kept_block::put(kept, metadata, &mac, self.file, document, &mut self.rewrite);
-        }
-        Ok(())
-    }
-
-    fn seal(&mut self, kind: Type, bytes: &[u8], bound_to: &[u8]) -> Result<Token, WriteError> {
-        Ok(self.request.cipher.seal(self.random, kind, bytes, bound_to)?)
     }
 }

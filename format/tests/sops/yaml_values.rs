@@ -2,7 +2,7 @@
 
 use sealwax_format::OsRandom;
 use sealwax_format::document::{File, Syntax};
-use sealwax_format::sops::{FileKey, Layout, Metadata, ReadError, Request, Selector, encrypt};
+use sealwax_format::sops::{Expression, FileKey, Layout, Metadata, ReadError, Request, Selector, encrypt};
 
 use crate::cycle::open;
 
@@ -74,4 +74,22 @@ fn what_ends_a_line_for_sops_alone_is_refused_in_both_directions() {
         assert!(line == Some(1) && error.contains("byte order mark"), "{error}");
     }
     assert!(there_and_back("!!binary YQ==: b\n", Syntax::Yaml).unwrap_err().1.contains("a key is not a string"));
+}
+
+#[test]
+fn a_comment_that_would_be_unclear_beside_the_block_is_refused_when_it_is_written() {
+    let cipher = FileKey::mint(&mut OsRandom).unwrap().cipher();
+    let expression = Expression::parse("encrypted_regex", "^[a-m]").unwrap();
+    let metadata =
+        Metadata::new(Vec::new(), None, Selector::EncryptedComment(expression), false, 1_767_323_045, "3.13.3");
+    let encrypted = |plain: &str| {
+        let file = File::parse(plain, Syntax::Yaml).unwrap();
+        let request = Request { metadata: &metadata, cipher: &cipher, stash: None, allow_nothing: true };
+        encrypt(&file, &request, &mut OsRandom).map(|report| report.text)
+    };
+    let text = encrypted("_:\n#call\na: b\n").unwrap();
+    assert!(open(&text, Syntax::Yaml, &cipher).0.contains("a: b"));
+    // The block stands as far in as the first key, and the comment does not.
+    let Err(refused) = encrypted("  _:\n#call") else { panic!("written, and not readable") };
+    assert_eq!(refused.line, Some(2));
 }

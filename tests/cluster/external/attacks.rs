@@ -209,11 +209,7 @@ async fn the_controllers_own_secrets_are_not_given_away() {
     let world = External::start("attack-own").await;
     world.fake("fake", &[("a", "hunter2")]);
     world.external("db", &reads("fake", &["x <- a"]));
-    // The key that copies are encrypted with may be made just now.
-    let copy = wait_for(SOON, "a copy of the values", async || {
-        Some(world.objects.get("db").await.ok()?.status?.last_good?.name)
-    })
-    .await;
+    let copy = world.copy_of("db").await;
     let template = json!({"templateFrom": [{"secret": {"name": copy, "items": [{"key": "x"}]}}]});
     world.external("template", &with(reads("fake", &["x <- a"]), &json!({"target": {"template": template}})));
     let told = message(&world.ready("template", "Unknown", "TemplateMissing").await);

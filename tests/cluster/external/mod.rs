@@ -37,8 +37,8 @@ async fn a_lost_copy_is_made_again() {
     world.fake("demo", &[("db", "hunter2")]);
     world.external("db", &one("demo", "db"));
     world.ready("db", "True", "Synced").await;
-    for secret in ["sealwax.last-good.db", "db"] {
-        world.served.secrets.delete(secret, &kube::api::DeleteParams::default()).await.unwrap();
+    for secret in [world.copy_of("db").await, "db".to_owned()] {
+        world.served.secrets.delete(&secret, &kube::api::DeleteParams::default()).await.unwrap();
     }
     world.served.holds("db", &[("password", "hunter2")]).await;
     // Were there no copy now, nothing would bring the Secret back.

@@ -51,6 +51,12 @@ impl External {
         Self { class: Some(test.to_owned()), ..world }
     }
 
+    /// The name of the copy of an object's values. The key that copies are encrypted with may be made just now.
+    pub(crate) async fn copy_of(&self, name: &str) -> String {
+        let copy = async || Some(self.objects.get(name).await.ok()?.status?.last_good?.name);
+        wait_for(SOON, "a copy of the values", copy).await
+    }
+
     pub(crate) fn namespace(&self) -> &str {
         self.served.namespace.name()
     }
