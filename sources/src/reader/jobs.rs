@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::Shared;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// The end of one job, which any number of callers wait for. An error: the job was lost.
 pub(super) type Wait<T> = Shared<oneshot::Receiver<T>>;
@@ -21,8 +22,8 @@ pub(super) struct Jobs<K, T> {
 
 #[derive(Debug)]
 struct Slot<T> {
-    /// The call is under way.
-    sent: Option<Job<T>>,
+    /// The call is under way, since then.
+    sent: Option<(Instant, Job<T>)>,
     /// To be sent when that one is back, for those to whom it may be too old.
     waiting: Option<Job<T>>,
 }
@@ -48,14 +49,13 @@ impl<K, T> Default for Jobs<K, T> {
 }
 
 impl<K: Eq + Hash + Clone, T: Clone> Jobs<K, T> {
-    /// Joins the job for this key, or adds one. Without an interval a call that was sent already is no good: what it
-    /// reads may have changed since.
+    /// Joins the job for this key, or adds one. A call that was sent already is no good without an interval, or if that
+    /// has passed since: what it reads may be older than is wanted.
     pub(super) fn join(&mut self, key: &K, interval: Option<Duration>) -> Wait<T> {
         let slot = self.slots.entry(key.clone()).or_default();
         let longest = interval.unwrap_or_default();
-        let joined =
-            if interval.is_some() { slot.sent.as_mut().or(slot.waiting.as_mut()) } else { slot.waiting.as_mut() };
-        if let Some(job) = joined {
+        let sent = slot.sent.as_mut().filter(|(since, _)| interval.is_some_and(|interval| since.elapsed() <= interval));
+        if let Some(job) = sent.map(|(_, job)| job).or(slot.waiting.as_mut()) {
             job.longest = job.longest.max(longest);
             return job.wait.clone();
         }
@@ -81,9 +81,10 @@ impl<K: Eq + Hash + Clone, T: Clone> Jobs<K, T> {
     /// Up to this many, to be sent now.
     pub(super) fn send(&mut self, most: usize) -> Vec<K> {
         let keys: Vec<K> = self.queue.drain(..most.min(self.queue.len())).collect();
+        let now = Instant::now();
         for key in &keys {
             if let Some(slot) = self.slots.get_mut(key) {
-                slot.sent = slot.waiting.take();
+                slot.sent = slot.waiting.take().map(|job| (now, job));
             }
         }
         keys
@@ -98,7 +99,7 @@ impl<K: Eq + Hash + Clone, T: Clone> Jobs<K, T> {
         } else {
             self.slots.remove(key);
         }
-        job.map_or(Duration::ZERO, |job| {
+        job.map_or(Duration::ZERO, |(_, job)| {
             // Nobody may be left who waits.
             let _ = job.sender.send(outcome);
             job.longest
@@ -107,7 +108,7 @@ impl<K: Eq + Hash + Clone, T: Clone> Jobs<K, T> {
 
     /// The longest interval of those who wait for this call.
     pub(super) fn longest(&self, key: &K) -> Duration {
-        self.slots.get(key).and_then(|slot| slot.sent.as_ref()).map_or(Duration::ZERO, |job| job.longest)
+        self.slots.get(key).and_then(|slot| slot.sent.as_ref()).map_or(Duration::ZERO, |(_, job)| job.longest)
     }
 }
 

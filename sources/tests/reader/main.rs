@@ -248,6 +248,21 @@ async fn identities_of_one_source_share_its_limits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_was_sent_too_long_ago_is_not_joined() {
+    let script = Script::new(1).taking(Duration::from_millis(50));
+    let reader = Reader::new(script.source(), unlimited());
+    let readers = [(0, 1000), (10, 20), (20, 10), (30, 10)].map(|(pause, interval)| {
+        let reader = reader.clone();
+        async move {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            let reading = reader.read(&[address(1)], Some(Duration::from_millis(interval))).await.remove(0).unwrap();
+            reading.payload.version.clone().unwrap()
+        }
+    });
+    assert_eq!(join_all(readers).await, ["0", "0", "50", "50"], "when what they got was asked for");
+}
+
+#[tokio::test(start_paused = true)]
 async fn versions_and_metadata_are_other_readings() {
     let script = Script::new(1);
     let reader = Reader::new(script.source(), unlimited());
