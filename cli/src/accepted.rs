@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sealwax_format::keys::{Fingerprint, Label, Recipient};
 use serde::{Deserialize, Serialize};
@@ -102,11 +102,26 @@ impl Accepted {
         accept: bool,
     ) -> Result<(), CommandError> {
         let gained = former.and_then(|former| self.gained(former, subject, rules));
-        let mut record = self.record.lock().map_err(|_| CommandError::refused("another thread failed"))?;
-        let record = record.get_or_insert_with(|| self.load());
+        let is_changed = self.with(|record| self.settle(record, gained, subject, rules, accept))?;
+        // Only of what somebody has looked at: the other files of a policy that is gone are still to be asked about.
+        if let Some(former) = former.filter(|_| is_changed) {
+            former.accepted.end();
+        }
+        Ok(())
+    }
+
+    /// Agrees, or not; whether anything was other than last time.
+    fn settle(
+        &self,
+        record: &mut Record,
+        gained: Option<String>,
+        subject: &Subject,
+        rules: &[Subject],
+        accept: bool,
+    ) -> Result<bool, CommandError> {
         let change = record.change(subject).or(gained);
         if change.is_none() && record.agreed.contains_key(&subject.name) {
-            return Ok(());
+            return Ok(false);
         }
         let is_changed = change.is_some();
         if let Some(change) = change.filter(|_| !accept) {
@@ -119,11 +134,13 @@ impl Accepted {
             }
         }
         self.agree(record, subject, rules);
-        // Only of what somebody has looked at: the other files of a policy that is gone are still to be asked about.
-        if let Some(former) = former.filter(|_| is_changed) {
-            former.accepted.end();
-        }
-        Ok(())
+        Ok(is_changed)
+    }
+
+    /// Asks the record, which is read before the first question. A thread that panicked left it as good as it was.
+    fn with<T>(&self, ask: impl FnOnce(&mut Record) -> T) -> T {
+        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        ask(record.get_or_insert_with(|| self.load()))
     }
 
     /// Who reads by this rule, and did not by the one that decided in another policy. The first use of a policy agrees to
@@ -136,16 +153,17 @@ impl Accepted {
 
     /// Whether any rule was agreed to.
     pub(crate) fn knows_rules(&self) -> bool {
-        self.record.lock().is_ok_and(|mut record| record.get_or_insert_with(|| self.load()).knows_rules())
+        self.with(|record| record.knows_rules())
     }
 
     /// Who reads by a rule of another policy, and did not by this one: by the rule that decided, or else by each.
     fn gives_away(&self, rule: Option<&str>, now: &Subject) -> Option<String> {
-        let mut record = self.record.lock().ok()?;
-        let record = record.get_or_insert_with(|| self.load());
-        let rule = rule.filter(|rule| record.agreed.contains_key(*rule));
-        let mut rules = record.agreed.keys().filter(|name| rule.map_or(name.starts_with(RULE), |rule| rule == *name));
-        rules.find_map(|other| record.takes_from(now, other, &format!("{other} of {}", self.shown())))
+        self.with(|record| {
+            let rule = rule.filter(|rule| record.agreed.contains_key(*rule));
+            let mut rules =
+                record.agreed.keys().filter(|name| rule.map_or(name.starts_with(RULE), |rule| rule == *name));
+            rules.find_map(|other| record.takes_from(now, other, &format!("{other} of {}", self.shown())))
+        })
     }
 
     /// Forgets what a policy said that is gone.
@@ -157,7 +175,7 @@ impl Accepted {
 
     /// What differs from what was agreed to last; for people.
     pub(crate) fn difference(&self, subject: &Subject) -> Option<String> {
-        self.record.lock().ok()?.get_or_insert_with(|| self.load()).change(subject)
+        self.with(|record| record.change(subject))
     }
 
     /// Another run may have agreed to something meanwhile.

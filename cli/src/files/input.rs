@@ -55,8 +55,7 @@ impl Input {
     pub(crate) fn parse(&self) -> Result<Document<'_>, CommandError> {
         let text = self.text()?;
         // A file of bytes that SOPS encrypted is JSON, under whatever name.
-        if text.starts_with('{')
-            && self.path.as_deref().is_some_and(|path| Store::of(path) == Store::Binary)
+        if Store::of_text(self.path.as_deref(), text) == Store::Binary
             && let Ok(file) = Document::parse(text, Syntax::Json)
         {
             return Ok(file);

@@ -2,7 +2,7 @@
 
 use sealwax_format::document::{File, Node};
 use sealwax_format::native::{self, Layout, Opener};
-use sealwax_format::{Error, OsRandom, Path, SecretBytes};
+use sealwax_format::{Error, OsRandom, SecretBytes};
 use zeroize::Zeroizing;
 
 use super::{Comments, Migrated, Target, Work};
@@ -10,7 +10,7 @@ use crate::error::CommandError;
 use crate::files::{self, Input, Store};
 use crate::job::WriteArgs;
 use crate::manifest;
-use crate::sops::{self, Opened, Secrets};
+use crate::sops::{self, Held, Opened, Secrets};
 use crate::survey::Found;
 use crate::ui::{Note, count};
 
@@ -20,7 +20,7 @@ const COMMENT: &str = ",type:comment]";
 /// What a file says, and what of it was encrypted.
 struct Plain {
     text: Zeroizing<String>,
-    secrets: Vec<(usize, Path, SecretBytes)>,
+    held: Held,
 }
 
 impl Work<'_> {
@@ -33,7 +33,7 @@ impl Work<'_> {
     ) -> Result<Option<Migrated>, CommandError> {
         let shown = input.shown.as_str();
         let in_file = |error: Error| CommandError::in_file(shown, &error);
-        let Some(Plain { text: source, secrets }) = self.plain(input, file)? else { return Ok(None) };
+        let Some(Plain { text: source, held }) = self.plain(input, file)? else { return Ok(None) };
         let source = files::parse(shown, &source, input.syntax())?;
         let text = if self.order.to == Target::EncryptedSecret && is_secret(&source) {
             manifest::convert(shown, source.source, None, None)?
@@ -57,7 +57,7 @@ impl Work<'_> {
         let requests: Vec<_> = plans.iter().map(|plan| plan.as_ref().map(|plan| plan.request(None))).collect();
         let (sealed, reports) = native::encrypt(&plain, &requests, &mut OsRandom).map_err(in_file)?;
         let result = files::parse(shown, &sealed, input.syntax())?;
-        refuse_exposed(shown, (&source, &secrets), &result, self.order.to)?;
+        refuse_exposed(shown, &held, &result, self.order.to)?;
         let keyring = crate::open::keyring(shown, Some(&found.path), &result, &self.policies, self.identities)?;
         let again = native::decrypt(&result, &mut Opener::new(&keyring)).map_err(in_file)?.text;
         compare(shown, &text, &again)?;
@@ -75,7 +75,7 @@ impl Work<'_> {
         file: &File<'_>,
     ) -> Result<Option<Migrated>, CommandError> {
         let shown = input.shown.as_str();
-        let Some(Plain { text, secrets }) = self.plain(input, file)? else { return Ok(None) };
+        let Some(Plain { text, held }) = self.plain(input, file)? else { return Ok(None) };
         let creation = self.configs.required(&found.path)?;
         if !self.order.dry_run {
             self.configs.agree(&creation, self.order.accept_recipients)?;
@@ -85,7 +85,7 @@ impl Work<'_> {
         let (sealed, notes) = sops::encrypt(shown, (store, &plain), &creation, &self.keys, None)?;
         let result = files::parse(shown, &sealed, input.syntax())?;
         let opened = Opened::read(shown, (store, &result), &self.keys, true)?;
-        opened.refuse_clear(&sealed, secrets.iter().map(|(document, path, _)| (*document, path)))?;
+        opened.refuse_clear(&sealed, held.secrets.iter().map(|(document, path, _)| (*document, path)))?;
         // What is written for a value may differ, `'a'` and `a`; what it says may not.
         compare(shown, &values_of(&plain), &values_of(&opened.file()?))?;
         Ok(Some(Migrated { text: sealed, values: opened.values, notes }))
@@ -100,23 +100,29 @@ impl Work<'_> {
             let store = Store::of_text(input.path.as_deref(), file.source);
             let opened = Opened::read(shown, (store, &file), &self.keys, true)?;
             let text = Zeroizing::new(opened.text()?.to_owned());
-            return Ok(Some(Plain { secrets: opened.placed_secrets(), text }));
+            return Ok(Some(Plain { held: opened.held, text }));
         }
         let keyring = crate::open::keyring(shown, input.path.as_deref(), file, &self.policies, self.identities)?;
         let mut opener = Opener::new(&keyring);
-        let mut secrets = Vec::new();
+        let mut held = Held::default();
         for index in 0..file.documents.len() {
             let layout = Layout::read(file, index).map_err(in_file)?;
             for opened in native::open_all(file, &layout, &mut opener).map_err(in_file)? {
                 let Some(leaf) = layout.leaves.get(opened.leaf) else { continue };
-                secrets.push((index, leaf.path.clone(), opened.plaintext.value));
+                held.secrets.push((index, leaf.path.clone(), opened.plaintext.value));
+            }
+            for leaf in &layout.leaves {
+                if let (None, Some(scalar)) = (layout.token(file, leaf).map_err(in_file)?, leaf.scalar) {
+                    let text = SecretBytes::from(scalar.value.as_bytes().to_vec());
+                    held.clear.push((index, leaf.path.clone(), text));
+                }
             }
         }
-        if secrets.is_empty() {
+        if held.secrets.is_empty() {
             return Ok(None);
         }
         let text = native::decrypt(file, &mut opener).map_err(in_file)?.text;
-        Ok(Some(Plain { text, secrets }))
+        Ok(Some(Plain { text, held }))
     }
 
     /// The text of a file of SOPS, with its encrypted comments or without.
@@ -158,24 +164,15 @@ fn is_secret(file: &File<'_>) -> bool {
 }
 
 /// Everything that was encrypted has to be so again.
-fn refuse_exposed(
-    shown: &str,
-    (source, secrets): (&File<'_>, &[(usize, Path, SecretBytes)]),
-    result: &File<'_>,
-    to: Target,
-) -> Result<(), CommandError> {
-    let secrets = secrets.iter().map(|(document, path, value)| (*document, path, value.expose()));
-    let secrets = Secrets::of(secrets).within(source);
+fn refuse_exposed(shown: &str, held: &Held, result: &File<'_>, to: Target) -> Result<(), CommandError> {
+    let secrets = Secrets::of([held]);
     for index in 0..result.documents.len() {
         let layout = Layout::read(result, index).map_err(|error| CommandError::in_file(shown, &error))?;
         for leaf in &layout.leaves {
             let text = leaf.scalar.map(|scalar| scalar.value.as_bytes()).unwrap_or_default();
             let token = layout.token(result, leaf).map_err(|error| CommandError::in_file(shown, &error))?;
             let same_place = to != Target::EncryptedSecret && secrets.stood_at(index, &leaf.path);
-            if token.is_none()
-                && !text.is_empty()
-                && (same_place || secrets.tells(text) && !secrets.was_clear(index, &leaf.path, text))
-            {
+            if token.is_none() && !text.is_empty() && (same_place || secrets.tells(index, &leaf.path, text)) {
                 let message = format!("{shown}: {}: was encrypted, and no pattern of the policy selects it", leaf.path);
                 return Err(CommandError::usage(message).hint("Add it to encrypt in the rule of the policy."));
             }

@@ -4,83 +4,72 @@
 use std::collections::HashSet;
 
 use sealwax_format::document::File;
-use sealwax_format::document::walk::{Leaf, leaves};
-use sealwax_format::sops::{Layout, Value};
+use sealwax_format::document::walk::leaves;
+use sealwax_format::sops::Layout;
 use sealwax_format::{Path, Step};
 
 use super::config::Selection;
-use super::{Opened, in_file};
+use super::{Held, Opened, in_file};
 use crate::error::CommandError;
 use crate::files::{self, Store};
 
 /// The length from which on a value that stands somewhere else is taken for the same secret, and not for chance.
 const TELLING: usize = 8;
 
-/// What was encrypted, and where; and what stood in the clear beside it.
-pub(crate) struct Secrets<'s> {
-    telling: HashSet<&'s [u8]>,
-    places: HashSet<(usize, &'s Path)>,
-    clear: HashSet<(usize, Path, Vec<u8>)>,
+/// What was encrypted in files, to be recognised where it stands in the clear.
+pub(crate) struct Secrets<'h> {
+    telling: HashSet<&'h [u8]>,
+    places: HashSet<(usize, &'h Path)>,
+    secret: HashSet<Text<'h>>,
+    clear: HashSet<Text<'h>>,
 }
 
-impl<'s> Secrets<'s> {
-    /// Of values by their document and path.
-    pub(crate) fn of(secrets: impl IntoIterator<Item = (usize, &'s Path, &'s [u8])>) -> Self {
+/// A text in a document, at a path in which all items of a list are the same place: they move when another one goes.
+type Text<'h> = (usize, Path, &'h [u8]);
+
+impl<'h> Secrets<'h> {
+    /// Of one file or several.
+    pub(crate) fn of(held: impl IntoIterator<Item = &'h Held>) -> Self {
         let (mut telling, mut places) = (HashSet::new(), HashSet::new());
-        for (document, path, text) in secrets {
-            places.insert((document, path));
-            // Short ones stand everywhere.
-            if text.len() >= TELLING {
-                telling.insert(text);
+        let (mut secret, mut clear) = (HashSet::new(), HashSet::new());
+        for held in held {
+            for (document, path, value) in &held.secrets {
+                places.insert((*document, path));
+                secret.insert((*document, place(path), value.expose()));
+                // Short ones stand everywhere.
+                if value.expose().len() >= TELLING {
+                    telling.insert(value.expose());
+                }
             }
+            clear.extend(held.clear.iter().map(|(document, path, text)| (*document, place(path), text.expose())));
         }
-        Self { telling, places, clear: HashSet::new() }
+        Self { telling, places, secret, clear }
     }
 
-    /// A text that stood in the clear before is no secret there: an object may be called as its user is.
-    pub(crate) fn beside<'c>(mut self, clear: impl IntoIterator<Item = (usize, &'c Path, &'c [u8])>) -> Self {
-        self.clear.extend(clear.into_iter().map(|(document, path, text)| (document, place(path), text.to_vec())));
-        self
+    /// Whether a text in the clear is one of them: a long one anywhere, a short one where it stood. What stood in the clear
+    /// there before is none: an object may be called as its user is.
+    pub(crate) fn tells(&self, document: usize, path: &Path, text: &[u8]) -> bool {
+        let here = (document, place(path), text);
+        (self.telling.contains(text) || self.secret.contains(&here)) && !self.clear.contains(&here)
     }
 
-    /// The same of all that is not one of them in the file where they stood, opened.
-    pub(crate) fn within(self, file: &File<'_>) -> Self {
-        let mut leaves = placed(file);
-        leaves.retain(|(document, leaf)| !self.stood_at(*document, &leaf.path));
-        self.beside(
-            leaves.iter().filter_map(|(document, leaf)| Some((*document, &leaf.path, leaf.scalar?.value.as_bytes()))),
-        )
-    }
-
-    /// Whether a text stood in the clear at this place, of a list in whatever position.
-    pub(crate) fn was_clear(&self, document: usize, path: &Path, text: &[u8]) -> bool {
-        self.clear.contains(&(document, place(path), text.to_vec()))
-    }
-
-    /// Whether a text in the clear is one of them, by its length and what it says.
-    pub(crate) fn tells(&self, text: &[u8]) -> bool {
-        self.telling.contains(text)
-    }
-
-    /// Whether one of them stood at a place.
+    /// Whether one of them stood at a path.
     pub(crate) fn stood_at(&self, document: usize, path: &Path) -> bool {
         self.places.contains(&(document, path))
     }
+
+    /// Whether a text stood in the clear at a path, or in the same list.
+    fn was_clear(&self, document: usize, path: &Path, text: &[u8]) -> bool {
+        self.clear.contains(&(document, place(path), text))
+    }
 }
 
-/// A path in which all items of a list are the same place: they move when another one goes.
 fn place(path: &Path) -> Path {
     let steps = path.0.iter().map(|step| match step {
         Step::Item(_) => Step::Item(0),
         key @ Step::Key(_) => key.clone(),
     });
     Path(steps.collect())
-}
-
-/// The values of a file, each with its document.
-fn placed<'f>(file: &'f File<'_>) -> Vec<(usize, Leaf<'f>)> {
-    let documents = file.documents.iter().enumerate();
-    documents.flat_map(|(index, document)| leaves(document).into_iter().map(move |leaf| (index, leaf))).collect()
 }
 
 impl Opened {
@@ -93,10 +82,11 @@ impl Opened {
     ) -> Result<(), CommandError> {
         let file = files::parse(&self.shown, result, self.store.syntax())?;
         let layout = Layout::read(&file).map_err(|at| in_file(&self.shown, &at))?;
-        let clear = layout.values.iter().filter(|value| value.token.is_none());
+        let plain = layout.plain_places();
+        let clear = layout.values.iter().zip(&plain).filter(|(value, _)| value.token.is_none());
         let clear: HashSet<(usize, &Path)> = clear
-            .filter(|value| value.leaf.scalar.is_none_or(|scalar| !scalar.value.is_empty()))
-            .map(|value| (value.document, &value.leaf.path))
+            .filter(|(value, _)| value.leaf.scalar.is_none_or(|scalar| !scalar.value.is_empty()))
+            .map(|(_, (document, path))| (*document, path))
             .collect();
         let Some((_, path)) = places.into_iter().find(|place| clear.contains(place)) else { return Ok(()) };
         let (field, text) = self.metadata.selector.field();
@@ -107,13 +97,10 @@ impl Opened {
 
     /// Refuses a result in which a value that was encrypted stands in the clear, at its path or at another.
     pub(super) fn refuse_exposed(&self, edited: &[u8], result: &str) -> Result<(), CommandError> {
-        let before = (self.store != Store::Binary).then(|| self.file()).transpose()?;
-        let secrets = Secrets::of(self.secrets.iter().map(|(document, path, text)| (*document, path, text.expose())));
-        let secrets = if let Some(before) = &before { secrets.within(before) } else { secrets };
-        self.refuse(edited, result, |value, text| {
-            let (document, path, text) = (value.document, &value.leaf.path, text.as_bytes());
-            let exposed = secrets.tells(text) || secrets.stood_at(document, path);
-            (exposed && !secrets.was_clear(document, path, text)).then(|| {
+        let secrets = Secrets::of([&self.held]);
+        self.refuse(edited, result, |(document, path), text| {
+            let stood = || secrets.stood_at(*document, path) && !secrets.was_clear(*document, path, text.as_bytes());
+            (secrets.tells(*document, path, text.as_bytes()) || stood()).then(|| {
                 CommandError::refused("was encrypted and would stand in the clear").hint(
                     "The file's selector does not select it there. Keep its name, or change the rule in .sops.yaml.",
                 )
@@ -130,11 +117,12 @@ impl Opened {
             return Ok(());
         }
         let before = self.file()?;
-        let places: HashSet<(usize, Path)> =
-            placed(&before).into_iter().map(|(document, leaf)| (document, leaf.path)).collect();
-        self.refuse(edited, result, |value, _| {
-            let added = !places.contains(&(value.document, value.leaf.path.clone()));
-            added.then(|| {
+        let documents = before.documents.iter().enumerate();
+        let places: HashSet<(usize, Path)> = documents
+            .flat_map(|(index, document)| leaves(document).into_iter().map(move |leaf| (index, leaf.path)))
+            .collect();
+        self.refuse(edited, result, |place, _| {
+            (!places.contains(place)).then(|| {
                 let rule = &rule.rule;
                 let message = format!(
                     "is new and would stand in the clear: the file says {field}: {text}, {rule} says {wanted}: {regex}"
@@ -149,24 +137,24 @@ impl Opened {
         &self,
         edited: &[u8],
         result: &str,
-        against: impl Fn(&Value<'_>, &str) -> Option<CommandError>,
+        against: impl Fn(&(usize, Path), &str) -> Option<CommandError>,
     ) -> Result<(), CommandError> {
         let file = files::parse(&self.shown, result, self.store.syntax())?;
         let layout = Layout::read(&file).map_err(|at| in_file(&self.shown, &at))?;
-        for value in layout.values.iter().filter(|value| value.token.is_none()) {
+        let places = layout.plain_places();
+        for (value, place) in layout.values.iter().zip(&places).filter(|(value, _)| value.token.is_none()) {
             let Some(text) = value.leaf.scalar.map(|scalar| scalar.value.as_str()) else { continue };
-            if let Some(error) = against(value, text).filter(|_| !text.is_empty()) {
-                return Err(error.of(&self.place(edited, value)));
+            if let Some(error) = against(place, text).filter(|_| !text.is_empty()) {
+                return Err(error.of(&self.place(edited, place)));
             }
         }
         Ok(())
     }
 
-    fn place(&self, edited: &[u8], value: &Value<'_>) -> String {
-        let path = &value.leaf.path;
+    fn place(&self, edited: &[u8], (document, path): &(usize, Path)) -> String {
         let file = std::str::from_utf8(edited).ok().and_then(|text| File::parse(text, self.store.syntax()).ok());
         let line = file.as_ref().and_then(|file| {
-            let leaves = leaves(file.documents.get(value.document)?);
+            let leaves = leaves(file.documents.get(*document)?);
             let leaf = leaves.iter().find(|leaf| leaf.path == *path)?;
             Some(format!(":{}", file.line(leaf.node.span.start)))
         });

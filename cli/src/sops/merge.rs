@@ -107,21 +107,15 @@ fn metadata(base: Option<&Metadata>, ours: &Open<'_>, theirs: &Open<'_>, leading
 fn exposes(text: &str, syntax: Syntax, sides: &[&Open<'_>]) -> bool {
     let Ok(file) = File::parse(text, syntax) else { return true };
     let Ok(layout) = Layout::read(&file) else { return true };
-    let values = sides.iter().flat_map(|side| {
-        side.values
-            .iter()
-            .filter_map(|one| Some((&side.layout.values.get(one.value)?.leaf.path, one.plaintext.as_slice())))
-    });
     // A document may stand at another position in each of them.
-    let at_paths: HashSet<(&Path, &[u8])> = values.collect();
-    let clear = sides.iter().flat_map(|side| side.layout.values.iter().filter(|value| value.token.is_none()));
-    let clear = clear.filter_map(|value| Some((0, &value.leaf.path, value.leaf.scalar?.value.as_bytes())));
-    let secrets = Secrets::of(at_paths.iter().map(|(path, text)| (0, *path, *text))).beside(clear);
-    let clear = layout.values.iter().filter(|value| value.token.is_none());
-    clear.filter_map(|value| Some((&value.leaf.path, value.leaf.scalar?.value.as_bytes()))).any(|(path, text)| {
-        let moved = secrets.tells(text) && !secrets.was_clear(0, path, text);
-        !text.is_empty() && (moved || at_paths.contains(&(path, text)))
-    })
+    let held: Vec<_> = sides.iter().map(|side| side.held().in_one_document()).collect();
+    let values = held.iter().flat_map(|held| &held.secrets);
+    let at_paths: HashSet<(&Path, &[u8])> = values.map(|(_, path, text)| (path, text.expose())).collect();
+    let secrets = Secrets::of(&held);
+    let places = layout.plain_places();
+    let clear = layout.values.iter().zip(&places).filter(|(value, _)| value.token.is_none());
+    let mut clear = clear.filter_map(|(value, (_, path))| Some((path, value.leaf.scalar?.value.as_bytes())));
+    clear.any(|(path, text)| !text.is_empty() && (secrets.tells(0, path, text) || at_paths.contains(&(path, text))))
 }
 
 /// Ours, without those whom they removed, and with those whom they added.

@@ -6,7 +6,7 @@
 //! | `keys` | the services that hold data keys |
 //! | `creating` | a plain file becomes one of SOPS |
 //! | `change` | what separates a file from its rule |
-//! | `exposed` | what would stand in the clear after a change |
+//! | `held`, `exposed` | what a file held, and what of it would stand in the clear after a change |
 //! | `merge` | three versions become one |
 //! | `opened` | a file with everything open, and the way back |
 
@@ -14,19 +14,21 @@ mod change;
 pub(crate) mod config;
 mod creating;
 mod exposed;
+mod held;
 pub(crate) mod keys;
 mod merge;
 mod opened;
 
+use sealwax_format::Path;
 use sealwax_format::document::rewrite::Rewrite;
 use sealwax_format::document::{File, Syntax, entry, removal};
 use sealwax_format::sops::{At, Cipher, FileKey, Layout, OpenedValue, ReadError, WriteError, binary};
-use sealwax_format::{Path, SecretBytes};
 use zeroize::Zeroizing;
 
 pub(crate) use change::Change;
 pub(crate) use creating::{encrypt, encrypt_bytes, is_clear};
 pub(crate) use exposed::Secrets;
+pub(crate) use held::Held;
 pub(crate) use merge::merged;
 pub(crate) use opened::{Opened, Rest, mint, write};
 
@@ -81,14 +83,6 @@ impl Open<'_> {
         };
         let mut text = self.layout.decrypt(file, &self.cipher, &self.values).map_err(|at| in_file(shown, &at))?;
         Ok((store, Zeroizing::new(std::mem::take(&mut *text).into_bytes())))
-    }
-
-    /// What is encrypted in it, by document and path.
-    pub(crate) fn placed_secrets(&self) -> Vec<(usize, Path, SecretBytes)> {
-        let values = self.values.iter().filter_map(|one| Some((self.layout.values.get(one.value)?, &one.plaintext)));
-        values
-            .map(|(value, plaintext)| (value.document, value.leaf.path.clone(), SecretBytes::from(plaintext.clone())))
-            .collect()
     }
 }
 

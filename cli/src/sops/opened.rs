@@ -2,12 +2,12 @@
 
 use sealwax_format::document::File;
 use sealwax_format::sops::{self, FileKey, Layout, Metadata, Report, Request, Stash};
-use sealwax_format::{OsRandom, Path, SecretBytes};
+use sealwax_format::{OsRandom, SecretBytes};
 use zeroize::Zeroizing;
 
 use super::config::{Creation, Selection};
 use super::keys::Keys;
-use super::{VERSION, now, unwritten};
+use super::{Held, VERSION, now, unwritten};
 use crate::error::CommandError;
 use crate::files::{self, Input, Store};
 use crate::keyring::Identities;
@@ -26,8 +26,8 @@ pub(crate) struct Opened {
     pub(crate) values: usize,
     /// Keys and selector.
     pub(crate) metadata: Metadata,
-    /// What was encrypted, and where.
-    pub(super) secrets: Vec<(usize, Path, SecretBytes)>,
+    /// What was encrypted in it, and what was not.
+    pub(crate) held: Held,
     key: FileKey,
     stash: Stash,
 }
@@ -68,7 +68,7 @@ impl Opened {
             shown: shown.to_owned(),
             store,
             plain,
-            secrets: open.placed_secrets(),
+            held: open.held(),
             values: open.values.len(),
             stash: Stash::of(&open.layout, file, &open.cipher, &open.values, &mut OsRandom)
                 .map_err(|error| CommandError::refused(error.to_string()))?,
@@ -115,13 +115,7 @@ impl Opened {
 
     /// What is encrypted in it: what a log must not show.
     pub(crate) fn secrets(&self) -> Vec<SecretBytes> {
-        self.secrets.iter().map(|(.., value)| value.duplicate()).collect()
-    }
-
-    /// What is encrypted in it, by document and path.
-    pub(crate) fn placed_secrets(&self) -> Vec<(usize, Path, SecretBytes)> {
-        let secrets = self.secrets.iter();
-        secrets.map(|(document, path, value)| (*document, path.clone(), value.duplicate())).collect()
+        self.held.secrets.iter().map(|(.., value)| value.duplicate()).collect()
     }
 
     /// The same file under the same data key for other keys.

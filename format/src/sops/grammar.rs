@@ -43,7 +43,7 @@ struct Reader<'s> {
 pub(super) fn translate(source: &str) -> Result<String, Refusal> {
     // Looking for the ends of what it holds takes time by the square of its length.
     if source.len() > LONGEST {
-        return Err(Refusal::Unsure("more than 8,192 characters"));
+        return Err(Refusal::Unsure("more than 8,192 bytes"));
     }
     let mut reader =
         Reader { rest: source, out: String::with_capacity(source.len()), last: Last::Nothing, groups: vec![1] };

@@ -3,7 +3,8 @@
 //!
 //! | rooms | hold |
 //! |---|---|
-//! | `read`, `tree`, `places`, `comments`, `strict` | a file: its values and comments in SOPS's order, where SOPS sees them, and what is refused |
+//! | `read`, `tree`, `strict` | a file: its values in SOPS's order, and what is refused |
+//! | `comments`, `places`, `comment_items` | comments, where SOPS sees them, and those that it made items of lists |
 //! | `plain`, `output`, `binary` | the way out: without encryption, in the file's layout or printed as another type |
 //! | `write`, `sealing`, `stash`, `kept_block` | the way back: what did not change keeps its token and its writing |
 //! | `merge` | three versions become one, through the native merge |
@@ -16,6 +17,7 @@ pub mod binary;
 mod block;
 mod character_class;
 mod cipher;
+mod comment_items;
 mod comments;
 mod expression;
 mod flat;

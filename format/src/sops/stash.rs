@@ -8,13 +8,14 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
+use super::comment_items::CommentItems;
 use super::comments::Comment;
 use super::kept_block::KeptBlock;
 use super::read::{Layout, OpenedValue, associated};
 use super::scalar::normalised;
 use crate::document::present::Written;
 use crate::document::{File, Syntax};
-use crate::path::{Path, Step};
+use crate::path::Path;
 use crate::primitives::{Random, RandomError};
 
 /// What an earlier state of a file held, by what is in its tokens and where.
@@ -118,11 +119,11 @@ impl Stash {
         if !self.is_under(cipher) {
             return;
         }
-        let items = CommentItems::of(layout, opened);
+        let items = CommentItems::of(layout);
         // In the order of the file, whether they are comments or items.
         let mut comments = BTreeMap::new();
         for one in opened.iter().filter(|one| one.kind == Type::Comment) {
-            let Some((at, comment)) = items.comment(layout, one) else { continue };
+            let Some((at, comment)) = comment_item(layout, one, &items) else { continue };
             comments.insert(at, comment);
         }
         for one in opened.iter().filter(|one| one.kind != Type::Comment) {
@@ -153,7 +154,7 @@ impl Stash {
         let digest = self.digest(&associated(&value.leaf.path), &bytes);
         let index = self.values.len();
         self.values.push(Known { kind: one.kind, digest, token, written });
-        self.places.entry((value.document, items.without(value.document, &value.leaf.path))).or_insert(index);
+        self.places.entry((value.document, items.plain(value.document, &value.leaf.path))).or_insert(index);
         self.alike.entry(digest).or_default().push(index);
     }
 
@@ -224,54 +225,17 @@ impl Stash {
     }
 }
 
-/// Encrypted comments that are items of lists: in the plain file they are none, and the items after them count less.
-struct CommentItems(HashMap<(usize, Path), Vec<usize>>);
-
-impl CommentItems {
-    fn of(layout: &Layout<'_>, opened: &[OpenedValue]) -> Self {
-        let mut lists: HashMap<_, Vec<_>> = HashMap::new();
-        let comments = opened.iter().filter(|one| one.kind == Type::Comment);
-        for value in comments.filter_map(|one| layout.values.get(one.value)) {
-            let mut list = value.leaf.path.clone();
-            if let Some(Step::Item(index)) = list.0.pop() {
-                lists.entry((value.document, list)).or_default().push(index);
-            }
-        }
-        for comments in lists.values_mut() {
-            comments.sort_unstable();
-        }
-        Self(lists)
-    }
-
-    /// One of them as the comment that it is: where it stands, what it says, and what is known of it.
-    fn comment(&self, layout: &Layout<'_>, one: &OpenedValue) -> Option<(usize, (Zeroizing<String>, KnownComment))> {
-        let value = layout.values.get(one.value)?;
-        let mut container = self.without(value.document, &value.leaf.path);
-        container.0.pop();
-        let text = Zeroizing::new(std::str::from_utf8(&one.plaintext).ok()?.to_owned());
-        let state = CommentState::Item(value.token.clone()?);
-        Some((value.leaf.node.span.start, (text, KnownComment { document: value.document, container, state })))
-    }
-
-    /// A path as it is in the plain file.
-    fn without(&self, document: usize, path: &Path) -> Path {
-        if self.0.is_empty() {
-            return path.clone();
-        }
-        let mut list = Path::default();
-        let mut plain = Path::default();
-        for step in &path.0 {
-            plain.0.push(match step {
-                Step::Item(index) => {
-                    let comments = self.0.get(&(document, list.clone())).map_or(&[][..], Vec::as_slice);
-                    Step::Item(index - comments.partition_point(|comment| comment < index))
-                }
-                key @ Step::Key(_) => key.clone(),
-            });
-            list.0.push(step.clone());
-        }
-        plain
-    }
+/// An encrypted comment that is an item of a list: where it stands, what it says, and what is known of it.
+fn comment_item(
+    layout: &Layout<'_>,
+    one: &OpenedValue,
+    items: &CommentItems,
+) -> Option<(usize, (Zeroizing<String>, KnownComment))> {
+    let value = layout.values.get(one.value)?;
+    let (document, container) = items.place(value);
+    let text = Zeroizing::new(std::str::from_utf8(&one.plaintext).ok()?.to_owned());
+    let state = CommentState::Item(value.token.clone()?);
+    Some((value.leaf.node.span.start, (text, KnownComment { document, container, state })))
 }
 
 /// Which comments of a stash were not found yet.

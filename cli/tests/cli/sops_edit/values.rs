@@ -197,3 +197,31 @@ fn what_stood_in_the_clear_may_stay_there() {
     let exposed = edit("echo 'other: postgres' >> \"$1\"");
     assert!(exposed.stderr.contains("other: was encrypted and would stand in the clear"), "{exposed}");
 }
+
+#[test]
+fn a_secret_beside_an_encrypted_comment_never_stood_in_the_clear() {
+    for secret in ["s3cr3t-one", "1234"] {
+        let sandbox = Sandbox::new();
+        let alice = sandbox.person("alice");
+        let rule = format!("  - unencrypted_comment_regex: open\n    age: {}\n", alice.recipient);
+        sandbox.write(".sops.yaml", format!("creation_rules:\n{rule}"));
+        let text = format!("list:\n  # note\n\n  # open\n  - in the clear\n  - {secret}\n  - last one\n");
+        sandbox.write("values.yaml", text);
+        sandbox.sealwax(["encrypt", "values.yaml"]).run().ok();
+        // As SOPS writes it: the comment is an item, and the others count from it.
+        let items = sandbox.read("values.yaml").replacen("  #ENC[", "  - ENC[", 1);
+        assert!(items.contains("list:\n  - ENC["), "{items}");
+        sandbox.write("values.yaml", &items);
+        let edit = |script: &str| {
+            let editor = sandbox.script("editor", script);
+            sandbox.sealwax(["edit", "values.yaml"]).by(&alice).env("EDITOR", editor).run()
+        };
+        let opened = edit(&format!("sed -i 's/  - {secret}/  # open\\n  - {secret}/' \"$1\""));
+        let reason = "values.yaml:7: list[1]: was encrypted and would stand in the clear";
+        assert!(opened.stderr.contains(reason), "{opened}");
+        let moved = edit(&format!("sed -i '/  - in the clear/d; s/  - last one/  # open\\n  - {secret}/' \"$1\""));
+        assert!(moved.stderr.contains("was encrypted and would stand in the clear"), "{moved}");
+        assert_eq!(sandbox.read("values.yaml"), items);
+        edit("sed -i 's/in the clear/still/' \"$1\"").ok();
+    }
+}
