@@ -8,13 +8,15 @@ use sealwax_format::document::resolve::resolve;
 use sealwax_format::native::{self, Layout, Opener};
 use sealwax_format::{Path, SecretBytes, ValueType};
 
+use crate::commented::{Comments, line_of};
 use crate::error::CommandError;
 
 /// The encrypted values of a file, and what of it stood in the clear.
 #[derive(Default)]
 pub(crate) struct Guarded {
-    secrets: Vec<(Place, SecretBytes)>,
+    secrets: Vec<(Place, Path, SecretBytes)>,
     clear: HashSet<Place>,
+    comments: Comments,
     by: By,
 }
 
@@ -34,12 +36,12 @@ type Place = (String, Vec<u8>);
 impl Guarded {
     /// Opens everything in a file.
     pub(crate) fn of(file: &File<'_>, opener: &mut Opener<'_>, by: By) -> Result<Self, sealwax_format::Error> {
-        let mut guarded = Self { by, ..Self::default() };
+        let mut guarded = Self { by, comments: Comments::of([file.source]), ..Self::default() };
         for index in 0..file.documents.len() {
             let layout = Layout::read(file, index)?;
             for opened in native::open_all(file, &layout, opener)? {
                 let path = &layout.leaves[opened.leaf].path;
-                guarded.secrets.push((place(&layout, path, by), opened.plaintext.value));
+                guarded.secrets.push((place(&layout, path, by), path.clone(), opened.plaintext.value));
             }
             for leaf in &layout.leaves {
                 if layout.token(file, leaf)?.is_none() {
@@ -71,17 +73,25 @@ impl Guarded {
                 }
             }
         }
-        let paths: HashSet<_> = self.secrets.iter().map(|(place, _)| place).collect();
-        let moved = self.secrets.iter().filter(|(place, _)| !encrypted.contains(place));
-        let moved: HashSet<_> = moved.map(|(_, value)| value.expose()).collect();
+        let paths: HashSet<_> = self.secrets.iter().map(|(place, ..)| place).collect();
+        let moved = self.secrets.iter().filter(|(place, ..)| !encrypted.contains(place));
+        let moved: HashSet<_> = moved.map(|(.., value)| value.expose()).collect();
         let exposed = clear.iter().find(|(here, _, value)| paths.contains(here) || moved.contains(value.expose()));
         match exposed {
-            None => Ok(()),
+            None => self.check_comments(shown, result),
             Some((_, path, _)) => {
                 Err(CommandError::refused(format!("{shown}: {path}: was encrypted and would stand in the clear"))
                     .hint("Add the path to encrypt in the policy's rule, or pass --select PATTERN."))
             }
         }
+    }
+
+    fn check_comments(&self, shown: &str, result: &str) -> Result<(), CommandError> {
+        let values = self.secrets.iter().map(|(_, path, value)| (path, value.expose()));
+        let Some(comment) = self.comments.exposing(result, values) else { return Ok(()) };
+        let line = line_of(result, comment);
+        Err(CommandError::refused(format!("{shown}:{line}: what the comment says was encrypted"))
+            .hint("Comments stand in the clear: take the value out of it."))
     }
 }
 

@@ -37,6 +37,7 @@ mod args;
 mod check;
 mod cluster;
 mod commands;
+mod commented;
 mod editor;
 mod error;
 mod exposure;

@@ -119,7 +119,7 @@ fn of_sops(
 ) -> Result<(Zeroizing<Vec<u8>>, Vec<Note>), CommandError> {
     let open = crate::sops::open(shown, file, keys, !args.ignore_mac)?;
     if args.mask {
-        let secrets: Vec<_> = open.held().secrets.into_iter().map(|(.., secret)| secret).collect();
+        let secrets: Vec<_> = open.held(file).secrets.into_iter().map(|(.., secret)| secret).collect();
         mask::on_github(&secrets, ui)?;
     }
     let mut notes = Vec::new();

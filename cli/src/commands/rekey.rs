@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// Encrypt everything again under one new key, also where no reader was removed: makes files smaller
     #[arg(long)]
     fold: bool,
+    /// Also encrypt files of SOPS again whose rule leaves in the clear what is encrypted in them now
+    #[arg(long)]
+    accept_clear: bool,
     #[command(flatten)]
     write: WriteArgs,
     #[command(flatten)]
@@ -54,7 +57,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
         Args { superseded: true, .. } => Mode::Supersede,
         _ => Mode::Match,
     };
-    let Args { paths, dry_run, write, identities, .. } = args;
+    let Args { paths, dry_run, accept_clear, write, identities, .. } = args;
     let write = WriteArgs { preview: *dry_run, ..write.clone() };
-    rekey::run(&Order { paths, mode, dry_run: *dry_run, write, identities }, ui)
+    rekey::run(&Order { paths, mode, dry_run: *dry_run, accept_clear: *accept_clear, write, identities }, ui)
 }

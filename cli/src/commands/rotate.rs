@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// Leave documents alone whose key is another one than at Git's HEAD: they were rotated before the interruption
     #[arg(long)]
     resume: bool,
+    /// Also encrypt files of SOPS again whose rule leaves in the clear what is encrypted in them now
+    #[arg(long)]
+    accept_clear: bool,
     #[command(flatten)]
     write: WriteArgs,
     #[command(flatten)]
@@ -37,7 +40,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     let mode = if args.resume { Mode::Resume } else { Mode::Fold };
-    let Args { paths, dry_run, write, identities, .. } = args;
+    let Args { paths, dry_run, accept_clear, write, identities, .. } = args;
     let write = WriteArgs { preview: *dry_run, ..write.clone() };
-    rekey::run(&Order { paths, mode, dry_run: *dry_run, write, identities }, ui)
+    rekey::run(&Order { paths, mode, dry_run: *dry_run, accept_clear: *accept_clear, write, identities }, ui)
 }

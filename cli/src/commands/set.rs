@@ -136,6 +136,7 @@ fn set_in_sops(
     }
     let text = opened.seal(plain.as_bytes())?.text;
     opened.refuse_clear(&text, targets.iter().map(|(index, target)| (*index, target)))?;
+    opened.refuse_exposed(plain.as_bytes(), &text, sops::LEAVE_IT)?;
     for (_, target) in &targets {
         notes.push(Note::Done(format!("{shown}: sealed {target} for {}", opened.creation().readers())));
     }

@@ -38,7 +38,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code, CommandError> {
     };
     let (target, text) = if let Some(opened) = Opened::of(&input, &Identities::new(&args.identities))? {
         let (target, plain) = removed(args, shown, &opened.file()?)?;
-        (target, opened.seal(plain.as_bytes())?.text)
+        let (text, _) = opened.reseal(plain.as_bytes(), None)?;
+        (target, text)
     } else {
         let file = input.parse()?;
         refuse_clear(args, shown, &file)?;

@@ -2,7 +2,7 @@
 
 use sealwax_format::document::{File, Node};
 use sealwax_format::native::{self, Layout, Opener};
-use sealwax_format::{Error, OsRandom, SecretBytes};
+use sealwax_format::{Error, OsRandom};
 use zeroize::Zeroizing;
 
 use super::{Comments, Migrated, Target, Work};
@@ -10,7 +10,7 @@ use crate::error::CommandError;
 use crate::files::{self, Input, Store};
 use crate::job::WriteArgs;
 use crate::manifest;
-use crate::sops::{self, Held, Opened, Secrets};
+use crate::sops::{self, Held, Opened, Secrets, text_of};
 use crate::survey::Found;
 use crate::ui::{Note, count};
 
@@ -112,8 +112,7 @@ impl Work<'_> {
                 held.secrets.push((index, leaf.path.clone(), opened.plaintext.value));
             }
             for leaf in &layout.leaves {
-                if let (None, Some(scalar)) = (layout.token(file, leaf).map_err(in_file)?, leaf.scalar) {
-                    let text = SecretBytes::from(scalar.value.as_bytes().to_vec());
+                if let (None, Some(text)) = (layout.token(file, leaf).map_err(in_file)?, text_of(file.syntax, leaf)) {
                     held.clear.push((index, leaf.path.clone(), text));
                 }
             }
@@ -169,10 +168,10 @@ fn refuse_exposed(shown: &str, held: &Held, result: &File<'_>, to: Target) -> Re
     for index in 0..result.documents.len() {
         let layout = Layout::read(result, index).map_err(|error| CommandError::in_file(shown, &error))?;
         for leaf in &layout.leaves {
-            let text = leaf.scalar.map(|scalar| scalar.value.as_bytes()).unwrap_or_default();
+            let Some(text) = text_of(result.syntax, leaf).filter(|text| !text.expose().is_empty()) else { continue };
             let token = layout.token(result, leaf).map_err(|error| CommandError::in_file(shown, &error))?;
             let same_place = to != Target::EncryptedSecret && secrets.stood_at(index, &leaf.path);
-            if token.is_none() && !text.is_empty() && (same_place || secrets.tells(index, &leaf.path, text)) {
+            if token.is_none() && (same_place || secrets.tells(index, &leaf.path, text.expose())) {
                 let message = format!("{shown}: {}: was encrypted, and no pattern of the policy selects it", leaf.path);
                 return Err(CommandError::usage(message).hint("Add it to encrypt in the rule of the policy."));
             }

@@ -74,6 +74,8 @@ pub(crate) struct Order<'a> {
     pub(crate) mode: Mode,
     /// Only say what would be done; needs no key.
     pub(crate) dry_run: bool,
+    /// Whether a file of SOPS may lose the encryption of what its rule does not select any more.
+    pub(crate) accept_clear: bool,
     pub(crate) write: WriteArgs,
     pub(crate) identities: &'a IdentityArgs,
 }

@@ -16,6 +16,9 @@ use crate::sops::keys;
 use crate::sops::{Change, Opened, in_file};
 use crate::survey::Found;
 
+/// Who narrows a selector in a commit has the values written out by whoever rekeys next.
+const SELECT_AGAIN: &str = "The rule in .sops.yaml does not select it any more. `git log -p` shows who changed it; is it meant, pass --accept-clear.";
+
 impl Work<'_> {
     /// Looks at a file of SOPS and changes what is to be changed.
     pub(super) fn sops(&self, found: &Found, input: &Input, file: &File<'_>) -> Result<Done, CommandError> {
@@ -42,6 +45,9 @@ impl Work<'_> {
                     _ if self.order.mode == Mode::Add => opened.rewrap(&change.with_old(&creation), &self.keys)?,
                     _ => opened.rewrap(&creation, &self.keys)?,
                 };
+                if !self.order.accept_clear {
+                    opened.refuse_exposed(&opened.plain, &report.text, SELECT_AGAIN)?;
+                }
                 Some(Staged::write(&found.path, Some(&input.bytes), report.text.as_bytes())?)
             }
         };

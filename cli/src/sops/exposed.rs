@@ -9,12 +9,16 @@ use sealwax_format::sops::Layout;
 use sealwax_format::{Path, Step};
 
 use super::config::Selection;
+use super::held::clear_of;
 use super::{Held, Opened, in_file};
+use crate::commented::{TELLING, line_of};
 use crate::error::CommandError;
 use crate::files::{self, Store};
 
-/// The length from which on a value that stands somewhere else is taken for the same secret, and not for chance.
-const TELLING: usize = 8;
+const EXPOSED: &str = "was encrypted and would stand in the clear";
+/// What to do about it where somebody edited the file.
+pub(crate) const LEAVE_IT: &str =
+    "The file's selector does not select it there. Leave it where it was, or change the rule in .sops.yaml.";
 
 /// What was encrypted in files, to be recognised where it stands in the clear.
 pub(crate) struct Secrets<'h> {
@@ -95,17 +99,25 @@ impl Opened {
             .hint("Choose another name, or change the rule in .sops.yaml and apply it with `sealwax rekey`."))
     }
 
-    /// Refuses a result in which a value that was encrypted stands in the clear, at its path or at another.
-    pub(super) fn refuse_exposed(&self, edited: &[u8], result: &str) -> Result<(), CommandError> {
+    /// Refuses a result in which a value that was encrypted stands in the clear, at its path, at another or in a comment, or
+    /// in which an encrypted comment does; `hint` is what to do about it.
+    pub(crate) fn refuse_exposed(&self, edited: &[u8], result: &str, hint: &str) -> Result<(), CommandError> {
         let secrets = Secrets::of([&self.held]);
         self.refuse(edited, result, |(document, path), text| {
-            let stood = || secrets.stood_at(*document, path) && !secrets.was_clear(*document, path, text.as_bytes());
-            (secrets.tells(*document, path, text.as_bytes()) || stood()).then(|| {
-                CommandError::refused("was encrypted and would stand in the clear").hint(
-                    "The file's selector does not select it there. Keep its name, or change the rule in .sops.yaml.",
-                )
-            })
-        })
+            let stood = || secrets.stood_at(document, path) && !secrets.was_clear(document, path, text);
+            let exposed = secrets.tells(document, path, text) || stood();
+            exposed.then(|| CommandError::refused(EXPOSED).hint(hint))
+        })?;
+        let Some(plain) = std::str::from_utf8(&self.plain).ok().filter(|_| self.store != Store::Binary) else {
+            return Ok(());
+        };
+        let (anywhere, opened) = (Path::default(), self.comments.new_in(plain));
+        let opened = opened.iter().map(|comment| (&anywhere, comment.as_bytes()));
+        let values = self.held.secrets.iter().map(|(_, path, text)| (path, text.expose()));
+        let Some(comment) = self.comments.exposing(result, values.chain(opened)) else { return Ok(()) };
+        let line = line_of(&String::from_utf8_lossy(edited), comment);
+        let message = format!("{}:{line}: what the comment says {EXPOSED}", self.shown);
+        Err(CommandError::refused(message).hint(hint))
     }
 
     /// Refuses a result with new values in the clear where the rule of `.sops.yaml` has another selector than the file: the
@@ -116,13 +128,10 @@ impl Opened {
         if (field, text) == (wanted, regex) || self.store == Store::Binary {
             return Ok(());
         }
-        let before = self.file()?;
-        let documents = before.documents.iter().enumerate();
-        let places: HashSet<(usize, Path)> = documents
-            .flat_map(|(index, document)| leaves(document).into_iter().map(move |leaf| (index, leaf.path)))
-            .collect();
+        let known = self.held.secrets.iter().chain(&self.held.clear);
+        let places: HashSet<(usize, &Path)> = known.map(|(document, path, _)| (*document, path)).collect();
         self.refuse(edited, result, |place, _| {
-            (!places.contains(place)).then(|| {
+            (!places.contains(&place)).then(|| {
                 let rule = &rule.rule;
                 let message = format!(
                     "is new and would stand in the clear: the file says {field}: {text}, {rule} says {wanted}: {regex}"
@@ -137,24 +146,22 @@ impl Opened {
         &self,
         edited: &[u8],
         result: &str,
-        against: impl Fn(&(usize, Path), &str) -> Option<CommandError>,
+        against: impl Fn((usize, &Path), &[u8]) -> Option<CommandError>,
     ) -> Result<(), CommandError> {
         let file = files::parse(&self.shown, result, self.store.syntax())?;
         let layout = Layout::read(&file).map_err(|at| in_file(&self.shown, &at))?;
-        let places = layout.plain_places();
-        for (value, place) in layout.values.iter().zip(&places).filter(|(value, _)| value.token.is_none()) {
-            let Some(text) = value.leaf.scalar.map(|scalar| scalar.value.as_str()) else { continue };
-            if let Some(error) = against(place, text).filter(|_| !text.is_empty()) {
-                return Err(error.of(&self.place(edited, place)));
+        for (document, path, text) in clear_of(&file, &layout) {
+            if let Some(error) = against((document, &path), text.expose()).filter(|_| !text.expose().is_empty()) {
+                return Err(error.of(&self.place(edited, document, &path)));
             }
         }
         Ok(())
     }
 
-    fn place(&self, edited: &[u8], (document, path): &(usize, Path)) -> String {
+    fn place(&self, edited: &[u8], document: usize, path: &Path) -> String {
         let file = std::str::from_utf8(edited).ok().and_then(|text| File::parse(text, self.store.syntax()).ok());
         let line = file.as_ref().and_then(|file| {
-            let leaves = leaves(file.documents.get(*document)?);
+            let leaves = leaves(file.documents.get(document)?);
             let leaf = leaves.iter().find(|leaf| leaf.path == *path)?;
             Some(format!(":{}", file.line(leaf.node.span.start)))
         });

@@ -1,29 +1,53 @@
 //! What a file held, value by value: the encrypted ones opened, and those that stood in the clear beside them.
 
+use sealwax_format::document::walk::Leaf;
+use sealwax_format::document::{File, Syntax};
+use sealwax_format::sops::{Layout, Seen, normalised, see};
 use sealwax_format::{Path, SecretBytes};
 
 use super::Open;
 
-/// Values by their document and their path in the plain file.
+/// A value by its document and its path in the plain file, and what SOPS encrypts for it or would: `True` for `true`, the
+/// bytes of `!!binary`.
+pub(crate) type Text = (usize, Path, SecretBytes);
+
+/// The values of a file.
 #[derive(Default)]
 pub(crate) struct Held {
     /// What was encrypted. A comment that is an item of a list stands at the list.
-    pub(crate) secrets: Vec<(usize, Path, SecretBytes)>,
+    pub(crate) secrets: Vec<Text>,
     /// What was not.
-    pub(crate) clear: Vec<(usize, Path, SecretBytes)>,
+    pub(crate) clear: Vec<Text>,
 }
 
 impl Open<'_> {
     /// What the file holds.
-    pub(crate) fn held(&self) -> Held {
+    pub(crate) fn held(&self, file: &File<'_>) -> Held {
         let places = self.layout.plain_places();
-        let opened = self.values.iter().filter_map(|one| Some((places.get(one.value)?, &*one.plaintext)));
-        let clear = self.layout.values.iter().zip(&places).filter(|(value, _)| value.token.is_none());
-        let clear = clear.filter_map(|(value, place)| Some((place, value.leaf.scalar?.value.as_bytes())));
-        let of = |((document, path), text): (&(usize, Path), &[u8])| {
-            (*document, path.clone(), SecretBytes::from(text.to_vec()))
-        };
-        Held { secrets: opened.map(|(place, text)| of((place, text))).collect(), clear: clear.map(of).collect() }
+        let secrets = self.values.iter().filter_map(|one| {
+            let (document, path) = places.get(one.value)?.clone();
+            let text = normalised(one.kind, &one.plaintext).unwrap_or_else(|| one.plaintext.clone());
+            Some((document, path, SecretBytes::from(text)))
+        });
+        Held { secrets: secrets.collect(), clear: clear_of(file, &self.layout) }
+    }
+}
+
+/// The values of a file that stand in the clear.
+pub(super) fn clear_of(file: &File<'_>, layout: &Layout<'_>) -> Vec<Text> {
+    let values = layout.values.iter().zip(layout.plain_places()).filter(|(value, _)| value.token.is_none());
+    let texts =
+        values.filter_map(|(value, (document, path))| Some((document, path, text_of(file.syntax, &value.leaf)?)));
+    texts.collect()
+}
+
+/// What SOPS takes a value in the clear for; nothing for null and for collections.
+pub(crate) fn text_of(syntax: Syntax, leaf: &Leaf<'_>) -> Option<SecretBytes> {
+    let scalar = leaf.scalar?;
+    match see(syntax, leaf.node, scalar) {
+        Ok(Seen::Null) => None,
+        Ok(Seen::Value(_, bytes)) => Some(SecretBytes::from(bytes)),
+        Err(_) => Some(SecretBytes::from(scalar.value.as_bytes().to_vec())),
     }
 }
 

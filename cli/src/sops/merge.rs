@@ -10,8 +10,10 @@ use sealwax_format::{OsRandom, Path};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use super::held::{Text, clear_of};
 use super::keys::{self, Keys};
 use super::{Open, Rest, Secrets, open, opened};
+use crate::commented::Comments;
 use crate::files::Store;
 
 /// A merged file.
@@ -54,7 +56,7 @@ pub(crate) fn merged(texts: &Texts<'_>, store: Store, markers: &Markers<'_>, key
             }
             let report = opened::write("", plain.as_bytes(), store, &metadata, &open.key, Rest::Was(&stash)).ok()?;
             // The selector is not in the checksum either, and one side may have narrowed it.
-            let exposes = exposes(&report.text, syntax, &[&our, &their]);
+            let exposes = exposes(&report.text, syntax, &[(ours.file, &our), (theirs.file, &their)]);
             (!exposes).then(|| MergedFile { text: report.text, conflicts: Vec::new() })
         }
     }
@@ -104,18 +106,21 @@ fn metadata(base: Option<&Metadata>, ours: &Open<'_>, theirs: &Open<'_>, leading
 }
 
 /// Whether something that a side has encrypted stands in the clear in a text.
-fn exposes(text: &str, syntax: Syntax, sides: &[&Open<'_>]) -> bool {
+fn exposes(text: &str, syntax: Syntax, sides: &[(&File<'_>, &Open<'_>)]) -> bool {
     let Ok(file) = File::parse(text, syntax) else { return true };
     let Ok(layout) = Layout::read(&file) else { return true };
     // A document may stand at another position in each of them.
-    let held: Vec<_> = sides.iter().map(|side| side.held().in_one_document()).collect();
+    let held: Vec<_> = sides.iter().map(|(file, open)| open.held(file).in_one_document()).collect();
     let values = held.iter().flat_map(|held| &held.secrets);
     let at_paths: HashSet<(&Path, &[u8])> = values.map(|(_, path, text)| (path, text.expose())).collect();
     let secrets = Secrets::of(&held);
-    let places = layout.plain_places();
-    let clear = layout.values.iter().zip(&places).filter(|(value, _)| value.token.is_none());
-    let mut clear = clear.filter_map(|(value, (_, path))| Some((path, value.leaf.scalar?.value.as_bytes())));
-    clear.any(|(path, text)| !text.is_empty() && (secrets.tells(0, path, text) || at_paths.contains(&(path, text))))
+    // A comment in the clear that no side has so was encrypted.
+    let comments = Comments::of(sides.iter().map(|(file, _)| file.source));
+    let is_exposed = |(_, path, text): &Text| {
+        let text = text.expose();
+        !text.is_empty() && (secrets.tells(0, path, text) || at_paths.contains(&(path, text)))
+    };
+    !comments.new_in(text).is_empty() || clear_of(&file, &layout).iter().any(is_exposed)
 }
 
 /// Ours, without those whom they removed, and with those whom they added.

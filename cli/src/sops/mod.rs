@@ -27,8 +27,8 @@ use zeroize::Zeroizing;
 
 pub(crate) use change::Change;
 pub(crate) use creating::{encrypt, encrypt_bytes, is_clear};
-pub(crate) use exposed::Secrets;
-pub(crate) use held::Held;
+pub(crate) use exposed::{LEAVE_IT, Secrets};
+pub(crate) use held::{Held, text_of};
 pub(crate) use merge::merged;
 pub(crate) use opened::{Opened, Rest, mint, write};
 

@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 
 use super::config::{Creation, Selection};
 use super::keys::Keys;
-use super::{Held, VERSION, now, unwritten};
+use super::{Held, LEAVE_IT, VERSION, now, unwritten};
+use crate::commented::Comments;
 use crate::error::CommandError;
 use crate::files::{self, Input, Store};
 use crate::keyring::Identities;
@@ -28,6 +29,8 @@ pub(crate) struct Opened {
     pub(crate) metadata: Metadata,
     /// What was encrypted in it, and what was not.
     pub(crate) held: Held,
+    /// The comments as they are stored, encrypted or not.
+    pub(super) comments: Comments,
     key: FileKey,
     stash: Stash,
 }
@@ -68,7 +71,8 @@ impl Opened {
             shown: shown.to_owned(),
             store,
             plain,
-            held: open.held(),
+            held: open.held(file),
+            comments: Comments::of([file.source]),
             values: open.values.len(),
             stash: Stash::of(&open.layout, file, &open.cipher, &open.values, &mut OsRandom)
                 .map_err(|error| CommandError::refused(error.to_string()))?,
@@ -104,7 +108,7 @@ impl Opened {
         rule: Option<&Selection>,
     ) -> Result<(Zeroizing<String>, Vec<Note>), CommandError> {
         let report = self.seal(edited)?;
-        self.refuse_exposed(edited, &report.text)?;
+        self.refuse_exposed(edited, &report.text, LEAVE_IT)?;
         if let Some(rule) = rule {
             self.refuse_added(edited, &report.text, rule)?;
         }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use sealwax_format::sops::Layout;
 use zeroize::Zeroizing;
 
 use super::call::Call;
@@ -9,9 +10,10 @@ use super::creation;
 use super::failure::{Code, Failure};
 use super::source::{OpenSource, Source, cannot_encrypt, layout};
 use super::target::{self, Kind};
-use crate::files::Store;
+use crate::files::{self, Store};
 use crate::sops::config::Creation;
 use crate::sops::{self, Rest};
+use crate::ui::count;
 
 /// The flags that change who can open a file.
 const CHANGING: [&str; 7] = ["kms", "gcp-kms", "hckms", "azure-kv", "hc-vault-transit", "pgp", "age"];
@@ -55,5 +57,26 @@ pub(super) fn rotated(call: &Call<'_>, source: &Source) -> Result<Zeroizing<Stri
     let (metadata, key) = sops::mint(&creation, &keys)
         .map_err(|error| Failure::of(Code::Generic, &error).said("Could not generate data key: "))?;
     let report = sops::write(source.shown(), &plain, store, &metadata, &key, Rest::MayHaveNothing);
-    Ok(report.map_err(|error| cannot_encrypt(&error))?.text)
+    let text = report.map_err(|error| cannot_encrypt(&error))?.text;
+    if store != source.store {
+        refuse_fewer(source, opened.encrypted(), &text, store)?;
+    }
+    Ok(text)
+}
+
+/// In another type of file there are no comments, by which a selector may go.
+fn refuse_fewer(source: &Source, before: usize, text: &str, store: Store) -> Result<(), Failure> {
+    let of = |error| Failure::of(Code::CannotEncrypt, &error);
+    let file = files::parse(source.shown(), text, store.syntax()).map_err(of)?;
+    let layout = Layout::read(&file).map_err(|at| of(sops::in_file(source.shown(), &at)))?;
+    let after = layout.values.iter().filter(|value| value.token.is_some()).count();
+    if after >= before {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: {} encrypted, and {after} would be in a file of that type",
+        source.shown(),
+        count(before, "value")
+    );
+    Err(Failure::new(Code::CannotEncrypt, message).hint("The selector goes by comments: leave the type as it is."))
 }

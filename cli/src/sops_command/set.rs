@@ -5,7 +5,7 @@ use std::path::Path as FilePath;
 use std::process::ExitCode;
 
 use sealwax_format::document::{File, Kind, Node, entry};
-use sealwax_format::sops::Plains;
+use sealwax_format::sops::{Plains, Value};
 use sealwax_format::{Path, Step, ValueType};
 use zeroize::Zeroizing;
 
@@ -210,9 +210,12 @@ fn same(source: &Source, before: &File<'_>, after: &File<'_>, path: &Path) -> Re
 fn warn_of_clear(call: &Call<'_>, source: &Source, sealed: &str, path: &Path) {
     let file = files::parse(source.shown(), sealed, source.store.syntax()).ok();
     let layout = file.as_ref().and_then(|file| sealwax_format::sops::Layout::read(file).ok());
-    let below = layout.iter().flat_map(|layout| &layout.values).filter(|value| value.leaf.path.0.starts_with(&path.0));
-    let clear = |scalar: &sealwax_format::document::Scalar| !scalar.value.is_empty();
-    if below.into_iter().any(|value| value.token.is_none() && value.leaf.scalar.is_some_and(clear)) {
+    let Some(layout) = layout else { return };
+    let clear =
+        |value: &Value<'_>| value.token.is_none() && value.leaf.scalar.is_some_and(|scalar| !scalar.value.is_empty());
+    let values = layout.values.iter().zip(layout.plain_places());
+    let mut below = values.filter(|(_, (document, place))| *document == 0 && place.0.starts_with(&path.0));
+    if below.any(|(value, _)| clear(value)) {
         let shown: String = path.0.iter().map(tree_path::shown).collect();
         let text = format!("{}: {shown}: the file's selector leaves it in the clear", source.shown());
         call.ui.notes(&[Note::Warning(text)]);

@@ -111,6 +111,11 @@ impl<'f> OpenSource<'f> {
         &self.open.key
     }
 
+    /// How many values are encrypted, comments aside.
+    pub(super) fn encrypted(&self) -> usize {
+        self.open.values.iter().filter(|one| one.kind != sops::Type::Comment).count()
+    }
+
     /// The plain file, laid out as the encrypted one is.
     pub(super) fn plain(&self) -> Result<Zeroizing<Vec<u8>>, Failure> {
         if self.source.store == Store::Binary {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use sealwax_format::SecretBytes;
 use sealwax_format::document::File;
-use sealwax_format::sops::{Layout, OpenedValue, Token};
+use sealwax_format::sops::{Layout, OpenedValue, Token, Type};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -72,18 +72,22 @@ pub(crate) fn snapshot(
     let mut opened = values(file, keys);
     let readers: BTreeSet<_> = layout.metadata.wraps().map(keys::shown).collect();
     let mut documents: BTreeMap<String, Document> = BTreeMap::new();
-    for value in &layout.values {
+    for (value, (_, path)) in layout.values.iter().zip(layout.plain_places()) {
         let title = format!("document {}", value.document + 1);
         let document = documents.entry(title).or_insert_with(|| Document {
             place: None,
             readers: readers.clone(),
             ..Document::default()
         });
-        let path = value.leaf.path.to_string();
+        let path = path.to_string();
         let Some(token) = &value.token else {
             document.clear.insert(path);
             continue;
         };
+        // An item for SOPS, and for nobody else.
+        if token.kind == Type::Comment {
+            continue;
+        }
         let plain = opened.remove(&(value.document, path.clone()));
         let tag = tag(tags, token, plain.as_ref());
         let sealed = Sha256::digest(token.sealed()).into();
@@ -101,9 +105,10 @@ fn tag(tags: &Tags, token: &Token, plain: Option<&(u8, SecretBytes)>) -> Tag {
 /// The values that open, by document and path; nothing where none do.
 fn values(file: &File<'_>, keys: &Keys<'_>) -> HashMap<(usize, String), (u8, SecretBytes)> {
     let Ok(open) = open("", file, keys, false) else { return HashMap::new() };
+    let places = open.layout.plain_places();
     let values = open.values.into_iter().filter_map(|OpenedValue { value, kind, plaintext }| {
-        let value = open.layout.values.get(value)?;
-        Some(((value.document, value.leaf.path.to_string()), (kind as u8, SecretBytes::from(plaintext))))
+        let (document, path) = places.get(value)?;
+        Some(((*document, path.to_string()), (kind as u8, SecretBytes::from(plaintext))))
     });
     values.collect()
 }

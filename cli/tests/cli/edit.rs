@@ -76,6 +76,19 @@ fn comments_keys_and_order_are_free_to_change() {
 }
 
 #[test]
+fn a_line_that_is_commented_out_takes_its_value_along() {
+    let (sandbox, alice) = Sandbox::with_policy();
+    let before = sandbox.encrypted("db.yaml", SECRET);
+    assert_snapshot!(edit(&sandbox, &alice, &replacing("  password:", "  # password:")), @"
+    exit 1
+    err: error: db.yaml:10: what the comment says was encrypted
+    err: hint: Comments stand in the clear: take the value out of it.
+    err: hint: The file was left as it was, and the changes were dropped.
+    ");
+    assert_eq!(sandbox.read("db.yaml"), before);
+}
+
+#[test]
 fn nothing_changed() {
     let (sandbox, alice) = Sandbox::with_policy();
     let before = sandbox.encrypted("db.yaml", SECRET);

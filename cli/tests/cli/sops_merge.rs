@@ -205,10 +205,16 @@ fn a_narrower_selector_leaves_nothing_of_the_other_side_in_the_clear() {
     );
     three.sandbox.write("file.yaml", three.sandbox.read("A.yaml"));
     three.set("smtp.password", "s3cr3t-smtp");
-    three.sandbox.write("A.yaml", three.sandbox.read("file.yaml"));
-    let _ = three.merge(Some(&three.alice));
-    let text = three.sandbox.read("A.yaml");
-    assert!(!text.contains("s3cr3t"), "{text}");
+    three.sandbox.write("key", [0xff, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    three.sandbox.sealwax(["set", "file.yaml", "smtp.key", "--value-file", "key"]).by(&three.alice).run().ok();
+    let both = three.sandbox.read("file.yaml");
+    three.sandbox.sealwax(["unset", "file.yaml", "smtp.password"]).by(&three.alice).run().ok();
+    for ours in [both, three.sandbox.read("file.yaml")] {
+        three.sandbox.write("A.yaml", ours);
+        let _ = three.merge(Some(&three.alice));
+        let text = three.sandbox.read("A.yaml");
+        assert!(!text.contains("s3cr3t") && !text.contains("/wABAgME"), "{text}");
+    }
 }
 
 #[test]

@@ -198,6 +198,7 @@ impl Shared {
             Err(error) => Err(error),
             Ok(pass) => {
                 let started = pass.started;
+                self.lock().finds.leaves(&query, started);
                 let call = AssertUnwindSafe(async { self.source.find(&query).await }).catch_unwind();
                 let found = self.judge("find", timeout(FIND_LIMIT, call).await, pass);
                 let few = |keys: Vec<String>| few_enough(self.source.provider(), keys);

@@ -90,6 +90,13 @@ impl<K: Eq + Hash + Clone, T: Clone> Jobs<K, T> {
         keys
     }
 
+    /// The call for this key waited for its turn, and leaves only now.
+    pub(super) fn leaves(&mut self, key: &K, now: Instant) {
+        if let Some((since, _)) = self.slots.get_mut(key).and_then(|slot| slot.sent.as_mut()) {
+            *since = now;
+        }
+    }
+
     /// The call for this key is back: tells everybody. Returns the longest interval of those who waited.
     pub(super) fn finish(&mut self, key: &K, outcome: T) -> Duration {
         let Some(slot) = self.slots.get_mut(key) else { return Duration::ZERO };
@@ -144,6 +151,22 @@ mod tests {
         assert_eq!(jobs.send(1), ["a"]);
         jobs.finish(&"a", 2);
         assert_eq!((forced.now_or_never(), joined.now_or_never()), (Some(Ok(2)), Some(Ok(2))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn how_old_a_call_is_counts_from_when_it_leaves() {
+        let mut jobs = Jobs::<&str, u8>::default();
+        let minute = Duration::from_mins(1);
+        drop(jobs.join(&"a", SOME));
+        jobs.send(1);
+        tokio::time::advance(2 * minute).await;
+        jobs.leaves(&"a", Instant::now());
+        tokio::time::advance(minute).await;
+        let joins = jobs.join(&"a", SOME);
+        tokio::time::advance(minute).await;
+        let waits = jobs.join(&"a", SOME);
+        jobs.finish(&"a", 1);
+        assert_eq!((joins.now_or_never(), waits.now_or_never()), (Some(Ok(1)), None));
     }
 
     #[test]

@@ -11,6 +11,22 @@ fn opens(desk: &Desk, name: &str, person: &Person) -> bool {
 }
 
 #[test]
+fn rotate_into_a_file_without_comments_leaves_nothing_in_the_clear() {
+    let desk = Desk::new();
+    desk.sandbox.write("c.yaml", "# sealed\na: s3cr3t-one\nb: x\n");
+    desk.sops(["encrypt", "-i", "--encrypted-comment-regex", "sealed", "c.yaml"]).run().ok();
+    let rotate = |to: &'static str| desk.sops(["rotate", "--output-type", to, "--output", "out", "c.yaml"]).run();
+    assert_snapshot!(rotate("json"), @"
+    exit 23
+    err: c.yaml: 1 value encrypted, and 0 would be in a file of that type
+    err: hint: The selector goes by comments: leave the type as it is.
+    ");
+    assert!(!desk.sandbox.path("out").exists());
+    rotate("yaml").ok();
+    assert!(desk.sandbox.read("out").contains("a: ENC["));
+}
+
+#[test]
 fn rotate_changes_the_data_key_and_the_readers() {
     let desk = Desk::with_file();
     let bob = desk.sandbox.person("bob");

@@ -144,6 +144,14 @@ fn a_value_that_the_selector_leaves_in_the_clear_is_told() {
     err: warning: k.yaml: ['metadata']['name']: the file's selector leaves it in the clear
     ");
     assert_eq!(desk.sops(["set", "k.yaml", "[\"data\"][\"b\"]", "\"s3cr3t\""]).run().stderr, "");
+
+    // SOPS makes comments items of lists, and they count for none in a path.
+    desk.sandbox.write("l.yaml", "list:\n  # note\n\n  # open\n  - x\n  - s3cr3t\n");
+    desk.sops(["encrypt", "-i", "--unencrypted-comment-regex", "open", "l.yaml"]).run().ok();
+    desk.sandbox.write("l.yaml", desk.sandbox.read("l.yaml").replacen("  #ENC[", "  - ENC[", 1));
+    let set = |path: &'static str| desk.sops(["set", "l.yaml", path, "\"y\""]).run();
+    assert!(set("[\"list\"][0]").stderr.contains("leaves it in the clear"));
+    assert_eq!(set("[\"list\"][1]").stderr, "");
 }
 
 #[test]

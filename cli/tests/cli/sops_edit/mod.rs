@@ -1,5 +1,6 @@
 //! Files of SOPS through the commands that write: by `.sops.yaml`, with the layout kept and nothing left in the clear.
 
+mod exposed;
 mod rules;
 mod values;
 
