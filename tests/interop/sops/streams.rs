@@ -12,9 +12,38 @@ use crate::common;
 
 /// Lines of files; `N` is another number on each.
 const LINES: [&str; 32] = [
-    "# open", "# open", "# open", "# open", "  # open", "kN: # open", "--- # open", "- # open", "# other", "---", "---",
-    "---", "...", "%YAML 1.1", "", "", "kN: v.N", "kN: v.N", "kN: v.N", "kN: v.N", "  kN: v.N", "    kN: v.N",
-    "- kN: v.N", "{kN: v.N}", "--- {kN: v.N}", "kN:", "? kN", ": v.N", "kN: [v.N,", "]", "&a", "!!map",
+    "# open",
+    "# open",
+    "# open",
+    "# open",
+    "  # open",
+    "kN: # open",
+    "--- # open",
+    "- # open",
+    "# other",
+    "---",
+    "---",
+    "---",
+    "...",
+    "%YAML 1.1",
+    "",
+    "",
+    "kN: v.N",
+    "kN: v.N",
+    "kN: v.N",
+    "kN: v.N",
+    "  kN: v.N",
+    "    kN: v.N",
+    "- kN: v.N",
+    "{kN: v.N}",
+    "--- {kN: v.N}",
+    "kN:",
+    "? kN",
+    ": v.N",
+    "kN: [v.N,",
+    "]",
+    "&a",
+    "!!map",
 ];
 
 /// What go-yaml was seen to take the comment for otherwise than its place says, and what it takes as it stands.
@@ -49,7 +78,8 @@ fn random(dice: &mut Dice) -> String {
 /// Compares what both make of a file; whether both take it.
 fn compare(oracle: &mut Oracle, text: &str, field: &'static str) -> bool {
     let metadata = ours::metadata((field, "open"), false);
-    let more = json!({ "key": BASE64.encode(&ours::KEY), "selector": field, "value": "open", "mac_only_encrypted": false });
+    let more =
+        json!({ "key": BASE64.encode(&ours::KEY), "selector": field, "value": "open", "mac_only_encrypted": false });
     let Ok(theirs) = oracle.ask("encrypt", "yaml", text.as_bytes(), &more) else { return false };
     let theirs = String::from_utf8(theirs.data).unwrap();
     read(oracle, &theirs, &more);
