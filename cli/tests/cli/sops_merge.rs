@@ -250,3 +250,24 @@ fn a_name_that_is_also_a_secret_hinders_nothing() {
     let merged = sandbox.sealwax(["decrypt", "A.yaml"]).by(&alice).run().ok();
     assert_eq!(merged, text.replace("s3cr3t-a", "s3cr3t-new").replace("s3cr3t-b", "s3cr3t-new"));
 }
+
+#[test]
+fn encrypted_comments_stay_encrypted_and_hinder_nothing() {
+    let sandbox = Sandbox::new();
+    let alice = sandbox.person("alice");
+    sandbox.write(".sops.yaml", format!("creation_rules:\n  - age: {}\n", alice.recipient));
+    let text =
+        "# n0te\ndb:\n  # n0te\n  a: s3cr3t-a\n  b: s3cr3t-b\nlist:\n  # n0te\n  - s3cr3t-c\n# n0te\nend: s3cr3t-d\n";
+    sandbox.write("O.yaml", text);
+    sandbox.sealwax(["encrypt", "O.yaml"]).run().ok();
+    for (side, path) in [("A.yaml", "db.a"), ("B.yaml", "db.b")] {
+        sandbox.write(side, sandbox.read("O.yaml"));
+        sandbox.sealwax(["set", side, path]).input("s3cr3t-new").by(&alice).run().ok();
+    }
+    let merge = sandbox.sealwax(["git", "merge", "O.yaml", "A.yaml", "B.yaml", "--path", "file.yaml"]).by(&alice).run();
+    assert_eq!(merge.to_string(), "exit 0\n");
+    let merged = sandbox.read("A.yaml");
+    assert_eq!(merged.matches("#ENC[").count(), text.matches('#').count(), "{merged}");
+    let expected = text.replace("s3cr3t-a", "s3cr3t-new").replace("s3cr3t-b", "s3cr3t-new");
+    assert_eq!(sandbox.sealwax(["decrypt", "A.yaml"]).by(&alice).run().ok(), expected);
+}

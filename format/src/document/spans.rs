@@ -165,7 +165,8 @@ impl<'a> Builder<'a> {
     /// without further indentation.
     fn dash(&self, offset: usize) -> usize {
         let before = self.source[..offset].trim_end_matches(' ');
-        let at_dash = self.source[offset..].starts_with("- ") || self.source[offset..].starts_with("-\n");
+        let after = self.source[offset..].strip_prefix('-');
+        let at_dash = after.is_some_and(|after| after.is_empty() || after.starts_with([' ', '\t', '\r', '\n']));
         if !at_dash && before.ends_with('-') { before.len() - 1 } else { offset }
     }
 
@@ -250,4 +251,30 @@ fn block_body(source: &str, head_end: usize, span_end: usize) -> Option<Range<us
 fn indentation(body: &str) -> usize {
     let first = body.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     first.len() - first.trim_start_matches(' ').len()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::document::{File, Kind, Node, Syntax};
+
+    #[test]
+    fn a_list_begins_at_its_own_dash() {
+        fn inner(node: &Node) -> &Node {
+            let Kind::Sequence { items, .. } = &node.kind else { panic!("{node:?}") };
+            &items[0]
+        }
+        for (source, column) in [
+            ("- - a\n", 2),
+            ("- -\n    a\n", 2),
+            ("- -\r\n    a\r\n", 2),
+            ("- -\ta\n", 2),
+            ("- -", 2),
+            ("-\r\n  -\r\n    a\r\n", 2),
+            ("- -a\n", 0),
+        ] {
+            let file = File::parse(source, Syntax::Yaml).unwrap();
+            let list = inner(&file.documents[0].root);
+            assert_eq!((list.column, list.span.start > 0), (column, true), "{source:?}");
+        }
+    }
 }

@@ -137,7 +137,7 @@ impl Marks {
                 None if is_leading => token.to_string(),
                 None => cipher.seal(random, Type::Comment, plain.as_bytes(), &associated)?.to_string(),
             };
-            rewrite.comment(comment.text.start - 1..comment.text.end, &known);
+            rewrite.comment(comment.text.clone(), &known);
             self.comments.insert(name, known);
         }
         for (index, document) in file.documents.iter().enumerate() {

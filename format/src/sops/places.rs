@@ -182,10 +182,18 @@ impl<'f> Ground<'f> {
             (end <= next.start && next.start == self.file.source.len()).then_some("")?
         };
         let aligned = indent.trim_end_matches(['-', ' ']).is_empty() && indent.len() == column;
-        let comments = self.lines.start_in(line, next_line, column);
-        // A blank line may make the comment one of a deeper collection that ends above it.
+        // A line that holds something may be of another document, but not above the first value of the first.
+        let is_first = self.children.first().is_some_and(|first| first.start == next.start);
+        let within = (is_first && next.place.0 == 0) || !self.lines.has_solid(line, next_line);
+        let comments = within && self.lines.start_in(line, next_line, column);
+        // A blank line may make the comment one of what ends above it: a deeper collection, a key without a colon, the
+        // mark of a document if the file does not begin with it.
         let blank = self.lines.has_blank(line, next_line);
-        let goes_on = last.is_none_or(|last| last.place.1 == next.place.1 && last.place.0 == next.place.0);
+        let source = self.file.source;
+        let mark = usize::from(source.lines().next().map(str::trim_end) == Some("---"));
+        let goes_on = last.map_or(!is_first || !self.lines.has_solid(mark, line), |last| {
+            (last.place.0, last.place.1) == (next.place.0, next.place.1) && has_colon(source, last)
+        });
         let ends_list = blank && !next.in_list && last.is_some_and(|last| last.in_list && self.column(last) == column);
         // Above an item of which nothing is written, go-yaml keeps the comment for what follows.
         let nothing = next.in_list && next.value.span.is_empty();
@@ -236,6 +244,12 @@ impl<'f> Ground<'f> {
         };
         Some((document, node.id, if inline { child.saturating_sub(1) } else { child }))
     }
+}
+
+/// Whether a key has its colon on its line; a dash needs none.
+fn has_colon(source: &str, child: &Child<'_>) -> bool {
+    let after = source.get(child.end..).unwrap_or_default().trim_start_matches([' ', '\t']);
+    child.in_list || after.starts_with(':')
 }
 
 /// A comment behind something on its line.

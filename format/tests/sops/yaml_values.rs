@@ -2,7 +2,7 @@
 
 use sealwax_format::OsRandom;
 use sealwax_format::document::{File, Syntax};
-use sealwax_format::sops::{Expression, FileKey, Layout, Metadata, ReadError, Request, Selector, encrypt};
+use sealwax_format::sops::{Expression, FileKey, Layout, Metadata, ReadError, Request, Selector, WriteError, encrypt};
 
 use crate::cycle::open;
 
@@ -92,4 +92,37 @@ fn a_comment_that_would_be_unclear_beside_the_block_is_refused_when_it_is_writte
     // The block stands as far in as the first key, and the comment does not.
     let Err(refused) = encrypted("  _:\n#call") else { panic!("written, and not readable") };
     assert_eq!(refused.line, Some(2));
+}
+
+#[test]
+fn a_comment_that_go_yaml_gives_to_another_document_or_value_is_refused() {
+    let cipher = FileKey::mint(&mut OsRandom).unwrap().cipher();
+    let expression = Expression::parse("unencrypted_regex", "open").unwrap();
+    let selector = Selector::UnencryptedComment(expression);
+    let metadata = Metadata::new(Vec::new(), None, selector, false, 1_767_323_045, "3.13.3");
+    let encrypted = |plain: &str| {
+        let file = File::parse(plain, Syntax::Yaml).unwrap();
+        let request = Request { metadata: &metadata, cipher: &cipher, stash: None, allow_nothing: true };
+        encrypt(&file, &request, &mut OsRandom).map(|report| report.text.to_string())
+    };
+    for unclear in [
+        "{a: x}\n# open\n---\nb: hunter2\n",
+        "---\n# open\n---\nb: hunter2\n",
+        "# open\n{a: x}\n---\nb: hunter2\n",
+        "{a: x}\n...\n# open\n---\nb: hunter2\n",
+        "\n---\n# open\n\nb: hunter2\n",
+        "---\n&b\n# open\n\nb: hunter2\n",
+        "a: x\n? k\n# open\n\nb: hunter2\n",
+    ] {
+        let error = encrypted(unclear).unwrap_err();
+        assert!(matches!(error.error, WriteError::Value(ReadError::UnclearComment)), "{error:?}\n{unclear}");
+    }
+    for clear in ["# open\n---\nb: hunter2\n", "---\n# open\n\nb: hunter2\n", "a: x\n---\n# open\nb: hunter2\n"] {
+        assert!(encrypted(clear).unwrap().contains("hunter2"), "{clear}");
+    }
+    // Below the block, where go-yaml makes it the block's.
+    let text = encrypted("a: x\n---\n# open\nb: hunter2\n").unwrap().replacen("\n---\n# open\n", "\n# open\n---\n", 1);
+    let file = File::parse(&text, Syntax::Yaml).unwrap();
+    let refused = Layout::read(&file).unwrap_err();
+    assert!(matches!(refused.error, ReadError::UnclearComment), "{refused:?}\n{text}");
 }

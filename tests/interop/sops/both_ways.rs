@@ -129,12 +129,16 @@ impl Case {
             return Err(context("SOPS says that the checksum is another"));
         }
         same(&answer.values(), &self.leaves).map_err(|error| context(&error))?;
+        let theirs = oracle.ask("encrypt", self.format(), self.text.as_bytes(), &self.asked())?.data;
+        let counts = [sealed.as_str(), &String::from_utf8_lossy(&theirs)].map(sealed_comments);
+        if counts[0] != counts[1] {
+            return Err(context(&format!("{} comments are encrypted, in SOPS's own file {}", counts[0], counts[1])));
+        }
         oracle.comments_left += answer.comments().iter().filter(|comment| comment.starts_with("ENC[")).count();
         let edited = self.edited_by_sops(oracle, sealed.as_bytes()).map_err(|error| context(&error))?;
         let Some(leaves) = self.opened_by_sops(oracle, &edited) else {
             // It must be what SOPS makes of its own file too.
-            let theirs = oracle.ask("encrypt", self.format(), self.text.as_bytes(), &self.asked())?;
-            let theirs = self.edited_by_sops(oracle, &theirs.data);
+            let theirs = self.edited_by_sops(oracle, &theirs);
             return match theirs.ok().and_then(|theirs| self.opened_by_sops(oracle, &theirs)) {
                 None => Ok(Outcome::TheirOwn),
                 Some(_) => {
@@ -163,6 +167,11 @@ impl Case {
         edit["new"] = json!("new value");
         Ok(oracle.ask("edit", self.format(), sealed, &edit)?.data)
     }
+}
+
+/// How many comments of a file are encrypted, be they comments still or items of a list.
+fn sealed_comments(text: &str) -> usize {
+    text.matches(",type:comment]").count()
 }
 
 fn same(found: &[Leaf], expected: &[Leaf]) -> Result<(), String> {

@@ -222,8 +222,8 @@ fn selected(oracle: &mut Oracle, expression: &str) -> BTreeSet<String> {
 
 /// Compares both; whether we take the expression.
 fn compare(oracle: &mut Oracle, expression: &str) -> bool {
-    // What is no expression matches not even this.
-    let expression = &format!("{expression}|^always$");
+    // What is no expression matches not even this, which stands first: nothing before it can make it a part of itself.
+    let expression = &format!("^always$|{expression}");
     let theirs = selected(oracle, expression);
     match Selector::of([("encrypted_regex", expression.as_str())]) {
         Ok(selector) => {

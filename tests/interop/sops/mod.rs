@@ -11,4 +11,5 @@ mod model;
 mod oracle;
 mod ours;
 mod outputs;
+mod streams;
 mod yaml;

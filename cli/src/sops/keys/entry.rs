@@ -61,7 +61,7 @@ pub(crate) fn is_same(one: &Wrap, other: &Wrap) -> bool {
 pub(crate) fn identified(wrap: &Wrap) -> String {
     let Identity { service, key, fields, context } = Identity::of(wrap);
     let context = context.iter().map(|(name, value)| format!(" with {name:?}: {value:?}"));
-    let fields = fields.iter().map(|(name, value)| format!(" {name} {}", value.escape_debug()));
+    let fields = fields.iter().map(|(name, value)| format!(" {name} {value:?}"));
     let rest: String = fields.chain(context).collect();
     format!("{} {}{rest}", service.shown(), shortened(&key).escape_debug())
 }
@@ -96,7 +96,7 @@ fn shortened(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::name::{parse_age, parse_kms, parse_vault_transit};
+    use super::super::name::{parse_age, parse_azure, parse_kms, parse_vault_transit};
     use super::*;
 
     #[test]
@@ -137,6 +137,8 @@ mod tests {
         };
         assert_ne!(kms("", &[]), kms("+arn:aws:iam::1:role/a", &[]));
         assert_ne!(kms("", &[("a", "1")]), kms("", &[("a", "2")]));
+        let azure = |rest: &str| identified(&parse_azure(&format!("https://v/keys/{rest}")).unwrap());
+        assert_ne!(azure("n version v"), azure("n/v"), "a name that looks like a name and a version");
         assert_eq!(kms("", &[("a", "1")]), r#"AWS KMS arn:aws:kms:us-east-1:1:key/1 with "a": "1""#);
     }
 }
