@@ -69,6 +69,53 @@ fn neighbouring_values_of_two_sides_are_joined() {
     assert_eq!(token(&ours), token(&merged), "a value keeps its ciphertext");
 }
 
+/// Merges three texts of a type, encrypted; what became of ours.
+fn merged(name: &str, texts: [&str; 3]) -> (Outcome, String) {
+    let sandbox = Sandbox::new();
+    let alice = sandbox.person("alice");
+    sandbox.write(".sops.yaml", format!("creation_rules:\n  - age: {}\n", alice.recipient));
+    for (side, text) in ["O", "A", "B"].into_iter().zip(texts) {
+        if side == "O" {
+            sandbox.write(name, text);
+            sandbox.sealwax(["encrypt", name]).run().ok();
+            sandbox.write("base", sandbox.read(name));
+        } else {
+            sandbox.write(name, sandbox.read("base"));
+            let editor = sandbox.script("editor", &format!("cat > \"$1\" <<'END'\n{text}END"));
+            sandbox.sealwax(["edit", name]).by(&alice).env("EDITOR", editor).run().ok();
+        }
+        sandbox.write(side, sandbox.read(name));
+    }
+    let outcome = sandbox.sealwax(["git", "merge", "O", "A", "B", "--path", name]).by(&alice).run();
+    sandbox.write(name, sandbox.read("A"));
+    let plain = sandbox.sealwax(["decrypt", name]).by(&alice).run();
+    let text = if outcome.code == Some(0) { plain.ok() } else { sandbox.read("A") };
+    (outcome, text)
+}
+
+#[test]
+fn dotenv_and_ini_are_merged_name_by_name() {
+    let dotenv = "# head\nA=one\nB=two\nC=three\n";
+    let (ours, theirs) = ("# head\nA=ours\nB=two\nC=three\nD=ours\n", "# theirs\nA=one\nB=theirs\nE=theirs\n");
+    let (outcome, text) = merged("app.env", [dotenv, ours, theirs]);
+    assert_eq!((outcome.code, text.as_str()), (Some(0), "# theirs\nA=ours\nB=theirs\nE=theirs\nD=ours\n"), "{outcome}");
+
+    let ini = "[db]\nuser = app\npassword = one\n\n[smtp]\npassword = two\n";
+    let (outcome, text) = merged(
+        "app.ini",
+        [ini, &ini.replace("one", "ours"), &ini.replace("= app", "= theirs").replace("two", "theirs")],
+    );
+    let expected = ini.replace("one", "ours").replace("= app", "= theirs").replace("two", "theirs");
+    assert_eq!((outcome.code, text), (Some(0), expected), "{outcome}");
+
+    // The same name, or the comments of both: left to a person.
+    for theirs in ["# head\nA=theirs\nB=two\nC=three\n", "# theirs\nA=one\nB=two\nC=three\n"] {
+        let (outcome, text) = merged("app.env", [dotenv, "# ours\nA=ours\nB=two\nC=three\n", theirs]);
+        assert_eq!(outcome.code, Some(1), "{outcome}");
+        assert!(text.contains("<<<<<<<") && !text.contains("A=theirs"), "{text}");
+    }
+}
+
 #[test]
 fn without_a_key_the_checksum_is_a_conflict() {
     let three =

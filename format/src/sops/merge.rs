@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Token, Type};
+use super::flat_merge;
 use super::metadata::BLOCK_KEY;
 use super::read::{Layout, OpenedValue, Value, associated};
 use super::selector::Selector;
@@ -64,6 +65,9 @@ pub fn merge<'s>(
     markers: &Markers<'_>,
     random: &mut dyn Random,
 ) -> Result<Option<Merged>, RandomError> {
+    if matches!(leading.file.syntax, Syntax::Dotenv | Syntax::Ini) {
+        return Ok(flat_merge::merge(base, ours, theirs).map(Merged::Clean));
+    }
     let mut marks = Marks::new(random)?;
     // First the side whose tokens are used again.
     let Some(_) = marks.text(leading, leading.cipher, random)? else { return Ok(None) };

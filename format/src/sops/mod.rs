@@ -7,7 +7,7 @@
 //! | `comments`, `places`, `comment_items` | comments, where SOPS sees them, and those that it made items of lists |
 //! | `plain`, `output`, `binary` | the way out: without encryption, in the file's layout or printed as another type |
 //! | `write`, `sealing`, `stash`, `kept_block` | the way back: what did not change keeps its token and its writing |
-//! | `merge` | three versions become one, through the native merge |
+//! | `merge`, `flat_merge` | three versions become one: through the native merge, or name by name |
 //! | `metadata`, `block`, `flat` | the block of keys, nested or in flat names |
 //! | `cipher`, `shamir` | tokens, the data key, and its shares |
 //! | `scalar`, `number`, `time` | a value's type, as go-yaml reads it |
@@ -21,6 +21,7 @@ mod comment_items;
 mod comments;
 mod expression;
 mod flat;
+mod flat_merge;
 mod grammar;
 mod kept_block;
 pub mod merge;

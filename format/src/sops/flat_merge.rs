@@ -1,0 +1,78 @@
+//! Merging dotenv and INI, name by name: what one side changed is done to the other.
+
+use std::collections::HashMap;
+
+use zeroize::Zeroizing;
+
+use super::comments::comments;
+use super::merge::Side;
+use crate::document::entry::{self, Value};
+use crate::document::rewrite::Rewrite;
+use crate::document::walk::leaves;
+use crate::document::{File, Syntax, removal};
+use crate::padding::ValueType;
+use crate::path::Path;
+
+/// The merged file without encryption; `None` where both sides changed the same name otherwise, or both their comments.
+pub(super) fn merge(
+    base: Option<&Side<'_, '_>>,
+    ours: &Side<'_, '_>,
+    theirs: &Side<'_, '_>,
+) -> Option<Zeroizing<String>> {
+    let syntax = ours.file.syntax;
+    let plain = |side: &Side<'_, '_>| side.layout.decrypt(side.file, side.cipher, side.opened).ok();
+    let base = if let Some(base) = base { plain(base)? } else { Zeroizing::default() };
+    let (ours, theirs) = (plain(ours)?, plain(theirs)?);
+    let said = |text: &str| Some(comments_of(&File::parse(text, syntax).ok()?));
+    let (before, our, their) = (said(&base)?, said(&ours)?, said(&theirs)?);
+    // Comments are taken from one side, whole.
+    if their == before || their == our {
+        applied(&base, ours, &theirs, syntax)
+    } else if our == before {
+        applied(&base, theirs, &ours, syntax)
+    } else {
+        None
+    }
+}
+
+/// A value and its path.
+type Text = (Path, Zeroizing<String>);
+
+fn comments_of(file: &File<'_>) -> Vec<Zeroizing<String>> {
+    let texts = comments(file).into_iter().filter_map(|comment| file.source.get(comment.text));
+    texts.map(|text| Zeroizing::new(text.to_owned())).collect()
+}
+
+/// A text with what another one changed since they were the same.
+fn applied(base: &str, mut onto: Zeroizing<String>, from: &str, syntax: Syntax) -> Option<Zeroizing<String>> {
+    let (before, after, own) = (values(base, syntax)?, values(from, syntax)?, values(&onto, syntax)?);
+    let by_path = |values: &'_ [Text]| -> HashMap<Path, Zeroizing<String>> { values.iter().cloned().collect() };
+    let (known, new, held) = (by_path(&before), by_path(&after), by_path(&own));
+    let gone = before.iter().filter(|(path, _)| !new.contains_key(path));
+    for (path, _) in gone.chain(&after) {
+        let (was, is, own) = (known.get(path), new.get(path), held.get(path));
+        if was == is || own == is {
+            continue;
+        }
+        if own != was {
+            return None;
+        }
+        let file = File::parse(&onto, syntax).ok()?;
+        let mut rewrite = Rewrite::new(&file);
+        match is {
+            Some(text) => {
+                entry::put(&file, 0, path, &Value::Scalar(ValueType::String, text.as_bytes()), &mut rewrite).ok()?;
+            }
+            None => removal::remove(&file, 0, path, &mut rewrite).ok()?,
+        }
+        onto = rewrite.finish().ok()?;
+    }
+    Some(onto)
+}
+
+/// The values of a text in their order; `None` for something that is no file.
+fn values(text: &str, syntax: Syntax) -> Option<Vec<Text>> {
+    let file = File::parse(text, syntax).ok()?;
+    let leaves = file.documents.iter().flat_map(leaves);
+    leaves.map(|leaf| Some((leaf.path, Zeroizing::new(leaf.scalar?.value.to_string())))).collect()
+}
