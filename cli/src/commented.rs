@@ -1,8 +1,13 @@
 //! Encrypted values that became comments: whoever puts a `#` before a line in an editor writes its value out.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use sealwax_format::document::File;
+use sealwax_format::document::walk::leaves;
+use sealwax_format::sops::comment_texts;
 use sealwax_format::{Path, Step};
+
+use crate::sops::text_of;
 
 /// The length from which on a text that stands somewhere else is taken for the same secret, and not for chance.
 pub(crate) const TELLING: usize = 8;
@@ -16,72 +21,85 @@ const TOKEN: &str = "ENC[AES256_GCM,";
 pub(crate) struct Comments(HashSet<String>);
 
 impl Comments {
-    /// Of a file's text, or several.
-    pub(crate) fn of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
-        Self(texts.into_iter().flat_map(comments).map(str::to_owned).collect())
+    /// Of a file, or several.
+    pub(crate) fn of<'f, 'd: 'f>(files: impl IntoIterator<Item = &'f File<'d>>) -> Self {
+        Self(files.into_iter().flat_map(comments).map(str::to_owned).collect())
     }
 
-    /// The comments of a text that are none of these.
-    pub(crate) fn new_in<'t>(&self, text: &'t str) -> Vec<&'t str> {
-        comments(text).filter(|comment| !self.0.contains(*comment) && !comment.starts_with(TOKEN)).collect()
+    /// The comments of a file that are none of these.
+    pub(crate) fn new_in<'d>(&self, file: &File<'d>) -> Vec<&'d str> {
+        comments(file).filter(|comment| !self.0.contains(*comment) && !comment.starts_with(TOKEN)).collect()
     }
 
-    /// The first comment of a text that is none of these and says one of the values at these paths.
-    pub(crate) fn exposing<'t, 's>(
+    /// The first comment of a file that is none of these and says one of the values at these paths.
+    pub(crate) fn exposing<'d, 's>(
         &self,
-        text: &'t str,
+        file: &File<'d>,
         secrets: impl IntoIterator<Item = (&'s Path, &'s [u8])>,
-    ) -> Option<&'t str> {
-        let said: Vec<_> = self.new_in(text).into_iter().map(|comment| (comment, Said::by(comment))).collect();
-        if said.is_empty() {
+    ) -> Option<&'d str> {
+        let mut said = Said::default();
+        for comment in self.new_in(file) {
+            said.add(comment, file);
+        }
+        if said.0.is_empty() {
             return None;
         }
-        secrets.into_iter().find_map(|(path, secret)| {
-            let secret = std::str::from_utf8(secret).ok().map(str::trim).filter(|secret| !secret.is_empty())?;
-            let name =
-                path.0.iter().rev().find_map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None });
-            said.iter().find(|(_, said)| said.tells(name, secret)).map(|(comment, _)| *comment)
-        })
+        secrets.into_iter().find_map(|(path, secret)| said.telling(name_of(path), secret))
     }
 }
 
-/// What a comment would say as a line of a file.
-struct Said<'c> {
-    /// All of it, with the dash of an item and without.
-    whole: [&'c str; 2],
-    /// A name, and what it is given.
-    entry: Option<(&'c str, &'c str)>,
-}
+/// What comments would say as lines of their file: values, each with its name if it has one, and its comment.
+#[derive(Default)]
+struct Said<'c>(HashMap<Vec<u8>, Vec<(Option<String>, &'c str)>>);
 
 impl<'c> Said<'c> {
-    fn by(comment: &'c str) -> Self {
-        let item = comment.strip_prefix("- ").unwrap_or(comment).trim_start();
-        // What stands behind the value in its turn.
-        let item = item.split_once(" #").map_or(item, |(item, _)| item.trim_end());
-        let entry = item.find([':', '=']).and_then(|at| Some((item.get(..at)?, item.get(at + 1..)?)));
-        let entry = entry.map(|(name, value)| (unquoted(name.trim()), unquoted(value.trim())));
-        Self { whole: [comment, unquoted(item)], entry }
+    fn add(&mut self, comment: &'c str, like: &File<'_>) {
+        let item = comment.strip_prefix("- ").unwrap_or(comment).trim_matches([' ', '\t', ',']);
+        let mut say = |name: Option<&str>, value: &[u8]| {
+            let said = self.0.entry(value.to_vec()).or_default();
+            said.push((name.map(str::to_owned), comment));
+        };
+        say(None, comment.as_bytes());
+        say(None, item.as_bytes());
+        // Where it is no line of such a file, or not the whole of one.
+        if let Some((name, value)) = item.split_once([':', '=']) {
+            say(Some(unquoted(name.trim())), unquoted(value.trim()).as_bytes());
+        }
+        let Ok(file) = File::parse(item, like.syntax) else { return };
+        for leaf in file.documents.iter().flat_map(leaves) {
+            let name = name_of(&leaf.path);
+            if let Some(scalar) = leaf.scalar {
+                say(name, scalar.value.as_bytes());
+            }
+            if let Some(text) = text_of(like.syntax, &leaf) {
+                say(name, text.expose());
+            }
+        }
     }
 
-    /// Whether it says a value: a long one whatever it is called, a short one by its name.
-    fn tells(&self, name: Option<&str>, secret: &str) -> bool {
-        let is_long = secret.len() >= TELLING;
-        let by_name = |(said, value): (&str, &str)| value == secret && (is_long || Some(said) == name);
-        let lines =
-            || secret.lines().map(str::trim).filter(|line| line.len() >= TELLING_LINE && !line.starts_with("-----"));
-        is_long && self.whole.contains(&secret)
-            || self.entry.is_some_and(by_name)
-            || secret.contains('\n') && lines().any(|line| self.whole.contains(&line))
+    /// The comment that says a value: a long one whatever it is called, a short one by its name.
+    fn telling(&self, name: Option<&str>, secret: &[u8]) -> Option<&'c str> {
+        let whole = secret.trim_ascii();
+        let by_name =
+            |said: &&(Option<String>, &'c str)| whole.len() >= TELLING || said.0.is_some() && said.0.as_deref() == name;
+        let said = |value: &[u8]| self.0.get(value).filter(|_| !value.is_empty());
+        let found = said(whole).and_then(|said| said.iter().find(by_name));
+        let lines = whole.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let telling = |line: &&[u8]| line.len() >= TELLING_LINE && !line.starts_with(b"-----");
+        let found = found.or_else(|| lines.filter(telling).find_map(|line| said(line)?.first()));
+        found.map(|(_, comment)| *comment)
     }
 }
 
-/// The texts of what may be comments: in YAML, dotenv and INI.
-fn comments(text: &str) -> impl Iterator<Item = &str> {
-    let comment = |line: &'_ str| -> Option<usize> {
-        let start = line.len() - line.trim_start().len();
-        if line[start..].starts_with(['#', ';']) { Some(start + 1) } else { line.find(" #").map(|at| at + 2) }
-    };
-    text.lines().filter_map(move |line| Some(line.get(comment(line)?..)?.trim_start_matches('#').trim()))
+/// The lines of all comments, without their marks.
+fn comments<'d>(file: &File<'d>) -> impl Iterator<Item = &'d str> + use<'d> {
+    let lines = comment_texts(file).flat_map(str::lines);
+    lines.map(|line| line.trim_start_matches(['#', ';', ' ', '\t']).trim_end())
+}
+
+/// The name that a value goes by, which its list has if it has none.
+fn name_of(path: &Path) -> Option<&str> {
+    path.0.iter().rev().find_map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None })
 }
 
 /// The line of a comment in a text, from 1.
@@ -96,41 +114,58 @@ fn unquoted(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use sealwax_format::document::Syntax;
+
     use super::*;
 
-    fn exposing<'t>(before: &str, text: &'t str, path: &str, secret: &str) -> Option<&'t str> {
+    fn exposing<'t>((before, text): (&str, &'t str), syntax: Syntax, path: &str, secret: &str) -> Option<&'t str> {
         let path = Path(vec![Step::Key("db".to_owned()), Step::Key(path.to_owned()), Step::Item(0)]);
-        Comments::of([before]).exposing(text, [(&path, secret.as_bytes())])
+        let parse = |text| File::parse(text, syntax).unwrap();
+        let comments = Comments::of([&parse(before)]);
+        comments.exposing(&File::parse(text, syntax).unwrap(), [(&path, secret.as_bytes())])
     }
 
     #[test]
     fn a_line_that_was_commented_out_says_its_value() {
         for (text, secret) in [
             ("a: 1\n# password: hunter2-long\n", "hunter2-long"),
-            ("  #pass: 'hunter2-long' # old\n", "hunter2-long"),
+            ("a:\n  #pass: 'hunter2-long' # old\n  b: 1\n", "hunter2-long"),
             ("a: 1 # - hunter2-long\n", "hunter2-long"),
-            ("# - other: hunter2-long\n", "hunter2-long"),
-            ("#PASSWORD=hunter2-long\n", "hunter2-long"),
-            ("; password = hunter2-long\n", "hunter2-long"),
-            ("## hunter2-long\r\n", "hunter2-long"),
-            ("# password: \"1234\"\n", "1234"),
-            ("# key: |\n#   MIIEvQIBADANBgkqhkiG9w0\n", "-----BEGIN\nMIIEvQIBADANBgkqhkiG9w0\n-----END\n"),
+            ("a: 1\t# - hunter2-long\n", "hunter2-long"),
+            ("# - other: hunter2-long\na: 1\n", "hunter2-long"),
+            ("## hunter2-long\r\na: 1\r\n", "hunter2-long"),
+            ("# password: \"1234\"\na: 1\n", "1234"),
+            ("# password: \"p@ss #word1\"\na: 1\n", "p@ss #word1"),
+            ("# b: \"tab\\there \\\"q\\\" long\"\na: 1\n", "tab\there \"q\" long"),
+            ("# l: [first-long-item, 4242]\na: 1\n", "first-long-item"),
+            ("# - {password: 1234}\na: 1\n", "1234"),
+            ("# tok: !!str abcdef12\na: 1\n", "abcdef12"),
+            ("#   \"tok\": \"abcdef12\",\na: 1\n", "abcdef12"),
+            ("# password: true\na: 1\n", "True"),
+            ("# key: |\n#   MIIEvQIBADANBgkqhkiG9w0\na: 1\n", "-----BEGIN\nMIIEvQIBADANBgkqhkiG9w0\n-----END\n"),
         ] {
-            assert!(exposing("", text, "password", secret).is_some(), "{text}");
+            assert!(exposing(("", text), Syntax::Yaml, "password", secret).is_some(), "{text}");
+        }
+        let flat = [
+            (Syntax::Dotenv, "#PASSWORD=hunter2-long\nA=1\n", "hunter2-long"),
+            (Syntax::Ini, "[db]\n# other\n; password = hunter2-long\na = 1\n", "hunter2-long"),
+        ];
+        for (syntax, text, secret) in flat {
+            assert!(exposing(("A=1\n", text), syntax, "password", secret).is_some(), "{text}");
         }
     }
 
     #[test]
     fn other_comments_may_be_written() {
         for (before, text, secret) in [
-            ("# hunter2-long\n", "b: 1\n  # hunter2-long\n", "hunter2-long"),
-            ("", "# the postgres server\n", "postgres"),
-            ("", "# port: 1234\n", "1234"),
-            ("", "# ENC[AES256_GCM,data:hunter2-long]\n", "hunter2-long"),
-            ("", "password: hunter2-long\n", "hunter2-long"),
-            ("", "#\n# password:\n", ""),
+            ("# hunter2-long\na: 1\n", "b:\n  # hunter2-long\n  c: 1\n", "hunter2-long"),
+            ("", "# the postgres server\na: 1\n", "postgres"),
+            ("", "# port: 1234\na: 1\n", "1234"),
+            ("", "# ENC[AES256_GCM,data:hunter2-long]\na: 1\n", "hunter2-long"),
+            ("", "password: |\n  # hunter2-long\n", "hunter2-long"),
+            ("", "#\n# password:\na: 1\n", ""),
         ] {
-            assert_eq!(exposing(before, text, "password", secret), None, "{text}");
+            assert_eq!(exposing((before, text), Syntax::Yaml, "password", secret), None, "{text}");
         }
     }
 }

@@ -36,7 +36,7 @@ type Place = (String, Vec<u8>);
 impl Guarded {
     /// Opens everything in a file.
     pub(crate) fn of(file: &File<'_>, opener: &mut Opener<'_>, by: By) -> Result<Self, sealwax_format::Error> {
-        let mut guarded = Self { by, comments: Comments::of([file.source]), ..Self::default() };
+        let mut guarded = Self { by, comments: Comments::of([file]), ..Self::default() };
         for index in 0..file.documents.len() {
             let layout = Layout::read(file, index)?;
             for opened in native::open_all(file, &layout, opener)? {
@@ -78,7 +78,7 @@ impl Guarded {
         let moved: HashSet<_> = moved.map(|(.., value)| value.expose()).collect();
         let exposed = clear.iter().find(|(here, _, value)| paths.contains(here) || moved.contains(value.expose()));
         match exposed {
-            None => self.check_comments(shown, result),
+            None => self.check_comments(shown, &file),
             Some((_, path, _)) => {
                 Err(CommandError::refused(format!("{shown}: {path}: was encrypted and would stand in the clear"))
                     .hint("Add the path to encrypt in the policy's rule, or pass --select PATTERN."))
@@ -86,10 +86,10 @@ impl Guarded {
         }
     }
 
-    fn check_comments(&self, shown: &str, result: &str) -> Result<(), CommandError> {
+    fn check_comments(&self, shown: &str, result: &File<'_>) -> Result<(), CommandError> {
         let values = self.secrets.iter().map(|(_, path, value)| (path, value.expose()));
         let Some(comment) = self.comments.exposing(result, values) else { return Ok(()) };
-        let line = line_of(result, comment);
+        let line = line_of(result.source, comment);
         Err(CommandError::refused(format!("{shown}:{line}: what the comment says was encrypted"))
             .hint("Comments stand in the clear: take the value out of it."))
     }

@@ -45,7 +45,7 @@ impl Work<'_> {
                     _ if self.order.mode == Mode::Add => opened.rewrap(&change.with_old(&creation), &self.keys)?,
                     _ => opened.rewrap(&creation, &self.keys)?,
                 };
-                if !self.order.accept_clear {
+                if change.reselected && !self.order.accept_clear {
                     opened.refuse_exposed(&opened.plain, &report.text, SELECT_AGAIN)?;
                 }
                 Some(Staged::write(&found.path, Some(&input.bytes), report.text.as_bytes())?)
@@ -108,6 +108,7 @@ fn describe(layout: &Layout<'_>, creation: &Creation, change: &Change, step: Ste
         _ => (Vec::new(), removed),
     };
     let came = if step == Step::Nothing { Vec::new() } else { names(&change.added) };
-    let plan = format!("{}, readers: {}", creation.rule, creation.readers());
+    let selects = if change.reselected { ", which selects other values" } else { "" };
+    let plan = format!("{}{selects}, readers: {}", creation.rule, creation.readers());
     Document { step, values: paths.len(), plan, exposed, came, left }
 }

@@ -1,7 +1,7 @@
 //! Whether something stands in the clear in a file of SOPS after a change that was encrypted, or was meant to be. For those of
 //! sealwax see `exposure.rs`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sealwax_format::document::File;
 use sealwax_format::document::walk::leaves;
@@ -26,6 +26,8 @@ pub(crate) struct Secrets<'h> {
     places: HashSet<(usize, &'h Path)>,
     secret: HashSet<Text<'h>>,
     clear: HashSet<Text<'h>>,
+    /// How many of them in a list, or at a path.
+    count: HashMap<(usize, Path), usize>,
 }
 
 /// A text in a document, at a path in which all items of a list are the same place: they move when another one goes.
@@ -35,10 +37,11 @@ impl<'h> Secrets<'h> {
     /// Of one file or several.
     pub(crate) fn of(held: impl IntoIterator<Item = &'h Held>) -> Self {
         let (mut telling, mut places) = (HashSet::new(), HashSet::new());
-        let (mut secret, mut clear) = (HashSet::new(), HashSet::new());
+        let (mut secret, mut clear, mut count) = (HashSet::new(), HashSet::new(), HashMap::new());
         for held in held {
             for (document, path, value) in &held.secrets {
                 places.insert((*document, path));
+                *count.entry((*document, place(path))).or_default() += 1;
                 secret.insert((*document, place(path), value.expose()));
                 // Short ones stand everywhere.
                 if value.expose().len() >= TELLING {
@@ -47,7 +50,7 @@ impl<'h> Secrets<'h> {
             }
             clear.extend(held.clear.iter().map(|(document, path, text)| (*document, place(path), text.expose())));
         }
-        Self { telling, places, secret, clear }
+        Self { telling, places, secret, clear, count }
     }
 
     /// Whether a text in the clear is one of them: a long one anywhere, a short one where it stood. What stood in the clear
@@ -66,6 +69,16 @@ impl<'h> Secrets<'h> {
     fn was_clear(&self, document: usize, path: &Path, text: &[u8]) -> bool {
         self.clear.contains(&(document, place(path), text))
     }
+}
+
+/// How many values are encrypted in each list, or at each path.
+fn encrypted(layout: &Layout<'_>) -> HashMap<(usize, Path), usize> {
+    let values = layout.values.iter().zip(layout.plain_places()).filter(|(value, _)| value.token.is_some());
+    let mut count = HashMap::new();
+    for (_, (document, path)) in values {
+        *count.entry((document, place(&path))).or_default() += 1;
+    }
+    count
 }
 
 fn place(path: &Path) -> Path {
@@ -102,19 +115,25 @@ impl Opened {
     /// Refuses a result in which a value that was encrypted stands in the clear, at its path, at another or in a comment, or
     /// in which an encrypted comment does; `hint` is what to do about it.
     pub(crate) fn refuse_exposed(&self, edited: &[u8], result: &str, hint: &str) -> Result<(), CommandError> {
+        if self.store == Store::Binary {
+            return Ok(());
+        }
         let secrets = Secrets::of([&self.held]);
-        self.refuse(edited, result, |(document, path), text| {
-            let stood = || secrets.stood_at(document, path) && !secrets.was_clear(document, path, text);
+        let after = files::parse(&self.shown, result, self.store.syntax())?;
+        let layout = Layout::read(&after).map_err(|at| in_file(&self.shown, &at))?;
+        let encrypted = encrypted(&layout);
+        self.refuse(edited, (&after, &layout), |(document, path), text| {
+            let here = (document, place(path));
+            // It may have moved, as an item has come before it.
+            let gone = || encrypted.get(&here) < secrets.count.get(&here);
+            let stood = || secrets.stood_at(document, path) && !secrets.was_clear(document, path, text) && gone();
             let exposed = secrets.tells(document, path, text) || stood();
             exposed.then(|| CommandError::refused(EXPOSED).hint(hint))
         })?;
-        let Some(plain) = std::str::from_utf8(&self.plain).ok().filter(|_| self.store != Store::Binary) else {
-            return Ok(());
-        };
-        let (anywhere, opened) = (Path::default(), self.comments.new_in(plain));
+        let (anywhere, opened) = (Path::default(), self.comments.new_in(&self.file()?));
         let opened = opened.iter().map(|comment| (&anywhere, comment.as_bytes()));
         let values = self.held.secrets.iter().map(|(_, path, text)| (path, text.expose()));
-        let Some(comment) = self.comments.exposing(result, values.chain(opened)) else { return Ok(()) };
+        let Some(comment) = self.comments.exposing(&after, values.chain(opened)) else { return Ok(()) };
         let line = line_of(&String::from_utf8_lossy(edited), comment);
         let message = format!("{}:{line}: what the comment says {EXPOSED}", self.shown);
         Err(CommandError::refused(message).hint(hint))
@@ -130,7 +149,9 @@ impl Opened {
         }
         let known = self.held.secrets.iter().chain(&self.held.clear);
         let places: HashSet<(usize, &Path)> = known.map(|(document, path, _)| (*document, path)).collect();
-        self.refuse(edited, result, |place, _| {
+        let after = files::parse(&self.shown, result, self.store.syntax())?;
+        let layout = Layout::read(&after).map_err(|at| in_file(&self.shown, &at))?;
+        self.refuse(edited, (&after, &layout), |place, _| {
             (!places.contains(&place)).then(|| {
                 let rule = &rule.rule;
                 let message = format!(
@@ -145,12 +166,10 @@ impl Opened {
     fn refuse(
         &self,
         edited: &[u8],
-        result: &str,
+        (file, layout): (&File<'_>, &Layout<'_>),
         against: impl Fn((usize, &Path), &[u8]) -> Option<CommandError>,
     ) -> Result<(), CommandError> {
-        let file = files::parse(&self.shown, result, self.store.syntax())?;
-        let layout = Layout::read(&file).map_err(|at| in_file(&self.shown, &at))?;
-        for (document, path, text) in clear_of(&file, &layout) {
+        for (document, path, text) in clear_of(file, layout) {
             if let Some(error) = against((document, &path), text.expose()).filter(|_| !text.expose().is_empty()) {
                 return Err(error.of(&self.place(edited, document, &path)));
             }

@@ -115,12 +115,12 @@ fn exposes(text: &str, syntax: Syntax, sides: &[(&File<'_>, &Open<'_>)]) -> bool
     let at_paths: HashSet<(&Path, &[u8])> = values.map(|(_, path, text)| (path, text.expose())).collect();
     let secrets = Secrets::of(&held);
     // A comment in the clear that no side has so was encrypted.
-    let comments = Comments::of(sides.iter().map(|(file, _)| file.source));
+    let comments = Comments::of(sides.iter().map(|(file, _)| *file));
     let is_exposed = |(_, path, text): &Text| {
         let text = text.expose();
         !text.is_empty() && (secrets.tells(0, path, text) || at_paths.contains(&(path, text)))
     };
-    !comments.new_in(text).is_empty() || clear_of(&file, &layout).iter().any(is_exposed)
+    !comments.new_in(&file).is_empty() || clear_of(&file, &layout).iter().any(is_exposed)
 }
 
 /// Ours, without those whom they removed, and with those whom they added.

@@ -72,7 +72,7 @@ impl Opened {
             store,
             plain,
             held: open.held(file),
-            comments: Comments::of([file.source]),
+            comments: Comments::of([file]),
             values: open.values.len(),
             stash: Stash::of(&open.layout, file, &open.cipher, &open.values, &mut OsRandom)
                 .map_err(|error| CommandError::refused(error.to_string()))?,

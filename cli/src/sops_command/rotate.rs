@@ -53,6 +53,10 @@ pub(super) fn rotated(call: &Call<'_>, source: &Source) -> Result<Zeroizing<Stri
         Store::Json if source.store == Store::Binary => Store::Binary,
         store => store,
     };
+    if file.documents.len() > 1 && store != source.store {
+        let message = format!("{}: has several documents, of which a file of that type holds one", source.shown());
+        return Err(Failure::new(Code::CannotPrint, message).hint("Leave the type as it is."));
+    }
     let plain = opened.printed(store)?;
     let (metadata, key) = sops::mint(&creation, &keys)
         .map_err(|error| Failure::of(Code::Generic, &error).said("Could not generate data key: "))?;

@@ -108,6 +108,10 @@ fn dotenv_and_ini_are_merged_name_by_name() {
     let expected = ini.replace("one", "ours").replace("= app", "= theirs").replace("two", "theirs");
     assert_eq!((outcome.code, text), (Some(0), expected), "{outcome}");
 
+    // What would be lost or stay: an empty section.
+    let (outcome, _) = merged("app.ini", [ini, &ini.replace("one", "ours"), &format!("{ini}\n[empty]\n")]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+
     // The same name, or the comments of both: left to a person.
     for theirs in ["# head\nA=theirs\nB=two\nC=three\n", "# theirs\nA=one\nB=two\nC=three\n"] {
         let (outcome, text) = merged("app.env", [dotenv, "# ours\nA=ours\nB=two\nC=three\n", theirs]);

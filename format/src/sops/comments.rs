@@ -40,6 +40,12 @@ pub(super) fn comments(file: &File<'_>) -> Vec<Comment> {
     found
 }
 
+/// The texts of a file's comments, from after their marks; in INI all lines above a name are one.
+pub fn comment_texts<'d>(file: &File<'d>) -> impl Iterator<Item = &'d str> + use<'d> {
+    let source = file.source;
+    comments(file).into_iter().filter_map(|comment| source.get(comment.text))
+}
+
 /// Lines without their breaks, and where they begin.
 fn lines(source: &str) -> impl Iterator<Item = (usize, &str)> {
     source.split_inclusive('\n').scan(0, |at, line| {

@@ -1,6 +1,6 @@
 //! Merging dotenv and INI, name by name: what one side changed is done to the other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use zeroize::Zeroizing;
 
@@ -49,6 +49,7 @@ fn applied(base: &str, mut onto: Zeroizing<String>, from: &str, syntax: Syntax) 
     let by_path = |values: &'_ [Text]| -> HashMap<Path, Zeroizing<String>> { values.iter().cloned().collect() };
     let (known, new, held) = (by_path(&before), by_path(&after), by_path(&own));
     let gone = before.iter().filter(|(path, _)| !new.contains_key(path));
+    let mut changes = Vec::new();
     for (path, _) in gone.chain(&after) {
         let (was, is, own) = (known.get(path), new.get(path), held.get(path));
         if was == is || own == is {
@@ -57,17 +58,39 @@ fn applied(base: &str, mut onto: Zeroizing<String>, from: &str, syntax: Syntax) 
         if own != was {
             return None;
         }
+        changes.push((path, is.map(|text| Value::Scalar(ValueType::String, text.as_bytes()))));
+    }
+    let sections = merged_sections([base, from, &onto], syntax)?;
+    // What is there changes in one go. Each new entry goes behind the last one.
+    let (there, new): (Vec<_>, Vec<_>) = changes.iter().partition(|(path, _)| held.contains_key(*path));
+    let mut steps = vec![there];
+    steps.extend(new.into_iter().map(|one| vec![one]));
+    for step in steps {
         let file = File::parse(&onto, syntax).ok()?;
         let mut rewrite = Rewrite::new(&file);
-        match is {
-            Some(text) => {
-                entry::put(&file, 0, path, &Value::Scalar(ValueType::String, text.as_bytes()), &mut rewrite).ok()?;
+        for (path, value) in step {
+            match value {
+                Some(value) => entry::put(&file, 0, path, value, &mut rewrite).ok()?,
+                None => removal::remove(&file, 0, path, &mut rewrite).ok()?,
             }
-            None => removal::remove(&file, 0, path, &mut rewrite).ok()?,
         }
         onto = rewrite.finish().ok()?;
     }
-    Some(onto)
+    (roots(&onto, syntax)? == sections).then_some(onto)
+}
+
+/// The names on the first level that a merged file has: sections of INI may be empty.
+fn merged_sections([base, from, onto]: [&str; 3], syntax: Syntax) -> Option<BTreeSet<String>> {
+    let (before, after, own) = (roots(base, syntax)?, roots(from, syntax)?, roots(onto, syntax)?);
+    let is_merged = |name: &&String| after.contains(*name) || !before.contains(*name);
+    let came = after.iter().filter(|name| !before.contains(*name));
+    Some(own.iter().filter(is_merged).chain(came).cloned().collect())
+}
+
+fn roots(text: &str, syntax: Syntax) -> Option<BTreeSet<String>> {
+    let file = File::parse(text, syntax).ok()?;
+    let entries = file.documents.iter().flat_map(|document| document.root.entries());
+    entries.map(|(key, _)| Some(key.text()?.to_owned())).collect()
 }
 
 /// The values of a text in their order; `None` for something that is no file.

@@ -42,6 +42,7 @@ mod tree;
 mod write;
 
 pub use cipher::{Cipher, FileKey, Token, TokenError, Type};
+pub use comments::comment_texts;
 pub use expression::Expression;
 pub use metadata::{BLOCK_KEY, Group, Metadata, MetadataError, Service, Wrap};
 pub use output::{Output, OutputError, Plain, Plains};

@@ -23,6 +23,10 @@ fn rotate_into_a_file_without_comments_leaves_nothing_in_the_clear() {
     ");
     assert!(!desk.sandbox.path("out").exists());
     rotate("yaml").ok();
+    desk.sandbox.write("two.yaml", "a: s3cr3t-one\n---\nb: x\n");
+    desk.sops(["encrypt", "-i", "two.yaml"]).run().ok();
+    let several = desk.sops(["rotate", "--output-type", "json", "two.yaml"]).run();
+    assert!(several.stderr.contains("has several documents"), "{several}");
     assert!(desk.sandbox.read("out").contains("a: ENC["));
 }
 

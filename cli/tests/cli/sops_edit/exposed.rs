@@ -134,6 +134,21 @@ fn a_line_that_is_commented_out_takes_its_value_along() {
 }
 
 #[test]
+fn items_may_be_added_before_an_encrypted_one() {
+    let text = "list:\n  - first\n  # sealed\n  - s3cr3t-one\n";
+    let (sandbox, alice) = selected("encrypted_comment_regex: sealed", text);
+    edit(&sandbox, &alice, "sed -i 's/^  # sealed/  - second\\n  # sealed/' \"$1\"").ok();
+    assert_eq!(decrypt(&sandbox, &alice).ok(), text.replace("  # sealed", "  - second\n  # sealed"));
+}
+
+#[test]
+fn comments_within_values_are_none() {
+    let text = "data:\n  config: |\n    # Settings of the database\n    host = db\n";
+    let (sandbox, alice) = selected("encrypted_regex: ^data$", text);
+    edit(&sandbox, &alice, "sed -i '1s/^/# Settings of the database\\n/' \"$1\"").ok();
+}
+
+#[test]
 fn an_encrypted_comment_stays_so() {
     let text = "password:\n  # the code is 4711\n  one: s3cr3t-one\nother:\n  two: x\nlast:\n  three: y\n";
     let (sandbox, alice) = selected("encrypted_regex: ^password$", text);
