@@ -6,6 +6,7 @@ use sealwax_format::document::File;
 use sealwax_format::document::walk::leaves;
 use sealwax_format::sops::comment_texts;
 use sealwax_format::{Path, Step};
+use zeroize::Zeroize as _;
 
 use crate::sops::text_of;
 
@@ -54,13 +55,21 @@ struct Said<'c>(HashMap<Vec<u8>, Vec<(Option<String>, &'c str)>>);
 
 impl<'c> Said<'c> {
     fn add(&mut self, comment: &'c str, like: &File<'_>) {
-        let item = comment.strip_prefix("- ").unwrap_or(comment).trim_matches([' ', '\t', ',']);
-        let mut say = |name: Option<&str>, value: &[u8]| {
-            let said = self.0.entry(value.to_vec()).or_default();
-            said.push((name.map(str::to_owned), comment));
-        };
-        say(None, comment.as_bytes());
-        say(None, item.as_bytes());
+        let item = comment.strip_prefix("- ").unwrap_or(comment).trim();
+        // With and without a comment behind it, or a comma.
+        let line = item.split_once(" #").map_or(item, |(line, _)| line.trim_end());
+        for text in [comment, item, line, line.trim_end_matches(',')] {
+            self.say(None, text.as_bytes(), comment);
+            self.add_line(text, comment, like);
+        }
+    }
+
+    fn say(&mut self, name: Option<&str>, value: &[u8], comment: &'c str) {
+        self.0.entry(value.to_vec()).or_default().push((name.map(str::to_owned), comment));
+    }
+
+    fn add_line(&mut self, item: &str, comment: &'c str, like: &File<'_>) {
+        let mut say = |name: Option<&str>, value: &[u8]| self.say(name, value, comment);
         // Where it is no line of such a file, or not the whole of one.
         if let Some((name, value)) = item.split_once([':', '=']) {
             say(Some(unquoted(name.trim())), unquoted(value.trim()).as_bytes());
@@ -88,6 +97,14 @@ impl<'c> Said<'c> {
         let telling = |line: &&[u8]| line.len() >= TELLING_LINE && !line.starts_with(b"-----");
         let found = found.or_else(|| lines.filter(telling).find_map(|line| said(line)?.first()));
         found.map(|(_, comment)| *comment)
+    }
+}
+
+impl Drop for Said<'_> {
+    fn drop(&mut self) {
+        for (mut value, _) in self.0.drain() {
+            value.zeroize();
+        }
     }
 }
 
@@ -141,6 +158,8 @@ mod tests {
             ("# - {password: 1234}\na: 1\n", "1234"),
             ("# tok: !!str abcdef12\na: 1\n", "abcdef12"),
             ("#   \"tok\": \"abcdef12\",\na: 1\n", "abcdef12"),
+            ("# password: hunter2-long,\na: 1\n", "hunter2-long,"),
+            ("# export PASS=hunter2-long # old\na: 1\n", "hunter2-long"),
             ("# password: true\na: 1\n", "True"),
             ("# key: |\n#   MIIEvQIBADANBgkqhkiG9w0\na: 1\n", "-----BEGIN\nMIIEvQIBADANBgkqhkiG9w0\n-----END\n"),
         ] {
@@ -148,7 +167,9 @@ mod tests {
         }
         let flat = [
             (Syntax::Dotenv, "#PASSWORD=hunter2-long\nA=1\n", "hunter2-long"),
+            (Syntax::Dotenv, "#PASSWORD=hunter2-long # old\nA=1\n", "hunter2-long"),
             (Syntax::Ini, "[db]\n# other\n; password = hunter2-long\na = 1\n", "hunter2-long"),
+            (Syntax::Ini, "[db]\n; password = hunter2-long # old\na = 1\n", "hunter2-long"),
         ];
         for (syntax, text, secret) in flat {
             assert!(exposing(("A=1\n", text), syntax, "password", secret).is_some(), "{text}");

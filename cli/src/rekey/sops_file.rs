@@ -45,7 +45,7 @@ impl Work<'_> {
                     _ if self.order.mode == Mode::Add => opened.rewrap(&change.with_old(&creation), &self.keys)?,
                     _ => opened.rewrap(&creation, &self.keys)?,
                 };
-                if change.reselected && !self.order.accept_clear {
+                if !self.order.accept_clear {
                     opened.refuse_exposed(&opened.plain, &report.text, SELECT_AGAIN)?;
                 }
                 Some(Staged::write(&found.path, Some(&input.bytes), report.text.as_bytes())?)

@@ -9,7 +9,7 @@ use sealwax_format::sops::Layout;
 use sealwax_format::{Path, Step};
 
 use super::config::Selection;
-use super::held::clear_of;
+use super::held::{clear_of, text_of};
 use super::{Held, Opened, in_file};
 use crate::commented::{TELLING, line_of};
 use crate::error::CommandError;
@@ -26,8 +26,14 @@ pub(crate) struct Secrets<'h> {
     places: HashSet<(usize, &'h Path)>,
     secret: HashSet<Text<'h>>,
     clear: HashSet<Text<'h>>,
-    /// How many of them in a list, or at a path.
-    count: HashMap<(usize, Path), usize>,
+    count: HashMap<(usize, Path), Count>,
+}
+
+/// How many values stand in a list, or at a path.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    all: usize,
+    encrypted: usize,
 }
 
 /// A text in a document, at a path in which all items of a list are the same place: they move when another one goes.
@@ -41,12 +47,16 @@ impl<'h> Secrets<'h> {
         for held in held {
             for (document, path, value) in &held.secrets {
                 places.insert((*document, path));
-                *count.entry((*document, place(path))).or_default() += 1;
+                let count: &mut Count = count.entry((*document, place(path))).or_default();
+                (count.all, count.encrypted) = (count.all + 1, count.encrypted + 1);
                 secret.insert((*document, place(path), value.expose()));
                 // Short ones stand everywhere.
                 if value.expose().len() >= TELLING {
                     telling.insert(value.expose());
                 }
+            }
+            for (document, path, _) in &held.clear {
+                count.entry((*document, place(path))).or_default().all += 1;
             }
             clear.extend(held.clear.iter().map(|(document, path, text)| (*document, place(path), text.expose())));
         }
@@ -71,14 +81,15 @@ impl<'h> Secrets<'h> {
     }
 }
 
-/// How many values are encrypted in each list, or at each path.
-fn encrypted(layout: &Layout<'_>) -> HashMap<(usize, Path), usize> {
-    let values = layout.values.iter().zip(layout.plain_places()).filter(|(value, _)| value.token.is_some());
-    let mut count = HashMap::new();
-    for (_, (document, path)) in values {
-        *count.entry((document, place(&path))).or_default() += 1;
+/// How many values stand in each list, or at each path.
+fn count_in(file: &File<'_>, layout: &Layout<'_>) -> HashMap<(usize, Path), Count> {
+    let mut counts: HashMap<_, Count> = HashMap::new();
+    for (value, (document, path)) in layout.values.iter().zip(layout.plain_places()) {
+        let count = counts.entry((document, place(&path))).or_default();
+        count.all += usize::from(value.token.is_some() || text_of(file.syntax, &value.leaf).is_some());
+        count.encrypted += usize::from(value.token.is_some());
     }
-    count
+    counts
 }
 
 fn place(path: &Path) -> Path {
@@ -121,11 +132,13 @@ impl Opened {
         let secrets = Secrets::of([&self.held]);
         let after = files::parse(&self.shown, result, self.store.syntax())?;
         let layout = Layout::read(&after).map_err(|at| in_file(&self.shown, &at))?;
-        let encrypted = encrypted(&layout);
+        let is = count_in(&after, &layout);
         self.refuse(edited, (&after, &layout), |(document, path), text| {
             let here = (document, place(path));
-            // It may have moved, as an item has come before it.
-            let gone = || encrypted.get(&here) < secrets.count.get(&here);
+            // It may have moved, as an item has come before it: there are more, and as many encrypted ones.
+            let (was, is) =
+                (secrets.count.get(&here).copied().unwrap_or_default(), is.get(&here).copied().unwrap_or_default());
+            let gone = || is.all <= was.all || is.encrypted < was.encrypted;
             let stood = || secrets.stood_at(document, path) && !secrets.was_clear(document, path, text) && gone();
             let exposed = secrets.tells(document, path, text) || stood();
             exposed.then(|| CommandError::refused(EXPOSED).hint(hint))

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use sealwax_format::document::File;
 use sealwax_format::sops::Layout;
 use zeroize::Zeroizing;
 
@@ -10,6 +11,7 @@ use super::creation;
 use super::failure::{Code, Failure};
 use super::source::{OpenSource, Source, cannot_encrypt, layout};
 use super::target::{self, Kind};
+use crate::commented::Comments;
 use crate::files::{self, Store};
 use crate::sops::config::Creation;
 use crate::sops::{self, Rest};
@@ -62,17 +64,24 @@ pub(super) fn rotated(call: &Call<'_>, source: &Source) -> Result<Zeroizing<Stri
         .map_err(|error| Failure::of(Code::Generic, &error).said("Could not generate data key: "))?;
     let report = sops::write(source.shown(), &plain, store, &metadata, &key, Rest::MayHaveNothing);
     let text = report.map_err(|error| cannot_encrypt(&error))?.text;
+    let of = |error| Failure::of(Code::CannotEncrypt, &error);
+    let result = files::parse(source.shown(), &text, store.syntax()).map_err(of)?;
     if store != source.store {
-        refuse_fewer(source, opened.encrypted(), &text, store)?;
+        refuse_fewer(source, opened.encrypted(), &result)?;
+    } else if !Comments::of([&file]).new_in(&result).is_empty() {
+        // Whoever narrowed the selector, which is in no checksum.
+        let message = format!("{}: a comment is encrypted, and the selector does not select it", source.shown());
+        return Err(
+            Failure::new(Code::CannotEncrypt, message).hint("Take it out with `sops edit`, or mend the selector.")
+        );
     }
     Ok(text)
 }
 
 /// In another type of file there are no comments, by which a selector may go.
-fn refuse_fewer(source: &Source, before: usize, text: &str, store: Store) -> Result<(), Failure> {
+fn refuse_fewer(source: &Source, before: usize, file: &File<'_>) -> Result<(), Failure> {
     let of = |error| Failure::of(Code::CannotEncrypt, &error);
-    let file = files::parse(source.shown(), text, store.syntax()).map_err(of)?;
-    let layout = Layout::read(&file).map_err(|at| of(sops::in_file(source.shown(), &at)))?;
+    let layout = Layout::read(file).map_err(|at| of(sops::in_file(source.shown(), &at)))?;
     let after = layout.values.iter().filter(|value| value.token.is_some()).count();
     if after >= before {
         return Ok(());

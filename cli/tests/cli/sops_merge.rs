@@ -108,9 +108,17 @@ fn dotenv_and_ini_are_merged_name_by_name() {
     let expected = ini.replace("one", "ours").replace("= app", "= theirs").replace("two", "theirs");
     assert_eq!((outcome.code, text), (Some(0), expected), "{outcome}");
 
-    // What would be lost or stay: an empty section.
-    let (outcome, _) = merged("app.ini", [ini, &ini.replace("one", "ours"), &format!("{ini}\n[empty]\n")]);
-    assert_eq!(outcome.code, Some(1), "{outcome}");
+    for texts in [
+        [ini, &ini.replace("one", "ours"), "[db]\nuser = app\npassword = one\n"],
+        [ini, "[db]\nuser = app\npassword = one\n", &ini.replace("one", "ours")],
+    ] {
+        let (outcome, text) = merged("app.ini", texts);
+        assert_eq!((outcome.code, text.trim_end()), (Some(0), "[db]\nuser = app\npassword = ours"), "{outcome}");
+    }
+
+    let empty = format!("{ini}\n[empty]\n");
+    let (outcome, text) = merged("app.ini", [ini, &ini.replace("one", "ours"), &empty]);
+    assert_eq!((outcome.code, text), (Some(0), empty.replace("one", "ours")), "{outcome}");
 
     // The same name, or the comments of both: left to a person.
     for theirs in ["# head\nA=theirs\nB=two\nC=three\n", "# theirs\nA=one\nB=two\nC=three\n"] {

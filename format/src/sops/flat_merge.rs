@@ -25,14 +25,10 @@ pub(super) fn merge(
     let (ours, theirs) = (plain(ours)?, plain(theirs)?);
     let said = |text: &str| Some(comments_of(&File::parse(text, syntax).ok()?));
     let (before, our, their) = (said(&base)?, said(&ours)?, said(&theirs)?);
-    // Comments are taken from one side, whole.
-    if their == before || their == our {
-        applied(&base, ours, &theirs, syntax)
-    } else if our == before {
-        applied(&base, theirs, &ours, syntax)
-    } else {
-        None
-    }
+    // Comments are taken from one side, whole. A section that goes is gone from one of them only.
+    let onto_ours = (their == before || their == our).then(|| applied(&base, ours.clone(), &theirs, syntax));
+    let onto_theirs = || (our == before || our == their).then(|| applied(&base, theirs, &ours, syntax));
+    onto_ours.flatten().or_else(|| onto_theirs().flatten())
 }
 
 /// A value and its path.

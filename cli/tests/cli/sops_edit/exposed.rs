@@ -137,6 +137,11 @@ fn a_line_that_is_commented_out_takes_its_value_along() {
 fn items_may_be_added_before_an_encrypted_one() {
     let text = "list:\n  - first\n  # sealed\n  - s3cr3t-one\n";
     let (sandbox, alice) = selected("encrypted_comment_regex: sealed", text);
+    let before = sandbox.read("values.yaml");
+    let other =
+        edit(&sandbox, &alice, "sed -i '/# sealed/d; s/- first/# sealed\\n  - first/; s/s3cr3t-one/s3cr3t-2/' \"$1\"");
+    assert!(other.stderr.contains("list[1]: was encrypted"), "{other}");
+    assert_eq!(sandbox.read("values.yaml"), before);
     edit(&sandbox, &alice, "sed -i 's/^  # sealed/  - second\\n  # sealed/' \"$1\"").ok();
     assert_eq!(decrypt(&sandbox, &alice).ok(), text.replace("  # sealed", "  - second\n  # sealed"));
 }
@@ -176,6 +181,22 @@ fn a_rule_that_selects_less_writes_nothing_out_unasked() {
     assert_eq!(sandbox.read("values.yaml"), before);
     run(&["rekey", "--accept-clear", "values.yaml"]).ok();
     assert!(sandbox.read("values.yaml").contains("\nb: s3cr3t-two\n"));
+}
+
+#[test]
+fn a_comment_that_a_narrowed_selector_leaves_out_stays_encrypted() {
+    let text = "data:\n  # the code is 4711\n  password: x\n";
+    let (sandbox, alice) = selected("encrypted_regex: ^(data|password)$", text);
+    for name in ["values.yaml", ".sops.yaml"] {
+        // The selector is in no checksum.
+        sandbox.write(name, sandbox.read(name).replace("^(data|password)$", "^password$"));
+    }
+    let before = sandbox.read("values.yaml");
+    for words in [&["rekey", "--fold", "values.yaml"][..], &["rotate", "."], &["sops", "rotate", "-i", "values.yaml"]] {
+        let outcome = sandbox.sealwax(words.iter().copied()).by(&alice).run();
+        assert_ne!(outcome.code, Some(0), "{outcome}");
+        assert_eq!(sandbox.read("values.yaml"), before);
+    }
 }
 
 #[test]
