@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sealwax_format::document::File;
 use sealwax_format::document::walk::leaves;
-use sealwax_format::sops::comment_texts;
+use sealwax_format::sops::{Token, comment_texts};
 use sealwax_format::{Path, Step};
 use zeroize::Zeroize as _;
 
@@ -14,8 +14,6 @@ use crate::sops::text_of;
 pub(crate) const TELLING: usize = 8;
 /// The same for a line of a longer text: configuration has many that tell nothing.
 const TELLING_LINE: usize = 16;
-/// How SOPS marks what it encrypted.
-const TOKEN: &str = "ENC[AES256_GCM,";
 
 /// The comments of a file as it is stored.
 #[derive(Default)]
@@ -29,7 +27,7 @@ impl Comments {
 
     /// The comments of a file that are none of these.
     pub(crate) fn new_in<'d>(&self, file: &File<'d>) -> Vec<&'d str> {
-        comments(file).filter(|comment| !self.0.contains(*comment) && !comment.starts_with(TOKEN)).collect()
+        comments(file).filter(|comment| !self.0.contains(*comment) && !Token::is_claimed_by(comment)).collect()
     }
 
     /// The first comment of a file that is none of these and says one of the values at these paths.
